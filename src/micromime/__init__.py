@@ -1,0 +1,1 @@
+"""Labelled synthetic micrographs from parametric models, and networks trained on them."""

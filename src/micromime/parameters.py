@@ -1,0 +1,111 @@
+"""From one section of params.yaml to one typed object, with errors that a person can act on."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.error import MarkedYAMLError
+
+from micromime.distributions import Distribution, distribution
+from micromime.mistakes import Mistake
+
+
+class Section(BaseModel):
+    """Settings of one part of the work, as they stand under one key of params.yaml."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def read_tree(path: Path) -> dict[str, Any]:
+    """Return the mapping in a YAML file as plain dictionaries, lists, numbers and words."""
+    try:
+        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise Mistake(f"{path} is not there; run this in the project's folder, or say where the file is.") from None
+    except UnicodeDecodeError:
+        raise Mistake(f"{path} is not text in UTF-8; save it as such.") from None
+    except DuplicateKeyError as error:
+        raise Mistake(f"{path}: {_place(error)}a key stands there twice; keep one of the two.") from None
+    except MarkedYAMLError as error:
+        raise Mistake(f"{path}: {_place(error)}{error.problem or 'not YAML'}; correct that line.") from None
+    if not isinstance(tree, dict):
+        raise Mistake(f"{path} holds no keys; it must be a mapping such as 'profile: demo'.")
+    return tree
+
+
+def section(tree: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    """Return the mapping under a path of keys."""
+    found: Any = tree
+    for depth, key in enumerate(keys, 1):
+        if not isinstance(found, dict) or key not in found:
+            raise Mistake(f"{'.'.join(keys[:depth])} is missing from params.yaml; add that section.")
+        found = found[key]
+    if not isinstance(found, dict):
+        raise Mistake(f"{'.'.join(keys)} is {found!r}; it must be a section with keys of its own.")
+    return found
+
+
+S = TypeVar("S", bound=BaseModel)
+
+
+def typed(kind: type[S], content: Any, where: str) -> S:
+    """Return the content of a section as a typed object; Mistake names the first wrong key by its whole path."""
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = ".".join(str(key) for key in (where, *first["loc"]) if key != "")
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(kind.model_fields) if len(first["loc"]) == 1 else "those of the documentation"
+            raise Mistake(f"{path} is not a known key; the keys here are: {known}.") from None
+        raise Mistake(f"{path}: {explain(first)}.") from None
+
+
+def distributions(content: Mapping[str, Any], where: str) -> dict[str, Distribution]:
+    """Return the distribution of every parameter of a partial model's section."""
+    return {key: _distribution(written, f"{where}.{key}") for key, written in content.items()}
+
+
+def _distribution(written: Any, where: str) -> Distribution:
+    try:
+        return distribution(written)
+    except ValidationError as error:
+        first = error.errors()[0]
+        inner = "".join(f"{key}: " for key in first["loc"])
+        raise Mistake(f"{where}: {inner}{explain(first)}.") from None
+    except ValueError as error:
+        raise Mistake(f"{where}: {error}.") from None
+
+
+def explain(error: ErrorDetails) -> str:
+    """Return what pydantic found wrong as half a sentence: what stands there, and what is allowed."""
+    match error["type"]:
+        case "missing":
+            return "is missing; add it"
+        case "extra_forbidden":
+            return "is not a known key; remove it or correct its name"
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case _:
+            message = error["msg"].removeprefix("Input ")
+            return f"{_short(error['input'])} is not allowed; it {message[:1].lower()}{message[1:]}"
+
+
+def one_of(name: str, known: Iterable[str], where: str) -> None:
+    """Raise Mistake unless the name is among those known."""
+    names = sorted(known)
+    if name not in names:
+        raise Mistake(f"{where}: {name!r} is not known; use one of: {', '.join(names)}.")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _place(error: MarkedYAMLError) -> str:
+    return f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""

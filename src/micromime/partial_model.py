@@ -1,0 +1,58 @@
+"""What every partial model is: a few named, bounded, fixed quantities of one aspect of reality."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from micromime.distributions import Distribution, Value
+from micromime.mistakes import Mistake
+from micromime.parameters import explain
+from micromime.streams import stream
+
+
+class PartialModel(BaseModel):
+    """Fixed values of one aspect of reality (Trampert et al. 2021, section 2.1).
+
+    A subclass gives each parameter its bounds, its unit and a sentence in `Field`; the pure function
+    below it turns the values and an `rng` into pixels or geometry. A parameter with a default is one
+    that params.yaml may leave out.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+M = TypeVar("M", bound=PartialModel)
+
+
+def draw(kind: type[M], distributions: Mapping[str, Distribution], name: str, seed: int) -> M:
+    """Return the partial model with each parameter drawn from its distribution.
+
+    Every parameter has a random stream of its own, keyed by `name.parameter`: one more parameter
+    changes none of the others.
+    """
+    return kind(**{key: each.at(stream(seed, f"{name}.{key}").random()) for key, each in distributions.items()})
+
+
+def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Distribution], where: str) -> None:
+    """Raise Mistake unless every value that can be drawn is one that the partial model allows."""
+    for key in distributions.keys() - kind.model_fields.keys():
+        known = ", ".join(kind.model_fields)
+        raise Mistake(f"{where}.{key} is not a parameter of this partial model; use one of: {known}.")
+    for key, field in kind.model_fields.items():
+        if key not in distributions:
+            if field.is_required():
+                raise Mistake(f"{where}.{key} is missing: {field.description} Add it, for example as a number.")
+            continue
+        adapter: TypeAdapter[Any] = TypeAdapter(
+            Annotated[field.annotation, *field.metadata], config=ConfigDict(allow_inf_nan=False)
+        )
+        for value in distributions[key].limits():
+            _check_value(adapter, value, f"{where}.{key}", field.description or "")
+
+
+def _check_value(adapter: TypeAdapter[Any], value: Value, where: str, meaning: str) -> None:
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        raise Mistake(f"{where}: {explain(error.errors()[0])} ({meaning.rstrip('.')}).") from None

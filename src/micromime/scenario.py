@@ -1,0 +1,120 @@
+"""Scenario -> Instance -> Sample: the nouns of Figure 1 in Trampert et al. 2021."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, Self, TypeVar
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from micromime.arrays import Image, Labels, Mask
+from micromime.distributions import Distribution
+from micromime.mistakes import Mistake
+from micromime.parameters import distributions
+from micromime.partial_model import PartialModel, check_distributions, draw
+from micromime.streams import LARGEST_SEED, stream
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its exact label; all arrays have the same (rows, cols)."""
+
+    image: Image
+    mask: Mask
+    labels: Labels | None = None
+    """Where there are objects: number of the object at each pixel, 1 to n without gaps."""
+
+
+class Instance(BaseModel):
+    """Everything fixed: one value for each parameter of each partial model, and the seed of all the rest.
+
+    A use case subclasses it with a field for each of its partial models and says how they render.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    largest_side: ClassVar[int] = 8192
+
+    rows: int = Field(ge=8, le=largest_side, description="Height of the image, in pixels.")
+    cols: int = Field(ge=8, le=largest_side, description="Width of the image, in pixels.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of every stream that rendering draws from.")
+
+    def render(self) -> Sample:
+        """Return the sample: a pure function of the values above."""
+        raise NotImplementedError
+
+    def stream(self, name: str) -> np.random.Generator:
+        """Return the random stream of one partial model of this instance."""
+        return stream(self.seed, name)
+
+    @classmethod
+    def partial_models(cls) -> dict[str, type[PartialModel]]:
+        """Return the use case's partial models by name, in the order of the class."""
+        kinds = {name: field.annotation for name, field in cls.model_fields.items()}
+        return {name: k for name, k in kinds.items() if isinstance(k, type) and issubclass(k, PartialModel)}
+
+    def row(self) -> dict[str, Any]:
+        """Return all values as one flat row: `partial_model.parameter` -> value."""
+        nested = self.model_dump()
+        models = self.partial_models()
+        flat = {key: nested[key] for key in nested if key not in models}
+        return flat | {f"{name}.{key}": value for name in models for key, value in nested[name].items()}
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Self:
+        """Return the instance that a row describes; columns that are no part of it are passed over."""
+        nested: dict[str, Any] = {key: row[key] for key in ("rows", "cols", "seed")}
+        for name, kind in cls.partial_models().items():
+            nested[name] = {key: row[f"{name}.{key}"] for key in kind.model_fields}
+        return cls.model_validate(nested)
+
+
+I = TypeVar("I", bound=Instance)
+
+
+@dataclass(frozen=True)
+class Scenario(Generic[I]):
+    """Partial models with a distribution for every parameter: what a data set is drawn from."""
+
+    kind: type[I]
+    rows: int
+    cols: int
+    parameters: Mapping[str, Mapping[str, Distribution]]
+
+    @classmethod
+    def read(cls, kind: type[I], content: Mapping[str, Any], where: str) -> Self:
+        """Return the scenario that a section of params.yaml describes, with every reachable value checked."""
+        tree = dict(content)
+        rows, cols = (_side(tree, key, where) for key in ("rows", "cols"))
+        models = kind.partial_models()
+        for unknown in tree.keys() - models.keys() - {"rows", "cols"}:
+            names = ", ".join(["rows", "cols", *models])
+            raise Mistake(f"{where}.{unknown} is not a known key; the keys here are: {names}.")
+        read = {}
+        for name, model in models.items():
+            place = f"{where}.{name}"
+            read[name] = distributions(_mapping(tree.get(name, {}), place), place)
+            check_distributions(model, read[name], place)
+        return cls(kind, rows, cols, read)
+
+    def draw(self, rng: np.random.Generator) -> I:
+        """Return an instance: its seed comes from `rng`, every parameter from a stream of that seed."""
+        seed = int(rng.integers(LARGEST_SEED, endpoint=True))
+        drawn = {name: draw(kind, self.parameters[name], name, seed) for name, kind in self.kind.partial_models().items()}
+        return self.kind(rows=self.rows, cols=self.cols, seed=seed, **drawn)
+
+    def draw_one(self, seed: int, index: int) -> I:
+        """Return instance `index` of the data set with this seed, whatever the others are."""
+        return self.draw(stream(seed, "instance", index))
+
+
+def _mapping(content: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(content, dict):
+        raise Mistake(f"{where} is {content!r}; give its parameters as keys, each with a number or a distribution.")
+    return content
+
+
+def _side(tree: Mapping[str, Any], key: str, where: str) -> int:
+    side = tree.get(key)
+    if not isinstance(side, int) or isinstance(side, bool) or not 8 <= side <= Instance.largest_side:
+        raise Mistake(f"{where}.{key} is {side!r}; give the image's side as a whole number of pixels, 8 to 8192.")
+    return side
