@@ -1,0 +1,5 @@
+"""`python -m micromime`."""
+
+from micromime.cli import main
+
+main()

@@ -1,0 +1,107 @@
+"""The command `micromime`: a map of thin sub-commands. What they need is imported when they run."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from micromime.mistakes import Mistake
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Params = Annotated[Path, typer.Option(help="The parameter file.")]
+
+
+@app.command()
+def run() -> None:
+    """Check params.yaml, find the real pictures, run what has changed (dvc repro), and say where to look."""
+    from micromime.stages.run import run_pipeline
+
+    run_pipeline(Path("params.yaml"))
+
+
+@app.command()
+def check(params: Params = Path("params.yaml")) -> None:
+    """Say whether every key of params.yaml is known and within its bounds."""
+    from micromime.stages.check import check_file
+
+    check_file(params)
+    print(f"{params}: every key is known and within its bounds.")
+
+
+@app.command()
+def profile(
+    name: Annotated[str, typer.Argument(help="tiny, demo, evidence or paper.")],
+    force: Annotated[bool, typer.Option("--force", help="Also when params.yaml has unsaved edits.")] = False,
+) -> None:
+    """Write a profile's sizes into params.yaml; its comments and other keys stay."""
+    from micromime.stages.profile import write_profile
+
+    write_profile(name, Path("params.yaml"), Path("profiles"), force)
+    print(f"params.yaml now holds the profile {name}.")
+
+
+@app.command()
+def sources() -> None:
+    """Write down which pictures the test set of each use case is made of: data/sources/."""
+    from micromime.stages.check import use_cases_in
+    from micromime.stages.sources import write_sources
+
+    write_sources(use_cases_in(Path("params.yaml")), Path())
+
+
+@app.command()
+def render(  # noqa: PLR0913 - one argument an option
+    use_case: str,
+    out: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
+    count: Annotated[int, typer.Option(min=1)] = 64,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Render a data set: the same seed gives the same bytes, however many workers."""
+    from micromime.parameters import read_tree, typed
+    from micromime.stages.render import RenderParameters
+    from micromime.stages.render import render as render_stage
+
+    asked = typed(RenderParameters, {"count": count, "seed": seed}, "render")
+    render_stage(read_tree(params), use_case, asked, out, out.with_name(f"{out.name}.unfinished"), workers)
+    print(f"{count} samples in {out}; {out / 'preview.png'} shows the first.")
+
+
+@app.command()
+def preview(
+    folder: Path, out: Annotated[Path | None, typer.Option(help="Default: preview.png in the folder.")] = None
+) -> None:
+    """Write a contact sheet (PNG) of a rendered data set."""
+    from micromime.datasets.preview import write_preview
+    from micromime.datasets.store import Dataset
+
+    file = out or folder / "preview.png"
+    write_preview(Dataset(folder), file)
+    print(file)
+
+
+@app.command()
+def rerender(folder: Path, sample: Annotated[str, typer.Option(help="Its id, such as 000017.")]) -> None:
+    """Render one sample anew from its row alone, and compare it with what is stored."""
+    from micromime.stages.rerender import differing
+
+    different = differing(folder, sample)
+    if different:
+        print(f"sample {sample}: {', '.join(different)} differ from what is stored", file=sys.stderr)
+        raise SystemExit(1)
+    print(f"sample {sample}: equal to what is stored, byte by byte")
+
+
+def main() -> None:
+    """Run the command; a mistake of the user is one sentence and exit code 2."""
+    try:
+        app()
+    except Mistake as mistake:
+        print(f"micromime: {mistake}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("micromime: stopped; the same command goes on from here.", file=sys.stderr)
+        raise SystemExit(130) from None

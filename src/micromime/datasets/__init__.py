@@ -1,0 +1,1 @@
+"""Data sets: kept in shards when synthetic, brought in and checked when real."""

@@ -1,0 +1,77 @@
+"""From instances to a data set on disk: in shards, by several workers, and on from where it stopped."""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from micromime.datasets.preview import write_preview
+from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
+from micromime.engine import alone, progress, run_tasks
+from micromime.mistakes import Mistake
+from micromime.scenario import Instance
+
+
+class _Shard(NamedTuple):
+    folder: Path
+    first: int
+    instances: Sequence[Instance]
+
+
+def render_dataset(
+    instances: Sequence[Instance], description: Mapping[str, Any], out: Path, work: Path, workers: int = 1
+) -> None:
+    """Render the instances and move them to `out` when all are done.
+
+    The bytes depend on the instances alone. Unfinished work stays in `work`, held by a lock that ends
+    with this process; called again with the same description, it goes on with the missing shards.
+    """
+    if out.exists():
+        raise Mistake(f"{out} is there already; remove it or give another folder.")
+    with alone(work):
+        folder = _begin(work, description)
+        tasks = [
+            _Shard(folder / f"shard-{number:05d}", first, instances[first : first + SHARD_SIZE])
+            for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
+        ]
+        _render_missing([task for task in tasks if not task.folder.exists()], len(instances), workers)
+        versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
+        write_description(folder, {**description, "versions": versions})
+        write_preview(Dataset(folder), folder / "preview.png")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(folder, out)
+    shutil.rmtree(work)
+
+
+def _begin(work: Path, description: Mapping[str, Any]) -> Path:
+    """Return the folder of unfinished shards: begun before for the same description, or a new one."""
+    folder, note = work / "dataset", work / "request.json"
+    request = json.dumps(description, indent=1, sort_keys=True)
+    if folder.exists() and not (note.exists() and note.read_text() == request):
+        shutil.rmtree(folder)
+    note.write_text(request)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+def _render_missing(tasks: list[_Shard], total: int, workers: int) -> None:
+    missing = sum(len(task.instances) for task in tasks)
+    with progress("render", total, total - missing, "images") as bar:
+
+        def watch() -> None:
+            bar.n = total - sum(len(task.instances) for task in tasks if not task.folder.exists())
+            bar.refresh()
+
+        if workers == 1:
+            for task in tasks:
+                _render_shard(task)
+                watch()
+        else:
+            run_tasks(_render_shard, tasks, workers, watch)
+            watch()
+
+
+def _render_shard(task: _Shard) -> None:
+    write_shard(task.folder, task.first, task.instances, [each.render() for each in task.instances])

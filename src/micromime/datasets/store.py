@@ -1,0 +1,133 @@
+"""A synthetic data set on disk: a folder of shards that numpy alone can open.
+
+    dataset.json                    what was asked for, what it is drawn from, hash of every file
+    preview.png                     a contact sheet
+    shard-00000/images.npy          (n, rows, cols) uint8
+    shard-00000/masks.npy           (n, rows, cols) bool
+    shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
+    shard-00000/samples.parquet     one row a sample: id, objects, parent, seed and every parameter
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from micromime.mistakes import Mistake
+from micromime.scenario import Instance, Sample
+
+SHARD_SIZE = 100
+"""Images a shard: the unit of parallel work and of recovery."""
+
+
+def sample_id(index: int) -> str:
+    """Return the name of a sample within its data set."""
+    return f"{index:06d}"
+
+
+def write_shard(folder: Path, first: int, instances: Sequence[Instance], samples: Sequence[Sample]) -> None:
+    """Write instances and their samples as one shard, whole or not at all."""
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    np.save(unfinished / "images.npy", np.stack([each.image for each in samples]))
+    np.save(unfinished / "masks.npy", np.stack([each.mask for each in samples]))
+    labels = [each.labels for each in samples if each.labels is not None]
+    if labels:
+        np.save(unfinished / "labels.npy", np.stack(labels))
+    rows = [
+        {"id": sample_id(first + n), "objects": _objects(sample), **instance.row()}
+        for n, (instance, sample) in enumerate(zip(instances, samples, strict=True))
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), unfinished / "samples.parquet", row_group_size=SHARD_SIZE)
+    unfinished.rename(folder)
+
+
+def _objects(sample: Sample) -> int | None:
+    return None if sample.labels is None else int(sample.labels.max())
+
+
+def shards(folder: Path) -> list[Path]:
+    """Return the finished shards of a data set, or of one in the making, in order."""
+    return sorted(folder.glob("shard-*"))
+
+
+def write_description(folder: Path, description: Mapping[str, Any]) -> None:
+    """Write dataset.json: the description, and the SHA-256 of every file of every shard."""
+    files = {
+        f"{shard.name}/{file.name}": hashlib.sha256(file.read_bytes()).hexdigest()
+        for shard in shards(folder)
+        for file in sorted(shard.iterdir())
+    }
+    (folder / "dataset.json").write_text(json.dumps({**description, "files": files}, indent=1) + "\n")
+
+
+class Dataset:
+    """A synthetic data set that is read: arrays stay on disk until they are used."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the data set in a folder; Mistake if there is none."""
+        self.folder = folder
+        try:
+            self.description: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
+        except FileNotFoundError:
+            raise Mistake(f"{folder} holds no dataset.json; give a folder that `micromime render` has made.") from None
+        except ValueError:
+            raise Mistake(f"{folder / 'dataset.json'} is damaged; render the data set anew.") from None
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row a sample, in order."""
+        return pd.concat([pd.read_parquet(each / "samples.parquet") for each in shards(self.folder)], ignore_index=True)
+
+    @cached_property
+    def images(self) -> "Stack":
+        """Every image, uint8."""
+        return Stack(each / "images.npy" for each in shards(self.folder))
+
+    @cached_property
+    def masks(self) -> "Stack":
+        """Every mask, bool."""
+        return Stack(each / "masks.npy" for each in shards(self.folder))
+
+    @cached_property
+    def labels(self) -> "Stack":
+        """Every label map, uint16."""
+        return Stack(each / "labels.npy" for each in shards(self.folder))
+
+    def index(self, sample: str) -> int:
+        """Return the place of a sample in all arrays; leading zeros of its id may be left out."""
+        found = np.flatnonzero(self.samples["id"] == sample.zfill(6))
+        if not found.size:
+            last = self.samples["id"].iloc[-1]
+            raise Mistake(f"{self.folder} has no sample {sample!r}; its samples are 000000 to {last}.")
+        return int(found[0])
+
+
+class Stack:
+    """Arrays of several files as one: indexed by sample, read from disk when asked for."""
+
+    def __init__(self, files: Iterable[Path]) -> None:
+        """Map the files; each holds (n, rows, cols)."""
+        self._parts: list[NDArray[Any]] = [np.load(file, mmap_mode="r") for file in files]
+        self._ends = np.cumsum([len(part) for part in self._parts])
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return int(self._ends[-1]) if len(self._ends) else 0
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """Return (rows, cols) of one sample."""
+        part = int(np.searchsorted(self._ends, index, side="right"))
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        return self._parts[part][index - int(self._ends[part])]

@@ -1,0 +1,66 @@
+"""Check all of params.yaml before any work starts: every key known, of the right type, within its bounds."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from micromime.datasets.sources import TestSetParameters
+from micromime.mistakes import Mistake
+from micromime.parameters import Section, one_of, read_tree, section, typed
+from micromime.scenario import Scenario
+from micromime.scenarios import instance_kind, use_cases
+from micromime.stages import command
+from micromime.stages.render import RenderParameters
+from micromime.training.architectures import architectures
+from micromime.training.phases import TrainParameters
+
+SECTIONS: dict[str, type[Section]] = {
+    "render": RenderParameters,
+    "test_set": TestSetParameters,
+    "train": TrainParameters,
+}
+"""What stands under a use case besides its scenario."""
+
+
+def main(params: Annotated[Path, typer.Option()], out: Annotated[Path, typer.Option()]) -> None:
+    """Check the file and write down that it is right; the sentence is always the same, so that nothing reruns."""
+    check_file(params)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(f"{params.name}: every key is known and within its bounds.\n")
+
+
+def check_file(params: Path) -> None:
+    """Raise Mistake for the first thing wrong in a parameter file."""
+    check_tree(read_tree(params))
+
+
+def check_tree(tree: Mapping[str, Any]) -> None:
+    """Raise Mistake for the first thing wrong in what a parameter file holds."""
+    profile = tree.get("profile")
+    if not isinstance(profile, str) or not profile.isidentifier():
+        raise Mistake(f"profile is {profile!r}; it must be the name of a profile, such as demo.")
+    for key in tree:
+        if key != "profile":
+            one_of(key, use_cases(), "params.yaml: key")
+            _check_use_case(tree, key)
+
+
+def use_cases_in(params: Path) -> list[str]:
+    """Return the use cases of a parameter file."""
+    return [key for key in read_tree(params) if key != "profile"]
+
+
+def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
+    content = section(tree, use_case)
+    for key in content:
+        one_of(key, ["scenario", *SECTIONS], f"{use_case}: key")
+    Scenario.read(instance_kind(use_case), section(tree, use_case, "scenario"), f"{use_case}.scenario")
+    for key, kind in SECTIONS.items():
+        typed(kind, section(tree, use_case, key), f"{use_case}.{key}")
+    one_of(content["train"]["architecture"], architectures(), f"{use_case}.train.architecture")
+
+
+if __name__ == "__main__":
+    command(main)

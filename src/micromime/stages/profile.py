@@ -1,0 +1,65 @@
+"""Write a profile (sizes for a purpose) into params.yaml, keeping its comments and every key the profile does not name."""
+
+import io
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+
+from micromime.mistakes import Mistake
+from micromime.parameters import one_of, read_tree
+from micromime.stages.check import check_tree
+
+
+def profiles(folder: Path) -> list[str]:
+    """Return the names of the profiles in a folder."""
+    return sorted(file.stem for file in folder.glob("*.yaml"))
+
+
+def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
+    """Write a profile's values over those of params.yaml.
+
+    Refuses when that would lose edits: when the file is neither what was committed nor that with a profile.
+    """
+    one_of(name, profiles(folder), "profile")
+    read_tree(params)
+    if not force and _has_edits(params, folder):
+        raise Mistake(f"{params} has edits that are not committed; commit them, or write over them with --force.")
+    text = overlaid(params.read_text(), (folder / f"{name}.yaml").read_text())
+    check_tree(YAML(typ="safe", pure=True).load(text))
+    unfinished = params.with_name(f".{params.name}")
+    unfinished.write_text(text)
+    unfinished.replace(params)
+
+
+def overlaid(text: str, overlay: str) -> str:
+    """Return a YAML text with the values of another laid over it, key by key; lists are replaced whole."""
+    yaml = YAML()
+    yaml.width = 200
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    tree = yaml.load(text)
+    _lay(tree, yaml.load(overlay))
+    out = io.StringIO()
+    yaml.dump(tree, out)
+    return out.getvalue()
+
+
+def _lay(tree: Any, overlay: Any) -> None:
+    for key, value in overlay.items():
+        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+            _lay(tree[key], value)
+        else:
+            tree[key] = value
+
+
+def _has_edits(params: Path, folder: Path) -> bool:
+    """Say whether a parameter file holds what neither git nor a profile could give back."""
+    shown = subprocess.run(
+        ["git", "show", f"HEAD:./{params.name}"], cwd=params.absolute().parent, capture_output=True, text=True, check=False
+    )
+    if shown.returncode:
+        return True  # Never committed: nothing could give it back.
+    overlays = [(folder / f"{name}.yaml").read_text() for name in profiles(folder)]
+    known = [shown.stdout, *(overlaid(shown.stdout, overlay) for overlay in overlays)]
+    return params.read_text() not in known

@@ -1,0 +1,20 @@
+"""Render one stored sample anew from its row and compare."""
+
+from pathlib import Path
+
+import numpy as np
+
+from micromime.datasets.store import Dataset
+from micromime.scenarios import instance_kind
+
+
+def differing(folder: Path, sample: str) -> list[str]:
+    """Return which of image, mask and labels differ from what is stored: none, where the versions are the same."""
+    dataset = Dataset(folder)
+    index = dataset.index(sample)
+    kind = instance_kind(dataset.description["use_case"])
+    anew = kind.from_row(dataset.samples.iloc[index].to_dict()).render()
+    stored = {"image": (anew.image, dataset.images), "mask": (anew.mask, dataset.masks)}
+    if anew.labels is not None:
+        stored["labels"] = (anew.labels, dataset.labels)
+    return [name for name, (new, old) in stored.items() if not np.array_equal(new, old[index])]

@@ -1,0 +1,35 @@
+"""The whole pipeline by one command: check, find the real pictures, run what has changed, say where to look."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from micromime.mistakes import Mistake
+from micromime.parameters import read_tree
+from micromime.stages.check import check_file, use_cases_in
+from micromime.stages.sources import write_sources
+
+
+def run_pipeline(params: Path) -> None:
+    """Run `dvc repro` after all that DVC cannot see: machine settings and wrong keys."""
+    check_file(params)
+    write_sources(use_cases_in(params), Path())
+    # Stages call `python`: let that be the one that runs here.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    ended = subprocess.run([sys.executable, "-m", "dvc", "repro"], env={**os.environ, "PATH": path}, check=False)
+    if ended.returncode:
+        raise Mistake("dvc repro did not end well; what it says above names the stage, and `make run` goes on from there.")
+    _say_where_to_look(read_tree(params)["profile"], use_cases_in(params))
+
+
+def _say_where_to_look(profile: str, use_cases: list[str]) -> None:
+    metrics = Path("metrics") / profile
+    for use_case in use_cases:
+        table = metrics / f"{use_case}.md"
+        print(f"\n{table.read_text()}")
+        print(f"This table:         {table}, its numbers {metrics / use_case}.json (dvc metrics show)")
+        print(f"Every test picture: {metrics / use_case / 'panel.png'}")
+        print(f"Synthetic pictures: data/synthetic/{use_case}/base/preview.png")
+        print(f"Networks:           models/{use_case}/base/")
+    print("Every run:          mlflow ui")

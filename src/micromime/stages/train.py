@@ -1,0 +1,122 @@
+"""Train an arm: its runs differ in nothing but their seed, go side by side, and go on where they were stopped."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from typer import Option
+
+from micromime.datasets.store import Dataset
+from micromime.engine import alone, cores, progress, run_tasks
+from micromime.evaluation.metrics import SEGMENTATION
+from micromime.parameters import read_tree, section, typed
+from micromime.stages import command
+from micromime.stages.work import fingerprint, source_files, work_folder
+from micromime.training.phases import TrainParameters
+from micromime.training.run_records import RunDescription
+from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
+from micromime.training.versions import data_version, revision
+
+
+@dataclass(frozen=True)
+class Task:
+    """One run, as it is handed to a worker process."""
+
+    run: int
+    settings: TrainParameters
+    data: Path
+    folder: Path
+    arm_id: str
+    described: RunDescription
+
+
+def main(
+    use_case: str,
+    data: Annotated[Path, Option(help="The synthetic data set.")],
+    out: Annotated[Path, Option(help="Folder to make: run-001/ and so on, and arm.json.")],
+    params: Annotated[Path, Option(help="The file with the section <use case>.train.")] = Path("params.yaml"),
+) -> None:
+    """Train the runs of one arm, named as its folder, and write their networks."""
+    tree = read_tree(params)
+    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    mark = fingerprint(settings.model_dump(), data / "dataset.json", *source_files("training", "datasets"))
+    work = work_folder("train", use_case, out.name, mark)
+    described = describe(use_case, out.name, tree.get("profile", ""), mark, settings, data)
+    prepare_store(use_case)
+    with alone(work), tracked_arm(described) as arm_id:
+        runs = range(1, settings.runs + 1)
+        fit_missing([Task(run, settings, data, work / f"run-{run:03d}", arm_id, described) for run in runs])
+        out.mkdir(parents=True)
+        for run in runs:
+            shutil.copytree(work / f"run-{run:03d}", out / f"run-{run:03d}")
+        (out / "arm.json").write_text(json.dumps(_arm(described), indent=1) + "\n")
+    shutil.rmtree(work)
+
+
+def describe(  # noqa: PLR0913 - all that MLflow is told of an arm
+    use_case: str, arm: str, profile: str, mark: str, settings: TrainParameters, data: Path
+) -> RunDescription:
+    """Return what MLflow is told of the arm: settings of the data set and of the training, versions of both."""
+    origin: dict[str, Any] = {key: Dataset(data).description[key] for key in ("scenario", "count", "seed")}
+    return RunDescription(
+        use_case=use_case,
+        arm=arm,
+        profile=profile,
+        fingerprint=mark,
+        params={"data": origin, "train": settings.model_dump()},
+        data=(data_version(data.name, data),),
+        revision=revision(),
+    )
+
+
+def _arm(described: RunDescription) -> dict[str, Any]:
+    """Return what a later stage needs to find the arm's runs in MLflow, or to make them there."""
+    kept = ("arm", "profile", "fingerprint", "params")
+    return {key: getattr(described, key) for key in kept} | {"data": [each._asdict() for each in described.data]}
+
+
+def fit_missing(tasks: list[Task]) -> None:
+    """Train the runs whose folders are not there yet, as many side by side as there are cores."""
+    missing = [task for task in tasks if not task.folder.exists()]
+    epochs = tasks[0].settings.epochs
+    print(f"{len(missing)} of {len(tasks)} runs to train, {min(cores(), len(missing))} side by side, one thread each")
+    with progress("train", epochs * len(tasks), epochs * (len(tasks) - len(missing)), "epochs") as bar:
+
+        def watch() -> None:
+            bar.n = sum(epochs if task.folder.exists() else _epochs_done(task) for task in tasks)
+            bar.refresh()
+
+        run_tasks(fit, missing, cores(), watch)
+        watch()
+
+
+def fit(task: Task) -> None:
+    """Train one run in this process; its folder appears when it is whole."""
+    import torch
+
+    from micromime.training.learner import fit_run
+
+    torch.set_num_threads(1)
+    unfinished = _unfinished(task)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    with tracked_run(task.arm_id, task.run, task.described) as log:
+        fit_run(task.settings, Dataset(task.data), task.run, SEGMENTATION, unfinished, log.metrics)
+        record = json.loads((unfinished / "run.json").read_text())
+        log.metrics({key: record[key] for key in ("seconds", "peak_gpu_memory_mib") if record[key] is not None})
+        unfinished.rename(task.folder)
+
+
+def _unfinished(task: Task) -> Path:
+    return task.folder.with_name(f"unfinished-{task.folder.name}")
+
+
+def _epochs_done(task: Task) -> int:
+    journal = _unfinished(task) / "epochs.jsonl"
+    return len(journal.read_text().splitlines()) if journal.exists() else 0
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,1 @@
+"""Networks: how they are built, fed, fitted, kept and asked."""

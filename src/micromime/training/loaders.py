@@ -1,0 +1,71 @@
+"""From stored samples to batches: resized once a phase, augmented anew each time they are seen."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+from fastai.data.core import DataLoaders
+from fastai.torch_core import TensorImage, TensorMask
+from fastai.vision.augment import IntToFloatTensor, Normalize, aug_transforms
+from fastai.vision.core import imagenet_stats
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from micromime.arrays import Indices
+from micromime.datasets.store import Dataset
+from micromime.training.phases import Augmentation, Phase
+
+
+class Pairs:
+    """Images and masks of some samples at one size, in memory: (3, size, size) and (size, size), both uint8."""
+
+    def __init__(self, dataset: Dataset, indices: Indices, size_px: int) -> None:
+        """Read and resize; masks are reduced by their mean, at least half of a pixel making it true."""
+        self.images = _resized((dataset.images[n] for n in indices), size_px)
+        masks = _resized((dataset.masks[n].astype(np.uint8) * 255 for n in indices), size_px)
+        self.masks = (masks >= 128).to(torch.uint8)
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> tuple[TensorImage, TensorMask]:
+        """Return one sample: the grey image as three equal channels, and its mask as class numbers."""
+        return TensorImage(self.images[index].expand(3, -1, -1)), TensorMask(self.masks[index])
+
+
+def loaders(
+    dataset: Dataset, parts: tuple[Indices, Indices], phase: Phase, augmentation: Augmentation, device: torch.device
+) -> DataLoaders:
+    """Return fastai's loaders of the training and validation samples of one phase.
+
+    Everything random comes from the global generators that a run seeds once; loading has no workers of its own.
+    """
+    training, validation = (Pairs(dataset, indices, phase.size_px) for indices in parts)
+    batch = [IntToFloatTensor(), *_augmentations(augmentation), Normalize.from_stats(*imagenet_stats)]
+    return DataLoaders.from_dsets(
+        training, validation, bs=phase.batch_size, after_batch=batch, num_workers=0, device=device
+    )
+
+
+def _augmentations(asked: Augmentation) -> list[object]:
+    """Return flips both ways, rotations, zoom and lighting (Trampert et al. 2021, section 2.2)."""
+    transforms: list[object] = aug_transforms(
+        flip_vert=True,
+        max_rotate=asked.rotation_deg,
+        max_zoom=asked.zoom,
+        max_lighting=asked.lighting,
+        max_warp=0.0,
+    )
+    return transforms
+
+
+def _resized(pictures: Iterable[NDArray[np.uint8]], size_px: int) -> torch.Tensor:
+    """Return (n, size, size) uint8: pixels that fall together are averaged."""
+    out = []
+    for picture in pictures:
+        grey = torch.from_numpy(np.array(picture))
+        if grey.shape != (size_px, size_px):
+            grey = interpolate(grey[None, None].float(), (size_px, size_px), mode="area")[0, 0].round().to(torch.uint8)
+        out.append(grey)
+    return torch.stack(out)

@@ -1,0 +1,58 @@
+"""A trained network on disk: weights as safetensors beside a JSON description; and how it is asked."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.functional import pad
+
+from micromime.arrays import Image
+from micromime.mistakes import Mistake
+from micromime.training.architectures import build
+
+STRIDE = 32
+"""Sides are padded to a multiple of this, for the five reductions of a U-Net."""
+
+_MEAN, _SD = (torch.tensor(each).view(1, 3, 1, 1) for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+
+
+def save_network(network: nn.Module, description: Mapping[str, Any], folder: Path) -> None:
+    """Write weights.safetensors and model.json; the description names the architecture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    (folder / "model.json").write_text(json.dumps(description, indent=1) + "\n")
+
+
+def load_network(folder: Path) -> nn.Module:
+    """Return the network of a folder, ready to be asked; Mistake if there is none."""
+    try:
+        description = json.loads((folder / "model.json").read_text())
+        weights = load_file(folder / "weights.safetensors")
+    except FileNotFoundError as error:
+        raise Mistake(f"{error.filename or folder} is missing; {folder} is no folder of a trained network.") from None
+    network = build(description["architecture"], pretrained=False)
+    network.load_state_dict(weights)
+    return network.eval()
+
+
+def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:
+    """Return how likely each pixel belongs to what is looked for: (rows, cols) from 0 to 1.
+
+    The image keeps its size: it is mirrored outward to multiples of 32 and the answer is cropped.
+    """
+    rows, cols = image.shape
+    grey = torch.from_numpy(np.array(image))[None, None].float() / 255
+    below, beside = -rows % STRIDE, -cols % STRIDE
+    padded = pad(grey, (0, beside, 0, below), mode="reflect" if min(rows, cols) > STRIDE else "replicate")
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        scores = network(((padded.expand(-1, 3, -1, -1) - _MEAN) / _SD).to(device))
+    found: NDArray[np.float32] = scores.softmax(dim=1)[0, 1, :rows, :cols].cpu().numpy()
+    return found

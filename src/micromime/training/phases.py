@@ -1,0 +1,40 @@
+"""What a training consists of, as it stands in params.yaml. Nothing here imports torch."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from micromime.parameters import Section
+
+
+class Phase(Section):
+    """Epochs with one image size, one set of trainable layers and one learning-rate policy (one-cycle)."""
+
+    size_px: int = Field(ge=32, le=2048, multiple_of=32, description="Side the images are resized to, px.")
+    trainable: Literal["head", "all"] = Field(description="The head (decoder) with the body frozen, or all layers.")
+    epochs: int = Field(ge=1, le=1000, description="Passes over the training images.")
+    peak_rate: float = Field(gt=0, le=1, description="Highest learning rate of the one-cycle policy.")
+    batch_size: int = Field(ge=2, le=4096, description="Images a step.")
+
+
+class Augmentation(Section):
+    """How images and masks are changed at random whenever they are seen in training; nothing of it is stored."""
+
+    rotation_deg: float = Field(ge=0, le=180, description="Largest rotation either way, degrees.")
+    zoom: float = Field(ge=1, le=3, description="Largest enlargement.")
+    lighting: float = Field(ge=0, le=0.8, description="Largest change of brightness and contrast, share.")
+
+
+class TrainParameters(Section):
+    """One arm: runs that differ in nothing but their seed."""
+
+    architecture: str = Field(description="A file of training/architectures.")
+    runs: int = Field(ge=1, le=10_000, description="Runs; run number = seed, from 1.")
+    validation_share: float = Field(gt=0, lt=1, description="Share of the images that a run does not train on.")
+    augmentation: Augmentation
+    phases: tuple[Phase, ...] = Field(min_length=1, description="In this order, weights handed on.")
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of one run over all phases."""
+        return sum(phase.epochs for phase in self.phases)
