@@ -73,7 +73,7 @@ class LogUniform(_Interval):
 
     def at(self, u: float) -> float:
         """Return low (high / low)^u, kept within the ends against rounding."""
-        return min(max(self.low * (self.high / self.low) ** u, self.low), self.high)
+        return min(max(self.low * math.exp(u * math.log(self.high / self.low)), self.low), self.high)
 
 
 class Integers(Distribution):
@@ -183,7 +183,9 @@ def distribution(written: Any) -> Distribution:
     if name == "choice" and isinstance(content, list):
         content = {"values": content}
     elif isinstance(content, list):
-        content = dict(zip(("low", "high"), content, strict=False)) | {f"value {n}": v for n, v in enumerate(content[2:], 3)}
+        if len(content) != 2:
+            raise ValueError(f"{content!r} is no interval: give two numbers, [low, high]")
+        content = {"low": content[0], "high": content[1]}
     return KINDS[name].model_validate(content)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from micromime.distributions import Distribution, Value
 from micromime.mistakes import Mistake
@@ -44,11 +45,14 @@ def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Di
             if field.is_required():
                 raise Mistake(f"{where}.{key} is missing: {field.description} Add it, for example as a number.")
             continue
-        adapter: TypeAdapter[Any] = TypeAdapter(
-            Annotated[field.annotation, *field.metadata], config=ConfigDict(allow_inf_nan=False)
-        )
         for value in distributions[key].limits():
-            _check_value(adapter, value, f"{where}.{key}", field.description or "")
+            _check_value(_adapter(field), value, f"{where}.{key}", field.description or "")
+
+
+def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
+    """Return what checks a value against the type and bounds of one parameter."""
+    bounded: Any = Annotated[field.annotation, *field.metadata]
+    return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False))
 
 
 def _check_value(adapter: TypeAdapter[Any], value: Value, where: str, meaning: str) -> None:

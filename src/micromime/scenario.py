@@ -62,26 +62,31 @@ class Instance(BaseModel):
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the instance that a row describes; columns that are no part of it are passed over."""
-        nested: dict[str, Any] = {key: row[key] for key in ("rows", "cols", "seed")}
+        nested: dict[str, Any] = {key: _plain(row[key]) for key in ("rows", "cols", "seed")}
         for name, kind in cls.partial_models().items():
-            nested[name] = {key: row[f"{name}.{key}"] for key in kind.model_fields}
+            nested[name] = {key: _plain(row[f"{name}.{key}"]) for key in kind.model_fields}
         return cls.model_validate(nested)
 
 
-I = TypeVar("I", bound=Instance)
+def _plain(value: Any) -> Any:
+    """Return a number of a table as Python's own: pydantic takes numpy's integers by way of float and rounds seeds."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+InstanceType = TypeVar("InstanceType", bound=Instance)
 
 
 @dataclass(frozen=True)
-class Scenario(Generic[I]):
+class Scenario(Generic[InstanceType]):
     """Partial models with a distribution for every parameter: what a data set is drawn from."""
 
-    kind: type[I]
+    kind: type[InstanceType]
     rows: int
     cols: int
     parameters: Mapping[str, Mapping[str, Distribution]]
 
     @classmethod
-    def read(cls, kind: type[I], content: Mapping[str, Any], where: str) -> Self:
+    def read(cls, kind: type[InstanceType], content: Mapping[str, Any], where: str) -> Self:
         """Return the scenario that a section of params.yaml describes, with every reachable value checked."""
         tree = dict(content)
         rows, cols = (_side(tree, key, where) for key in ("rows", "cols"))
@@ -96,13 +101,15 @@ class Scenario(Generic[I]):
             check_distributions(model, read[name], place)
         return cls(kind, rows, cols, read)
 
-    def draw(self, rng: np.random.Generator) -> I:
+    def draw(self, rng: np.random.Generator) -> InstanceType:
         """Return an instance: its seed comes from `rng`, every parameter from a stream of that seed."""
         seed = int(rng.integers(LARGEST_SEED, endpoint=True))
-        drawn = {name: draw(kind, self.parameters[name], name, seed) for name, kind in self.kind.partial_models().items()}
+        drawn = {
+            name: draw(kind, self.parameters[name], name, seed) for name, kind in self.kind.partial_models().items()
+        }
         return self.kind(rows=self.rows, cols=self.cols, seed=seed, **drawn)
 
-    def draw_one(self, seed: int, index: int) -> I:
+    def draw_one(self, seed: int, index: int) -> InstanceType:
         """Return instance `index` of the data set with this seed, whatever the others are."""
         return self.draw(stream(seed, "instance", index))
 

@@ -1,11 +1,11 @@
 """A synthetic data set on disk: a folder of shards that numpy alone can open.
 
-    dataset.json                    what was asked for, what it is drawn from, hash of every file
-    preview.png                     a contact sheet
-    shard-00000/images.npy          (n, rows, cols) uint8
-    shard-00000/masks.npy           (n, rows, cols) bool
-    shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
-    shard-00000/samples.parquet     one row a sample: id, objects, parent, seed and every parameter
+dataset.json                    what was asked for, what it is drawn from, hash of every file
+preview.png                     a contact sheet
+shard-00000/images.npy          (n, rows, cols) uint8
+shard-00000/masks.npy           (n, rows, cols) bool
+shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
+shard-00000/samples.parquet     one row a sample: id, objects, parent, seed and every parameter
 """
 
 import hashlib
@@ -130,4 +130,5 @@ class Stack:
         part = int(np.searchsorted(self._ends, index, side="right"))
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return self._parts[part][index - int(self._ends[part])]
+        picture: NDArray[Any] = self._parts[part][index - int(self._ends[part])]
+        return picture

@@ -34,17 +34,19 @@ def blur(model: GaussianBlur, grey: Grey) -> Grey:
     """Return the picture convolved with the kernel, smaller by `margin_px` on each side."""
     if model.kernel_px == 1:
         return grey
-    return _convolve(np.ascontiguousarray(grey), kernel(model.kernel_px))  # type: ignore[no-any-return]
+    blurred: Grey = _convolve(np.ascontiguousarray(grey), kernel(model.kernel_px))
+    return blurred
 
 
 def kernel(size: int) -> NDArray[np.float32]:
     """Return (size,) samples of a Gaussian with standard deviation size / 6, their sum 1."""
     x = np.arange(size) - size // 2
     weights = np.exp(-(x**2) / (2 * (size / 6) ** 2))
-    return (weights / weights.sum()).astype(np.float32)
+    normed: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
+    return normed
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _convolve(grey: Any, weights: Any) -> Any:  # pragma: no cover - compiled
     """Convolve down, then across; every sum in the order of the kernel, so that bits do not depend on the machine."""
     size = len(weights)

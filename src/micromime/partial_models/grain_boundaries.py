@@ -8,11 +8,16 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.interpolate import CubicSpline
 
-from micromime.arrays import Edges, Grey, Indices, Mask, Points, Reals
+from micromime.arrays import Edges, Grey, Indices, Mask, Reals
 from micromime.partial_model import PartialModel
 
 STEPS = 32
 """Straight pieces that stand for a spline, for the longest edges; a power of two."""
+
+LARGEST_BULGE = 0.6
+"""No curve leaves its chord by more than this share of its length (2 sd of 0.2, and a spline's overshoot)."""
+
+LARGEST_THICKNESS_PX = 24.0
 
 
 class GrainBoundaries(PartialModel):
@@ -47,7 +52,7 @@ def bend(model: GrainBoundaries, edges: Edges, rng: np.random.Generator) -> Boun
     heights = np.einsum("ek,kj->ej", offsets * length[:, None], _spline_basis(model.control_points))
     thickness = model.thickness_px * np.exp(model.thickness_spread * rng.standard_normal(count))
     darkness = np.clip(model.darkness + model.darkness_spread * rng.standard_normal(count), 0, 1)
-    return Boundaries(edges, heights, np.clip(thickness, 1, 24), darkness)
+    return Boundaries(edges, heights, np.clip(thickness, 1, LARGEST_THICKNESS_PX), darkness)
 
 
 def _spline_basis(control_points: int) -> NDArray[np.float64]:
@@ -60,12 +65,13 @@ def _spline_basis(control_points: int) -> NDArray[np.float64]:
     return basis
 
 
-def near(edges: Edges, rows: int, cols: int, reach_px: float) -> Edges:
-    """Return the edges that can touch an image of (rows, cols) when they bend or spread up to `reach_px`."""
+def near(edges: Edges, rows: int, cols: int) -> Edges:
+    """Return the edges that can touch an image of (rows, cols), however they bend and however thick they are."""
+    reach_px = np.hypot(*(edges.end - edges.start).T)[:, None] * LARGEST_BULGE + LARGEST_THICKNESS_PX / 2 + 1
     low = np.minimum(edges.start, edges.end) - reach_px
     high = np.maximum(edges.start, edges.end) + reach_px
     touching = (high >= 0).all(axis=1) & (low <= np.array([rows, cols])).all(axis=1)
-    return Edges(*(each[touching] for each in edges))
+    return Edges(edges.start[touching], edges.end[touching], edges.left[touching], edges.right[touching])
 
 
 def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Boundaries]:
@@ -87,11 +93,11 @@ def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Bo
 
 
 def _swap_cells(straight: Indices, boundaries: Boundaries) -> tuple[Indices, NDArray[np.bool_]]:
+    """Return the map with every claimed pixel swapped, and which curves claim what is not theirs alone."""
     labels = straight.copy()
     claims = np.full(straight.shape, -1, dtype=np.int32)
     wrong = np.zeros(len(boundaries.heights), dtype=np.bool_)
-    edges = boundaries.edges
-    _swap(labels, claims, wrong, straight, edges.start, edges.end, edges.left, edges.right, boundaries.heights)
+    _swap(labels, claims, wrong, straight, boundaries)
     return labels, wrong
 
 
@@ -103,99 +109,120 @@ def draw_lines(boundaries: Boundaries, rows: int, cols: int) -> tuple[Mask, Grey
     """
     mask = np.zeros((rows, cols), dtype=np.bool_)
     taken = np.zeros((rows, cols), dtype=np.float32)
-    edges = boundaries.edges
-    half = boundaries.thickness_px / 2
-    _stamp(mask, taken, edges.start, edges.end, boundaries.heights, half, boundaries.darkness)
+    _stamp(mask, taken, boundaries)
     return mask, taken
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _height(heights: Any, edge: int, along: float) -> float:  # pragma: no cover - compiled
-    """Return the curve's height over its chord at the share `along` of its length."""
-    place = along * STEPS
-    k = min(int(place), STEPS - 1)
-    return heights[edge, k] + (place - k) * (heights[edge, k + 1] - heights[edge, k])  # type: ignore[no-any-return]
+# The rest is compiled. A chord is (row, col, direction's row, direction's col, length) of a straight edge.
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _swap(
-    labels: Indices, claims: Indices, wrong: Any, straight: Indices,
-    start: Points, end: Points, left: Indices, right: Indices, heights: Any,
-) -> None:  # pragma: no cover - compiled  # fmt: skip
+@njit(cache=True, inline="always")
+def _chord(edges: Any, e: int) -> Any:  # pragma: no cover - compiled
+    dr, dc = edges.end[e, 0] - edges.start[e, 0], edges.end[e, 1] - edges.start[e, 1]
+    length = max(np.sqrt(dr * dr + dc * dc), 1e-9)
+    return edges.start[e, 0], edges.start[e, 1], dr / length, dc / length, length
+
+
+@njit(cache=True)
+def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:  # pragma: no cover - compiled
     """Give the pixels between each chord and its curve to the cell on the chord's other side."""
     rows, cols = labels.shape
-    for e in range(len(left)):
-        dr, dc = end[e, 0] - start[e, 0], end[e, 1] - start[e, 1]
-        length = np.sqrt(dr * dr + dc * dc)
-        up, down = heights[e].max(), heights[e].min()
-        if length < 1e-9 or (up <= 0 and down >= 0):
+    for e in range(len(wrong)):
+        up, down = bent.heights[e].max(), bent.heights[e].min()
+        if up <= 0 and down >= 0:
             continue
-        dr, dc = dr / length, dc / length
-        # The curve stays in a box about the chord: its corners bound the pixels to look at.
-        top = min(start[e, 0], end[e, 0]) + min(0.0, -dc * up, -dc * down)
-        bottom = max(start[e, 0], end[e, 0]) + max(0.0, -dc * up, -dc * down)
-        west = min(start[e, 1], end[e, 1]) + min(0.0, dr * up, dr * down)
-        east = max(start[e, 1], end[e, 1]) + max(0.0, dr * up, dr * down)
+        chord = _chord(bent.edges, e)
+        r0, c0, dr, dc, length = chord
+        # The curve lies in a box about its chord, whose corners bound the pixels to look at.
+        low, high = min(0.0, dr * length), max(0.0, dr * length)
+        top, bottom = r0 + low + min(0.0, -dc * up, -dc * down), r0 + high + max(0.0, -dc * up, -dc * down)
+        low, high = min(0.0, dc * length), max(0.0, dc * length)
+        west, east = c0 + low + min(0.0, dr * up, dr * down), c0 + high + max(0.0, dr * up, dr * down)
         for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
             for col in range(max(0, int(np.ceil(west))), min(cols - 1, int(np.floor(east))) + 1):
-                r, c = row - start[e, 0], col - start[e, 1]
-                height = c * dr - r * dc
-                along = (r * dr + c * dc) / length
-                if not (down <= height <= up and 0.0 < along < 1.0):
-                    continue
-                curve = _height(heights, e, along)
-                if 0.0 < height <= curve:
-                    own, other = left[e], right[e]
-                elif curve <= height < 0.0:
-                    own, other = right[e], left[e]
-                else:
-                    continue
-                if straight[row, col] == own and claims[row, col] < 0:
-                    labels[row, col] = other
-                    claims[row, col] = e
-                else:
-                    wrong[e] = True
-                    if claims[row, col] >= 0:
-                        wrong[claims[row, col]] = True
+                side = _side(chord, bent.heights[e], row, col)
+                if side != 0:
+                    left, right = bent.edges.left[e], bent.edges.right[e]
+                    own, other = (left, right) if side > 0 else (right, left)
+                    _claim(labels, claims, wrong, e, (row, col, straight[row, col] == own, other))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _stamp(
-    mask: Any, taken: Any, start: Points, end: Points, heights: Any, half: Reals, darkness: Reals
-) -> None:  # pragma: no cover - compiled
-    """Darken the pixels about each curve by their distance to its straight pieces."""
-    rows, cols = mask.shape
-    for e in range(len(half)):
-        dr, dc = end[e, 0] - start[e, 0], end[e, 1] - start[e, 1]
-        length = np.sqrt(dr * dr + dc * dc)
-        if length < 1e-9:
-            continue
-        step = STEPS  # Pieces of about 3 px: the longer the edge, the more of the spline's points.
-        while step > 1 and length * step / STEPS > 3.0:
-            step //= 2
-        nr, nc = -dc / length, dr / length
-        reach = half[e] + 0.5
-        r0, c0 = start[e, 0], start[e, 1]
+@njit(cache=True, inline="always")
+def _side(chord: Any, heights: Any, row: int, col: int) -> int:  # pragma: no cover - compiled
+    """Return whether a pixel lies between chord and curve: 1 to the chord's left, -1 to its right, 0 if not."""
+    r0, c0, dr, dc, length = chord
+    r, c = row - r0, col - c0
+    along = (r * dr + c * dc) / length * STEPS
+    if along <= 0 or along >= STEPS:
+        return 0
+    height = c * dr - r * dc
+    k = int(along)
+    curve = heights[k] + (along - k) * (heights[k + 1] - heights[k])
+    return int(0 < height <= curve) - int(curve <= height < 0)
+
+
+@njit(cache=True, inline="always")
+def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:  # pragma: no cover - compiled
+    """Swap a pixel's cell, unless it is a third cell's or claimed already: then note whose curves are wrong."""
+    row, col, own, other = pixel
+    earlier = claims[row, col]
+    if own and earlier < 0:
+        labels[row, col] = other
+        claims[row, col] = e
+    else:
+        wrong[e] = True
+        if earlier >= 0:
+            wrong[earlier] = True
+
+
+@njit(cache=True)
+def _stamp(mask: Any, taken: Any, bent: Any) -> None:  # pragma: no cover - compiled
+    """Draw each curve piece by piece."""
+    for e in range(len(bent.darkness)):
+        r0, c0, dr, dc, length = _chord(bent.edges, e)
+        step = _step(bent.heights[e], length)
+        half, darkness = bent.thickness_px[e] / 2, bent.darkness[e]
+        before = (r0, c0)
         for k in range(step, STEPS + 1, step):
-            h = heights[e, k]
-            r1 = start[e, 0] + dr * k / STEPS + nr * h
-            c1 = start[e, 1] + dc * k / STEPS + nc * h
-            pr, pc = r1 - r0, c1 - c0
-            inverse = 1.0 / max(pr * pr + pc * pc, 1e-12)
-            for row in range(max(0, int(np.ceil(min(r0, r1) - reach))), min(rows - 1, int(max(r0, r1) + reach)) + 1):
-                for col in range(
-                    max(0, int(np.ceil(min(c0, c1) - reach))), min(cols - 1, int(max(c0, c1) + reach)) + 1
-                ):
-                    r, c = row - r0, col - c0
-                    along = min(max((r * pr + c * pc) * inverse, 0.0), 1.0)
-                    r, c = r - along * pr, c - along * pc
-                    square = r * r + c * c
-                    if square >= reach * reach:
-                        continue
-                    distance = np.sqrt(square)
-                    if distance <= half[e]:
-                        mask[row, col] = True
-                    dark = darkness[e] * min(reach - distance, 1.0)
-                    if dark > taken[row, col]:
-                        taken[row, col] = dark
-            r0, c0 = r1, c1
+            along, height = length * k / STEPS, bent.heights[e, k]
+            after = (r0 + dr * along - dc * height, c0 + dc * along + dr * height)
+            _stamp_piece(mask, taken, before, after, (half, darkness))
+            before = after
+
+
+@njit(cache=True)
+def _step(heights: Any, length: float) -> int:  # pragma: no cover - compiled
+    """Return every how many points to draw: pieces up to 6 px long that pass no point by more than 0.1 px."""
+    step = STEPS // 4
+    while step > 1:
+        missed = 0.0
+        for k in range(STEPS):
+            first = k - k % step
+            rise = (heights[first + step] - heights[first]) / step
+            missed = max(missed, abs(heights[first] + rise * (k % step) - heights[k]))
+        if missed <= 0.1 and length * step / STEPS <= 6.0:
+            break
+        step //= 2
+    return step
+
+
+@njit(cache=True, inline="always")
+def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:  # pragma: no cover - compiled
+    """Darken the pixels about a straight piece by their distance to it."""
+    rows, cols = mask.shape
+    half, darkness = look
+    reach = half + 0.5
+    pr, pc = two[0] - one[0], two[1] - one[1]
+    inverse = 1.0 / max(pr * pr + pc * pc, 1e-12)
+    top, bottom = min(one[0], two[0]) - reach, max(one[0], two[0]) + reach
+    west, east = min(one[1], two[1]) - reach, max(one[1], two[1]) + reach
+    for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
+        for col in range(max(0, int(np.ceil(west))), min(cols - 1, int(np.floor(east))) + 1):
+            r, c = row - one[0], col - one[1]
+            along = min(max((r * pr + c * pc) * inverse, 0.0), 1.0)
+            r, c = r - along * pr, c - along * pc
+            square = r * r + c * c
+            if square < reach * reach:
+                distance = np.sqrt(square)
+                mask[row, col] |= distance <= half
+                taken[row, col] = max(taken[row, col], np.float32(darkness * min(reach - distance, 1.0)))

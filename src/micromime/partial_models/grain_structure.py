@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import Field
 from scipy.spatial import ConvexHull
 
@@ -56,7 +55,9 @@ def tessellate(model: GrainStructure, rows: int, cols: int, rng: np.random.Gener
 
 def _scaled(cells: Tessellation, middle: Points, scale: float) -> Tessellation:
     """Return the tessellation shrunk by `scale` about a point, to scale with its diameter."""
-    nuclei, start, end = (middle + (each - middle) * scale for each in (cells.nuclei, cells.edges.start, cells.edges.end))
+    nuclei, start, end = (
+        middle + (each - middle) * scale for each in (cells.nuclei, cells.edges.start, cells.edges.end)
+    )
     return Tessellation(nuclei, cells.weights * scale**2, cells.edges._replace(start=start, end=end), cells.diameter_px)
 
 
@@ -112,7 +113,7 @@ def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
     owner = np.unique(np.concatenate([cells.edges.left, cells.edges.right]))
     start = owner[np.argmin((cells.nuclei[owner] ** 2).sum(axis=1) - cells.weights[owner])]
     labels = np.empty((rows, cols), dtype=np.int32)
-    _walk_rows(labels, cells.nuclei, cells.weights, first, neighbours, int(start))
+    _walk_rows(labels, cells, first, neighbours, int(start))
     return labels
 
 
@@ -125,40 +126,44 @@ def _adjacency(edges: Edges, count: int) -> tuple[Indices, Indices]:
     return first, neighbour[np.argsort(cell, kind="stable")]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _walk_rows(
-    labels: NDArray[np.int32], nuclei: Any, weights: Any, first: Any, neighbours: Any, start: int
-) -> None:  # pragma: no cover - compiled
+@njit(cache=True)
+def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int) -> None:  # pragma: no cover - compiled
     """Fill each row run by run: a cell ends where its first neighbour to the right comes as near as itself."""
     rows, cols = labels.shape
     for row in range(rows):
-        # The cell of pixel (row, 0): go to nearer neighbours until none is nearer.
-        here, found = start, False
-        while not found:
-            found = True
-            best = (nuclei[here, 0] - row) ** 2 + nuclei[here, 1] ** 2 - weights[here]
-            for k in range(first[here], first[here + 1]):
-                other = neighbours[k]
-                power = (nuclei[other, 0] - row) ** 2 + nuclei[other, 1] ** 2 - weights[other]
-                if power < best:
-                    best, here, found = power, other, False
-                    break
-        start = here
+        start = here = _nearest(cells, first, neighbours, row, start)
         col = 0
         while col < cols:
             end, after = float(cols), here
-            at_zero = (nuclei[here, 0] - row) ** 2 + nuclei[here, 1] ** 2 - weights[here]
             for k in range(first[here], first[here + 1]):
                 other = neighbours[k]
-                ahead = nuclei[other, 1] - nuclei[here, 1]
+                ahead = cells.nuclei[other, 1] - cells.nuclei[here, 1]
                 if ahead > 0:
-                    power = (nuclei[other, 0] - row) ** 2 + nuclei[other, 1] ** 2 - weights[other]
-                    crossing = (power - at_zero) / (2 * ahead)
+                    crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
                     if crossing < end:
                         end, after = crossing, other
             while col < cols and col <= end:
                 labels[row, col] = here
                 col += 1
-            if after == here:
-                break
             here = after
+
+
+@njit(cache=True, inline="always")
+def _power(cells: Any, cell: int, row: int) -> float:  # pragma: no cover - compiled
+    """Return |x - nucleus|^2 - weight at x = (row, 0)."""
+    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
+    return r * r + c * c - cells.weights[cell]  # type: ignore[no-any-return]
+
+
+@njit(cache=True)
+def _nearest(cells: Any, first: Any, neighbours: Any, row: int, start: int) -> int:  # pragma: no cover - compiled
+    """Return the cell of pixel (row, 0): from `start` on to nearer neighbours until none is nearer."""
+    here = start
+    while True:
+        best = here
+        for k in range(first[here], first[here + 1]):
+            if _power(cells, neighbours[k], row) < _power(cells, best, row):
+                best = neighbours[k]
+        if best == here:
+            return here
+        here = best

@@ -23,11 +23,9 @@ _ORDER = bytes.fromhex(
     "de72431d1848f38d80c34e42d73d9cb4"
 )
 _PERM = np.tile(np.frombuffer(_ORDER, dtype=np.uint8), 2)
-_GRADIENT = np.array(
-    [[1, 1], [-1, 1], [1, -1], [-1, -1], [1, 0], [-1, 0], [1, 0], [-1, 0]]
-    + [[0, 1], [0, -1], [0, 1], [0, -1], [1, 0], [-1, 0], [0, -1], [0, 1]],
-    dtype=np.float32,
-)[_PERM & 15]
+_COLS = [1, -1, 1, -1, 1, -1, 1, -1, 0, 0, 0, 0, 1, -1, 0, 0]
+_ROWS = [1, 1, -1, -1, 0, 0, 0, 0, 1, -1, 1, -1, 0, 0, -1, 1]
+_GRADIENT = np.column_stack([_COLS, _ROWS]).astype(np.float32)[_PERM & 15]
 """Gradient of a lattice point by its next-to-last look-up."""
 
 
@@ -38,9 +36,7 @@ class PerlinTexture(PartialModel):
     wavelength: float = Field(0.4, ge=0.2, le=0.667, description="Lattice cell / grain diameter.")
 
 
-def texture(
-    model: PerlinTexture, cells: Indices, count: int, diameter_px: float, rng: np.random.Generator
-) -> Grey:
+def texture(model: PerlinTexture, cells: Indices, count: int, diameter_px: float, rng: np.random.Generator) -> Grey:
     """Return the grey to add at each pixel of a (rows, cols) map of `count` cells.
 
     Each cell has a lattice of its own, turned and moved at random: no direction is common to all grains.
@@ -64,7 +60,7 @@ def perlin(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32
     return out
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")
 def _noise(x: Any, y: Any) -> Any:  # pragma: no cover - compiled
     """Return the noise at one point; the order of operations is that of the C source, so the bits are too."""
     i, j = np.floor(x), np.floor(y)
@@ -85,13 +81,13 @@ def _noise(x: Any, y: Any) -> Any:  # pragma: no cover - compiled
     return below + fy * (above - below)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _points(out: Any, x: Any, y: Any) -> None:  # pragma: no cover - compiled
     for n in range(len(out)):
         out[n] = _noise(x[n], y[n])
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _fill(out: Any, cells: Any, turn: Any, shift: Any, amplitude: Any) -> None:  # pragma: no cover - compiled
     """Lay noise over the picture, in each cell's own lattice."""
     rows, cols = out.shape

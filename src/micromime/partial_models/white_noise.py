@@ -20,4 +20,5 @@ class WhiteNoise(PartialModel):
 def white_noise(model: WhiteNoise, rows: int, cols: int, rng: np.random.Generator) -> Grey:
     """Return (rows, cols) independent Gaussian values of mean 0; none is beyond 4.3 standard deviations."""
     numbers = np.frombuffer(rng.bytes(2 * rows * cols), dtype="<u2").reshape(rows, cols)
-    return (_NORMAL * np.float32(model.sd_grey))[numbers]
+    noise: Grey = (_NORMAL * np.float32(model.sd_grey))[numbers]
+    return noise

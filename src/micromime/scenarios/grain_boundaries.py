@@ -13,9 +13,6 @@ from micromime.partial_models.perlin_texture import PerlinTexture, texture
 from micromime.partial_models.white_noise import WhiteNoise, white_noise
 from micromime.scenario import Instance, Sample
 
-REACH_PX = 40.0
-"""Edges this far outside still reach the picture, by bending or by their thickness."""
-
 
 class GrainMicrograph(Instance):
     """A polished and etched section: grains of different grey, dark boundaries between them."""
@@ -36,7 +33,7 @@ class GrainMicrograph(Instance):
         margin = self.gaussian_blur.margin_px
         rows, cols = self.rows + 2 * margin, self.cols + 2 * margin
         cells = tessellate(self.grain_structure, rows, cols, self.stream("grain_structure"))
-        edges = near(cells.edges, rows, cols, REACH_PX)
+        edges = near(cells.edges, rows, cols)
         bent = bend(self.grain_boundaries, edges, self.stream("grain_boundaries"))
         grains, bent = label_grains(label_cells(cells, rows, cols), bent)
         mask, taken = draw_lines(bent, rows, cols)
@@ -49,10 +46,10 @@ class GrainMicrograph(Instance):
         grey += white_noise(self.white_noise, rows, cols, self.stream("white_noise"))
         image = np.clip(np.rint(blur(self.gaussian_blur, grey)), 0, 255).astype(np.uint8)
         inside = (slice(margin, margin + self.rows), slice(margin, margin + self.cols))
-        return Sample(image, np.ascontiguousarray(mask[inside]), _numbered(grains[inside], count))
+        return Sample(image, np.ascontiguousarray(mask[inside]), numbered(grains[inside], count))
 
 
-def _numbered(grains: Indices, count: int) -> Labels:
+def numbered(grains: Indices, count: int) -> Labels:
     """Return the grains that are seen, numbered 1 to n in the order of their nuclei."""
     seen = np.zeros(count, dtype=np.bool_)
     seen[grains] = True

@@ -56,14 +56,18 @@ def main(
         baselines = pd.DataFrame([row for name in BASELINES for row in _baseline_rows(name, pictures)])
         said = verdict({"kind": source.kind, "name": use_case, "reason": source.reason}, scores, baselines)
         files = write(said, scores, out)
-        masks = np.load(answers[representative(scores, models)])
-        write_panel(files / "panel.png", [_shown(each, masks[each.name]) for each in pictures], headline(said["test_set"]))
+        median = representative(scores, models)
+        masks = np.load(answers[median])
+        title = (
+            f"{headline(said['test_set'])}. Predictions: {median.parent.name}, {median.name}, the median by mean IoU."
+        )
+        write_panel(files / "panel.png", [_shown(each, masks[each.name]) for each in pictures], title)
     shutil.rmtree(work)
     tell(use_case, models, test_set, said, scores, files)
 
 
 def ask(runs: list[Path], test_set: Path, work: Path) -> dict[Path, Path]:
-    """Return the file with each network's masks of all test pictures; those that are there already are not asked for."""
+    """Return the file with each network's masks of all test pictures; those that are there are kept."""
     answers = {run: work / f"{run.parent.name}-{run.name}.npz" for run in runs}
     tasks = [Task(run, test_set, answer) for run, answer in answers.items() if not answer.exists()]
     with progress("judge", len(runs), len(runs) - len(tasks), "runs") as bar:
@@ -87,7 +91,7 @@ def find_masks(task: Task) -> None:
     network = load_network(task.network)
     masks = {each.name: probability(network, each.image) > THRESHOLD for each in read_micrographs(task.test_set)}
     unfinished = task.answer.with_name(f"unfinished-{task.answer.name}")
-    np.savez(unfinished, **masks)
+    np.savez(unfinished, allow_pickle=False, **masks)
     unfinished.rename(task.answer)
 
 
@@ -118,7 +122,7 @@ def write(said: Verdict, scores: pd.DataFrame, out: Path) -> Path:
 
 def representative(scores: pd.DataFrame, models: Path) -> Path:
     """Return the folder of the first arm's median run by mean IoU (the lower one of two in the middle)."""
-    arm = scores["arm"].iloc[0]
+    arm = str(scores["arm"].iloc[0])
     means = scores[scores["arm"] == arm].groupby("run")["mean_iou"].mean().sort_values(kind="stable")
     return models / arm / f"run-{means.index[(len(means) - 1) // 2]:03d}"
 

@@ -1,4 +1,4 @@
-"""Write a profile (sizes for a purpose) into params.yaml, keeping its comments and every key the profile does not name."""
+"""Write a profile (sizes for a purpose) into params.yaml; its comments and all keys the profile does not name stay."""
 
 import io
 import subprocess
@@ -51,12 +51,19 @@ def _lay(tree: Any, overlay: Any) -> None:
             _lay(tree[key], value)
         else:
             tree[key] = value
+            comment = tree.ca.items.get(key, [None] * 3)[2]
+            if comment:
+                comment.column = 0  # One space after the value, wherever the comment stood before.
 
 
 def _has_edits(params: Path, folder: Path) -> bool:
     """Say whether a parameter file holds what neither git nor a profile could give back."""
     shown = subprocess.run(
-        ["git", "show", f"HEAD:./{params.name}"], cwd=params.absolute().parent, capture_output=True, text=True, check=False
+        ["git", "show", f"HEAD:./{params.name}"],
+        cwd=params.absolute().parent,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if shown.returncode:
         return True  # Never committed: nothing could give it back.

@@ -13,7 +13,8 @@ def differing(folder: Path, sample: str) -> list[str]:
     dataset = Dataset(folder)
     index = dataset.index(sample)
     kind = instance_kind(dataset.description["use_case"])
-    anew = kind.from_row(dataset.samples.iloc[index].to_dict()).render()
+    row = {str(column): value for column, value in dataset.samples.iloc[index].items()}
+    anew = kind.from_row(row).render()
     stored = {"image": (anew.image, dataset.images), "mask": (anew.mask, dataset.masks)}
     if anew.labels is not None:
         stored["labels"] = (anew.labels, dataset.labels)

@@ -19,7 +19,9 @@ def run_pipeline(params: Path) -> None:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     ended = subprocess.run([sys.executable, "-m", "dvc", "repro"], env={**os.environ, "PATH": path}, check=False)
     if ended.returncode:
-        raise Mistake("dvc repro did not end well; what it says above names the stage, and `make run` goes on from there.")
+        raise Mistake(
+            "dvc repro did not end well; what it says above names the stage, and `make run` goes on from there."
+        )
     _say_where_to_look(read_tree(params)["profile"], use_cases_in(params))
 
 

@@ -13,13 +13,15 @@ from micromime.training.tracking import log_judged, prepare_store
 from micromime.training.versions import DataVersion, data_version, revision
 
 
-def tell(use_case: str, models: Path, test_set: Path, said: Verdict, scores: pd.DataFrame, files: Path) -> None:
+def tell(  # noqa: PLR0913 - all that the judge has, called in one place
+    use_case: str, models: Path, test_set: Path, said: Verdict, scores: pd.DataFrame, files: Path
+) -> None:
     """Log each run's means over the pictures, each arm's part of the verdict, and the files beside the verdict."""
     prepare_store(use_case)
     for arm, part in said["arms"].items():
         trained = json.loads((models / arm / "arm.json").read_text())
         means = scores[scores["arm"] == arm].groupby("run")[list(SEGMENTATION)].mean()
-        by_run = {int(str(run)): {str(key): float(value) for key, value in row.items()} for run, row in means.iterrows()}
+        by_run = {int(str(run)): row.to_dict() for run, row in means.iterrows()}
         log_judged(_described(use_case, trained, test_set, said), by_run, part, sorted(files.iterdir()))
 
 

@@ -19,6 +19,9 @@ from micromime.training.run_records import RunDescription
 from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
 from micromime.training.versions import data_version, revision
 
+DECIDING = ("training/learner", "training/loaders", "training/phases", "datasets/splits", "datasets/store")
+"""Source files that decide what a network becomes; what else a run imports (tracking, say) leaves its weights alone."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -41,7 +44,7 @@ def main(
     """Train the runs of one arm, named as its folder, and write their networks."""
     tree = read_tree(params)
     settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
-    mark = fingerprint(settings.model_dump(), data / "dataset.json", *source_files("training", "datasets"))
+    mark = fingerprint(settings.model_dump(), data / "dataset.json", *_deciding(settings))
     work = work_folder("train", use_case, out.name, mark)
     described = describe(use_case, out.name, tree.get("profile", ""), mark, settings, data)
     prepare_store(use_case)
@@ -69,6 +72,10 @@ def describe(  # noqa: PLR0913 - all that MLflow is told of an arm
         data=(data_version(data.name, data),),
         revision=revision(),
     )
+
+
+def _deciding(settings: TrainParameters) -> list[Path]:
+    return source_files(*DECIDING, f"training/architectures/{settings.architecture}")
 
 
 def _arm(described: RunDescription) -> dict[str, Any]:
@@ -106,7 +113,7 @@ def fit(task: Task) -> None:
         fit_run(task.settings, Dataset(task.data), task.run, SEGMENTATION, unfinished, log.metrics)
         record = json.loads((unfinished / "run.json").read_text())
         log.metrics({key: record[key] for key in ("seconds", "peak_gpu_memory_mib") if record[key] is not None})
-        unfinished.rename(task.folder)
+    unfinished.rename(task.folder)
 
 
 def _unfinished(task: Task) -> Path:

@@ -19,11 +19,10 @@ def fingerprint(*parts: Any) -> str:
     return digest.hexdigest()[:32]
 
 
-def source_files(*packages: str) -> list[Path]:
-    """Return the source files of sub-packages or modules of micromime, in order."""
+def source_files(*names: str) -> list[Path]:
+    """Return source files of micromime by their paths within the package, without `.py`, in order."""
     root = Path(micromime.__file__).parent
-    found = {file for name in packages for file in root.glob(f"{name}*/**/*.py")}
-    return sorted(found | {file for name in packages for file in root.glob(f"{name}.py")})
+    return [root / f"{name}.py" for name in sorted(names)]
 
 
 def work_folder(stage: str, *parts: Any) -> Path:

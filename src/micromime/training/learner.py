@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback
 from fastai.callback.schedule import Learner  # the Learner that knows fit_one_cycle
 from fastai.data.core import DataLoaders
@@ -19,7 +20,7 @@ from micromime.arrays import Mask
 from micromime.datasets.splits import split
 from micromime.datasets.store import Dataset
 from micromime.streams import stream
-from micromime.training.architectures import build
+from micromime.training.architectures import build, parts
 from micromime.training.loaders import loaders
 from micromime.training.networks import save_network
 from micromime.training.phases import Phase, TrainParameters
@@ -28,7 +29,9 @@ Metrics = Mapping[str, Callable[[Mask, Mask], float]]
 Log = Callable[[Mapping[str, float], int], None]
 
 
-def fit_run(settings: TrainParameters, dataset: Dataset, run: int, metrics: Metrics, folder: Path, log: Log) -> None:
+def fit_run(  # noqa: PLR0913 - a run is all of this, and is called in one place
+    settings: TrainParameters, dataset: Dataset, run: int, metrics: Metrics, folder: Path, log: Log
+) -> None:
     """Train one run and write its weights, model.json and run.json to `folder`.
 
     The run number is the seed of all that is random (Trampert et al. 2021, section 2.2). Every finished
@@ -36,18 +39,20 @@ def fit_run(settings: TrainParameters, dataset: Dataset, run: int, metrics: Metr
     """
     set_seed(run, reproducible=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    parts = split(len(dataset.images), settings.validation_share, stream(run, "split"))
+    indices = split(len(dataset.images), settings.validation_share, stream(run, "split"))
     network = build(settings.architecture, pretrained=True)
     journal = Journal(folder / "epochs.jsonl", log)
     began = time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
-        batches = loaders(dataset, parts, phase, settings.augmentation, device)
-        journal.phase, journal.images = number, len(parts[0])
-        _fit_phase(_learner(batches, network, metrics, folder), phase, journal)
+        batches = loaders(dataset, indices, phase, settings.augmentation, device)
+        journal.phase, journal.images = number, len(indices[0])
+        learner = _learner(batches, network, settings.architecture, metrics, folder)
+        learner.add_cbs(_numerics(settings, device))
+        _fit_phase(learner, phase, journal)
     record = {
         "run": run,
-        "training_images": len(parts[0]),
-        "validation_images": len(parts[1]),
+        "training_images": len(indices[0]),
+        "validation_images": len(indices[1]),
         "seconds": time.perf_counter() - began,
         "device": str(device),
         "threads": torch.get_num_threads(),
@@ -55,20 +60,27 @@ def fit_run(settings: TrainParameters, dataset: Dataset, run: int, metrics: Metr
         "epochs": journal.epochs,
     }
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
-    save_network(network, {"architecture": settings.architecture, "classes": ["inside", "boundary"], "run": run}, folder)
+    described = {"architecture": settings.architecture, "classes": ["inside", "boundary"], "run": run}
+    save_network(network, described, folder)
 
 
-def _learner(batches: DataLoaders, network: nn.Module, metrics: Metrics, folder: Path) -> Learner:
+def _learner(batches: DataLoaders, network: nn.Module, architecture: str, metrics: Metrics, folder: Path) -> Learner:
     """Return fastai's Learner with the body and the head as its two groups of layers."""
     return Learner(
         batches,
         network,
         loss_func=CrossEntropyLossFlat(axis=1),
-        splitter=lambda net: [_parameters(net.body), _parameters(net.head)],
+        splitter=lambda net: [_parameters(modules) for modules in parts(architecture, net)],
         metrics=[_averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
         model_dir=".",
     )
+
+
+def _numerics(settings: TrainParameters, device: torch.device) -> list[Callback]:
+    """Return the callbacks that choose how numbers lie in memory and how exact products are."""
+    asked = [ChannelsLast()] if settings.channels_last else []
+    return [*asked, Bfloat16(device)] if settings.precision == "bfloat16" else asked
 
 
 def _fit_phase(learner: Learner, phase: Phase, journal: "Journal") -> None:
@@ -96,6 +108,26 @@ def _averaged(name: str, metric: Callable[[Mask, Mask], float]) -> AvgMetric:
 
     score.__name__ = name
     return AvgMetric(score)
+
+
+class Bfloat16(Callback):
+    """Computes the network in bfloat16 where torch deems it safe, on any device (fastai's own asks for CUDA)."""
+
+    order = 10  # as fastai's MixedPrecision
+
+    def __init__(self, device: torch.device) -> None:
+        """Work on one kind of device."""
+        super().__init__()
+        self.autocast: Any = torch.autocast(device.type, torch.bfloat16)
+
+    def before_batch(self) -> None:
+        """Begin with the forward pass."""
+        self.autocast.__enter__()
+
+    def after_pred(self) -> None:
+        """Let the loss see float32, and end before it."""
+        self.learn.pred = self.pred.float()
+        self.autocast.__exit__(None, None, None)
 
 
 class Journal(Callback):

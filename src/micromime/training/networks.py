@@ -39,7 +39,7 @@ def load_network(folder: Path) -> nn.Module:
         raise Mistake(f"{error.filename or folder} is missing; {folder} is no folder of a trained network.") from None
     network = build(description["architecture"], pretrained=False)
     network.load_state_dict(weights)
-    return network.eval()
+    return network.to(memory_format=torch.channels_last).eval()
 
 
 def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:

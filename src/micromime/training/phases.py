@@ -31,6 +31,10 @@ class TrainParameters(Section):
     architecture: str = Field(description="A file of training/architectures.")
     runs: int = Field(ge=1, le=10_000, description="Runs; run number = seed, from 1.")
     validation_share: float = Field(gt=0, lt=1, description="Share of the images that a run does not train on.")
+    precision: Literal["float32", "bfloat16"] = Field(
+        description="Of the multiplications; bfloat16 needs a processor made for it, or is slow."
+    )
+    channels_last: bool = Field(description="Keep the channels of a pixel together in memory: often faster.")
     augmentation: Augmentation
     phases: tuple[Phase, ...] = Field(min_length=1, description="In this order, weights handed on.")
 

@@ -18,13 +18,18 @@ WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77
 
 def build(pretrained: bool) -> nn.Module:
     """Return the U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch; sides must be multiples of 32."""
-    network = smp.Unet("tu-tf_efficientnet_lite0", encoder_weights=None, in_channels=3, classes=2)
+    network: Any = smp.Unet("tu-tf_efficientnet_lite0", encoder_weights=None, in_channels=3, classes=2)
     if pretrained:
         weights = {f"model.{name}": value for name, value in imagenet_weights().items()}
         wanted = network.encoder.state_dict()
         network.encoder.load_state_dict({name: weights.get(name, value) for name, value in wanted.items()})
-    network.body, network.head = [network.encoder], [network.decoder, network.segmentation_head]
-    return network
+    built: nn.Module = network
+    return built
+
+
+def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:
+    """Return the modules of the body and of the head."""
+    return [network.encoder], [network.decoder, network.segmentation_head]
 
 
 def imagenet_weights() -> dict[str, Any]:
@@ -40,5 +45,5 @@ def imagenet_weights() -> dict[str, Any]:
     wanted = create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
     names = [name for name in wanted if not name.endswith("num_batches_tracked")]
     if [value.shape for value in values] != [wanted[name].shape for name in names]:
-        raise Mistake("timm's tf_efficientnet_lite0 has other layers than the weights; install timm of requirements.lock.")
+        raise Mistake("timm's tf_efficientnet_lite0 does not fit the weights; install the timm of requirements.lock.")
     return dict(zip(names, values, strict=True))

@@ -1,0 +1,1 @@
+"""Scores, statistics, verdict and figures: from predicted arrays, never from networks."""

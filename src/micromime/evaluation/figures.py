@@ -1,0 +1,150 @@
+"""The panel: every test picture beside its truth and its prediction, none distorted."""
+
+import math
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageColor, ImageDraw, ImageFont
+
+from micromime.arrays import Image, Mask
+from micromime.evaluation.metrics import boundary_f1, mean_iou
+
+Colours = NDArray[np.uint8]
+"""(rows, cols, 3): red, green, blue, 0 to 255."""
+
+# Boundaries that were found look as in the truth; the two kinds of error differ in hue and in lightness, so that
+# people with any kind of colour vision tell them apart (vermilion and sky blue of Okabe and Ito's palette).
+FOUND, WRONG, MISSED = "#222222", "#d55e00", "#56b4e9"
+LEGEND = ((FOUND, "boundary found"), (WRONG, "found where there is none"), (MISSED, "missed"))
+INK, FAINT_INK = "#222222", "#666666"
+FRAME_GREY = 180
+
+LARGEST_SIDE_PX = 300
+SMALLEST_COLUMN_PX = 180
+BLOCKS_ACROSS = 2
+GAP_PX, MARGIN_PX = 8, 28
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One test picture with its truth and a prediction, all of the same (rows, cols)."""
+
+    name: str
+    source: str
+    image: Image
+    truth: Mask
+    prediction: Mask
+
+
+def panel(shown: Sequence[Shown], headline: str) -> Colours:
+    """Return one picture of them all: image, truth and prediction in columns, under a headline and a legend.
+
+    Pictures keep their proportions: columns are padded, and a picture with a side above 300 px is reduced by a whole
+    factor (mean over areas). The scores in the captions are those of the full size. Raises ValueError for no picture.
+    """
+    if not shown:
+        raise ValueError("a panel needs at least one picture")
+    triples = [_triple(each) for each in shown]
+    column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
+    blocks = [_block(each, triple, column_px) for each, triple in zip(shown, triples, strict=True)]
+    lines = [_beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
+    titles = [_padded(_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
+    across = _beside([_beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
+    page = _below([_headline(headline, across.shape[1]), _legend(), across, *lines], MARGIN_PX // 2)
+    return np.pad(page, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
+
+
+def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
+    """Write the panel as a PNG file; the same pictures give the same bytes."""
+    Pillow.fromarray(panel(shown, headline)).save(path, format="PNG", optimize=True)
+
+
+def agreement(prediction: Mask, truth: Mask) -> Colours:
+    """Return the prediction on white, coloured by what the truth says: found, found where there is none, missed."""
+    colours = np.full((*truth.shape, 3), 255, dtype=np.uint8)
+    colours[prediction & truth] = ImageColor.getrgb(FOUND)
+    colours[prediction & ~truth] = ImageColor.getrgb(WRONG)
+    colours[~prediction & truth] = ImageColor.getrgb(MISSED)
+    return colours
+
+
+def reduced(colours: Colours, largest_px: int) -> Colours:
+    """Return the picture with no side above `largest_px`: each pixel the mean over a square of whole pixels.
+
+    Edges that do not fill a square are continued by their last pixels.
+    """
+    rows, cols, _ = colours.shape
+    factor = math.ceil(max(rows, cols) / largest_px)
+    filled = np.pad(colours, ((0, -rows % factor), (0, -cols % factor), (0, 0)), mode="edge")
+    squares = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor, 3)
+    means: Colours = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
+    return means
+
+
+def _triple(shown: Shown) -> list[Colours]:
+    """Return image, truth and prediction as they are displayed, each with a thin frame."""
+    grey = np.repeat(shown.image[..., None], 3, axis=2)
+    pictures = [grey, agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
+    frame = ((1, 1), (1, 1), (0, 0))
+    return [np.pad(reduced(each, LARGEST_SIDE_PX), frame, constant_values=FRAME_GREY) for each in pictures]
+
+
+def _block(shown: Shown, triple: Sequence[Colours], column_px: int) -> Colours:
+    """Return the three pictures, each in a column of its own, under their caption."""
+    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
+    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
+    caption = _line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    pictures = _beside([_padded(picture, column_px) for picture in triple], GAP_PX)
+    return _below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+
+
+def _headline(text: str, width_px: int) -> Colours:
+    """Return the text in large letters, in as many lines as the width asks for."""
+    size_px = 24
+    letter_px = ImageFont.load_default(size_px).getlength(text) / len(text)
+    return _below([_line([(INK, line)], size_px) for line in textwrap.wrap(text, int(width_px / letter_px))], 0)
+
+
+def _legend() -> Colours:
+    entries = []
+    for colour, meaning in LEGEND:
+        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (18, 18, 3))
+        entries.append(_beside([swatch, _line([(INK, meaning)], 15)], GAP_PX))
+    return _beside([_line([(INK, "Prediction:")], 15), *entries], 2 * GAP_PX)
+
+
+def _line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
+    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
+    font = ImageFont.load_default(size_px)
+    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
+    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (colour, text) in enumerate(parts):
+        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
+    return np.asarray(sheet)
+
+
+def _padded(picture: Colours, width_px: int) -> Colours:
+    return np.pad(picture, ((0, 0), (0, max(width_px - picture.shape[1], 0)), (0, 0)), constant_values=255)
+
+
+def _beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a row on white, tops aligned."""
+    tallest = max(each.shape[0] for each in pictures)
+    gaps = [0] + [gap_px] * (len(pictures) - 1)
+    columns = [
+        np.pad(each, ((0, tallest - each.shape[0]), (gap, 0), (0, 0)), constant_values=255)
+        for gap, each in zip(gaps, pictures, strict=True)
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+def _below(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a column on white, left edges aligned."""
+    turned = [each.transpose(1, 0, 2) for each in pictures]
+    return _beside(turned, gap_px).transpose(1, 0, 2)

@@ -1,0 +1,86 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from micromime.datasets import store
+from micromime.datasets.render import render_dataset
+from micromime.mistakes import Mistake
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
+
+
+def rendered(grains, tmp_path, name, count=230, workers=1):
+    instances = [grains.draw_one(0, index) for index in range(count)]
+    out = tmp_path / name
+    render_dataset(instances, {"use_case": "grain_boundaries"}, out, tmp_path / f"{name}.unfinished", workers)
+    return contents(out)
+
+
+def test_bytes_do_not_depend_on_the_workers(grains, tmp_path):
+    assert rendered(grains, tmp_path, "one") == rendered(grains, tmp_path, "two", workers=2)
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_bytes_do_not_depend_on_the_folder_or_the_day(grains, tmp_path):
+    assert rendered(grains, tmp_path, "a", 4) == rendered(grains, tmp_path / "far", "b", 4)
+
+
+def test_unfinished_work_is_gone_on_with(grains, tmp_path, monkeypatch):
+    whole = rendered(grains, tmp_path, "whole")
+    write, written = store.write_shard, []
+
+    def stop_at_third(folder, *rest):
+        if folder.name == "shard-00002" and len(written) < 3:
+            written.append(folder.name)
+            raise KeyboardInterrupt
+        written.append(folder.name)
+        write(folder, *rest)
+
+    monkeypatch.setattr("micromime.datasets.render.write_shard", stop_at_third)
+    with pytest.raises(KeyboardInterrupt):
+        rendered(grains, tmp_path, "stopped")
+    assert not (tmp_path / "stopped").exists()
+    assert rendered(grains, tmp_path, "stopped") == whole
+    assert written == ["shard-00000", "shard-00001", "shard-00002", "shard-00002"]
+
+
+def test_unfinished_work_for_something_else_is_begun_anew(grains, tmp_path, monkeypatch):
+    monkeypatch.setattr("micromime.datasets.render.write_preview", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        rendered(grains, tmp_path, "out", 3)
+    monkeypatch.undo()
+    other = [grains.draw_one(1, index) for index in range(3)]
+    render_dataset(other, {"use_case": "grain_boundaries", "seed": 1}, tmp_path / "out", tmp_path / "out.unfinished")
+    assert store.Dataset(tmp_path / "out").samples["seed"].tolist() == [each.seed for each in other]
+
+
+def test_what_is_there_is_not_written_over(grains, tmp_path):
+    (tmp_path / "out").mkdir()
+    with pytest.raises(Mistake, match="out is there already; remove it or give another folder"):
+        rendered(grains, tmp_path, "out", 2)
+
+
+def test_killed_and_run_again_gives_the_same_bytes(project, tmp_path):
+    def command(out):
+        words = ["render", "grain_boundaries", "--count", "250", "--seed", "0", "--workers", "2"]
+        return [sys.executable, "-m", "micromime", *words, "--params", str(project / "params.yaml"), "--out", str(out)]
+
+    killed = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, start_new_session=True)
+    shard = tmp_path / "killed.unfinished" / "dataset" / "shard-00000"
+    end = time.monotonic() + 60
+    while not shard.exists() and killed.poll() is None and time.monotonic() < end:
+        time.sleep(0.01)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.wait()
+    assert shard.exists()
+    assert not (tmp_path / "killed").exists()
+    for out in ("killed", "whole"):
+        subprocess.run(command(tmp_path / out), check=True, capture_output=True)
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")

@@ -1,0 +1,67 @@
+import json
+
+import numpy as np
+import pytest
+
+from micromime.datasets.store import Dataset, write_description, write_shard
+from micromime.mistakes import Mistake
+
+
+@pytest.fixture
+def folder(tmp_path, grains):
+    instances = [grains.draw_one(0, index) for index in range(5)]
+    samples = [each.render() for each in instances]
+    write_shard(tmp_path / "shard-00000", 0, instances[:3], samples[:3])
+    write_shard(tmp_path / "shard-00001", 3, instances[3:], samples[3:])
+    write_description(tmp_path, {"use_case": "grain_boundaries", "seed": 0})
+    return tmp_path
+
+
+def test_numpy_alone_opens_it(folder):
+    arrays = {name: np.load(folder / "shard-00001" / f"{name}.npy") for name in ("images", "masks", "labels")}
+    assert {name: (each.shape, str(each.dtype)) for name, each in arrays.items()} == {
+        "images": ((2, 72, 96), "uint8"),
+        "masks": ((2, 72, 96), "bool"),
+        "labels": ((2, 72, 96), "uint16"),
+    }
+
+
+def test_what_was_written_is_read(folder, grains):
+    dataset = Dataset(folder)
+    assert len(dataset.images) == len(dataset.masks) == len(dataset.labels) == len(dataset.samples) == 5
+    for index in range(5):
+        instance = grains.draw_one(0, index)
+        sample = instance.render()
+        assert np.array_equal(dataset.images[index], sample.image)
+        assert np.array_equal(dataset.masks[index], sample.mask)
+        assert np.array_equal(dataset.labels[index], sample.labels)
+        row = dataset.samples.iloc[index]
+        assert (row["id"], row["seed"], row["objects"]) == (f"{index:06d}", instance.seed, sample.labels.max())
+        assert row["grain_shades.mean_grey"] == instance.grain_shades.mean_grey
+
+
+def test_the_description_holds_the_hash_of_every_file(folder):
+    described = json.loads((folder / "dataset.json").read_text())
+    assert len(described["files"]) == 8
+    write_shard_again = described["files"].copy()
+    (folder / "shard-00000" / "masks.npy").write_bytes(b"x")
+    write_description(folder, {})
+    changed = json.loads((folder / "dataset.json").read_text())["files"]
+    assert [name for name in changed if changed[name] != write_shard_again[name]] == ["shard-00000/masks.npy"]
+
+
+@pytest.mark.parametrize("asked", ["4", "000004"])
+def test_ids_may_leave_zeros_out(folder, asked):
+    assert Dataset(folder).index(asked) == 4
+
+
+def test_unknown_samples_and_folders_are_said(folder, tmp_path):
+    with pytest.raises(Mistake, match="no sample '5'; its samples are 000000 to 000004"):
+        Dataset(folder).index("5")
+    with pytest.raises(IndexError):
+        Dataset(folder).images[5]
+    (folder / "dataset.json").write_text("{")
+    with pytest.raises(Mistake, match=r"dataset\.json is damaged"):
+        Dataset(folder)
+    with pytest.raises(Mistake, match=r"holds no dataset\.json"):
+        Dataset(tmp_path / "nowhere")

@@ -1,0 +1,156 @@
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from micromime.evaluation.verdict import headline, verdict, verdict_table
+from micromime.mistakes import Mistake
+
+REAL = {"kind": "real", "name": "grain_boundaries", "reason": None}
+SURROGATE = {"kind": "surrogate", "name": "potts", "reason": "no real set was given"}
+
+# Three pictures of two sources (a, b of steel, c of iron); mean IoU of picture a, b, c.
+BASELINE_IOUS = {"nothing_found": [0.40, 0.40, 0.40], "local_threshold": [0.50, 0.60, 0.70]}
+ARM_IOUS = {
+    ("base", 1): [0.60, 0.70, 0.50],
+    ("base", 2): [0.64, 0.74, 0.54],
+    ("adaptive", 1): [0.65, 0.75, 0.55],
+    ("adaptive", 2): [0.67, 0.77, 0.57],
+}
+
+
+def rows(ious, **keys):
+    return pd.DataFrame({**keys, "picture": ["a", "b", "c"], "source": ["steel", "steel", "iron"], "mean_iou": ious})
+
+
+def tables(arms=("base", "adaptive"), runs=(1, 2)):
+    scores = [rows(v, arm=arm, run=run) for (arm, run), v in ARM_IOUS.items() if arm in arms and run in runs]
+    baselines = [rows(ious, baseline=name) for name, ious in BASELINE_IOUS.items()]
+    both = pd.concat(scores, ignore_index=True), pd.concat(baselines, ignore_index=True)
+    return [table.assign(pixel_error=1 - table["mean_iou"]) for table in both]
+
+
+def test_an_arms_mean_is_over_runs_of_means_over_pictures():
+    arm = verdict(REAL, *tables())["arms"]["base"]
+    assert arm["n_runs"] == 2
+    assert arm["mean_iou"]["mean"] == pytest.approx((0.60 + 0.64) / 2)
+    assert arm["mean_iou"]["sd"] == pytest.approx(0.04 / math.sqrt(2))
+    assert arm["mean_iou"]["ci99_student"] == {
+        "lo": pytest.approx(0.62 - 0.02 * 63.657, abs=1e-4),
+        "hi": pytest.approx(0.62 + 0.02 * 63.657, abs=1e-4),
+        "n": 2,
+    }
+    assert arm["mean_iou"]["ci99_agresti_coull_paper"]["n"] == 4
+
+
+def test_sources_have_their_own_means_beside_the_baselines():
+    by_source = verdict(REAL, *tables())["by_source"]
+    assert list(by_source) == ["steel", "iron"]
+    assert by_source["steel"]["n"] == 2
+    assert by_source["steel"]["arms"]["base"]["mean_iou"] == {
+        "mean": pytest.approx(0.67),
+        "sd": pytest.approx(0.04 / math.sqrt(2)),
+    }
+    assert by_source["iron"]["baselines"]["local_threshold"] == {
+        "mean_iou": pytest.approx(0.7),
+        "pixel_error": pytest.approx(0.3),
+    }
+
+
+def test_baselines_are_means_over_all_pictures():
+    baselines = verdict(REAL, *tables())["baselines"]
+    assert baselines["local_threshold"]["mean_iou"] == pytest.approx(0.6)
+    assert list(baselines) == ["nothing_found", "local_threshold"]
+
+
+def test_an_arm_is_paired_with_the_local_threshold_by_picture():
+    test = verdict(REAL, *tables())["paired"]["base_vs_local_threshold_mean_iou"]
+    assert (test["a"], test["b"], test["metric"], test["on"]) == (
+        "base",
+        "local_threshold",
+        "mean_iou",
+        "real grain_boundaries",
+    )
+    assert (test["paired_by"], test["n_pairs"]) == ("picture", 3)
+    assert test["mean_difference"] == pytest.approx((0.12 + 0.12 - 0.18) / 3)
+    assert test["effect_size"] == pytest.approx(0.02 / math.sqrt((0.1**2 + 0.1**2 + 0.2**2) / 2))
+
+
+def test_a_later_arm_is_paired_with_the_earlier_by_run():
+    test = verdict(REAL, *tables())["paired"]["adaptive_vs_base_mean_iou"]
+    assert (test["a"], test["b"], test["paired_by"], test["n_pairs"]) == ("adaptive", "base", "run", 2)
+    assert test["mean_difference"] == pytest.approx((0.05 + 0.03) / 2)
+
+
+def test_arms_are_paired_over_the_runs_that_both_have():
+    scores, baselines = tables()
+    test = verdict(REAL, scores[(scores["arm"] == "base") | (scores["run"] == 2)], baselines)["paired"]
+    assert test["adaptive_vs_base_mean_iou"]["n_pairs"] == 1
+    assert test["adaptive_vs_base_mean_iou"]["p_value"] is None
+
+
+def test_the_order_of_rows_does_not_change_the_numbers():
+    scores, baselines = tables()
+    mixed = scores.sort_values(["arm", "picture"], ascending=[False, False])
+    before, after = (verdict(REAL, table, baselines)["paired"] for table in (scores, mixed))
+    assert before.keys() == after.keys()
+    for name, test in before.items():
+        assert after[name]["mean_difference"] == pytest.approx(test["mean_difference"])
+
+
+@pytest.mark.parametrize("runs", [(1,), (1, 2)])
+def test_a_verdict_is_json_without_nan_and_survives_the_file(runs):
+    found = verdict(SURROGATE, *tables(runs=runs))
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert (found["arms"]["base"]["mean_iou"]["sd"] is None) == (len(runs) == 1)
+    assert found["test_set"] == {**SURROGATE, "n": 3}
+
+
+@pytest.mark.parametrize(("lost", "named"), [(1, "arm base, run 1"), (5, "arm base, run 2")])
+def test_a_missing_or_doubled_picture_is_named(lost, named):
+    scores, baselines = tables()
+    with pytest.raises(Mistake, match=f"{named}: 2 rows for 3 pictures"):
+        verdict(REAL, scores.drop(index=lost), baselines)
+    with pytest.raises(Mistake, match=f"{named}: 4 rows for 3 pictures"):
+        verdict(REAL, pd.concat([scores, scores.loc[[lost]]]), baselines)
+
+
+def test_a_score_that_is_no_number_is_named():
+    scores, baselines = tables()
+    baselines.loc[4, "mean_iou"] = float("nan")
+    with pytest.raises(Mistake, match="baseline local_threshold: a metric is not a finite number"):
+        verdict(REAL, scores, baselines)
+
+
+def test_the_headline_says_when_nothing_is_real():
+    assert headline({**SURROGATE, "n": 3}) == "Test set: surrogate, not real (no real set was given); potts, n = 3"
+    assert headline({**REAL, "n": 3}) == "Test set: real pictures; grain_boundaries, n = 3"
+
+
+def test_the_table_marks_the_best_cell_even_when_a_baseline_is_best():
+    text = verdict_table(verdict(SURROGATE, *tables(arms=["base"])))
+    assert text.splitlines()[0] == f"**{headline({**SURROGATE, 'n': 3})}**"
+    assert "| mean IoU (more is better) | nothing_found | local_threshold | base, runs: 2 |" in text
+    assert "| steel (2) | 0.400 | 0.550 | **0.670 ± 0.028** |" in text
+    assert "| iron (1) | 0.400 | **0.700** | 0.520 ± 0.028 |" in text
+    assert "| ALL (3) | 0.600 | 0.400 | **0.380 ± 0.028** |" in text
+    assert text.count("A baseline beats every arm in: iron (1).") == 2
+
+
+def test_scores_that_print_alike_are_both_best():
+    scores, baselines = tables(arms=["base"], runs=[1])
+    text = verdict_table(verdict(REAL, scores, baselines))
+    assert "| ALL (3) | 0.400 | **0.600** | **0.600** |" in text
+    assert "A baseline beats every arm in: iron (1)." in text
+
+
+def test_the_table_names_method_and_n_beside_intervals_and_tests():
+    text = verdict_table(verdict(REAL, *tables()))
+    assert (
+        "| 99 % interval, all pictures | Student t over runs | Agresti-Coull as in the paper (n = runs squared) |"
+        in text
+    )
+    assert "| base, mean IoU | -0.653 to 1.893 (n = 2) | 0.152 to 0.938 (n = 4) |" in text
+    assert "| adaptive - base | mean IoU | run | 2 | +0.040 | 0.16 | +2.83 |" in text
+    assert "none (1 run)" in verdict_table(verdict(REAL, *tables(runs=[1])))

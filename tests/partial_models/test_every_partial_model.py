@@ -1,0 +1,61 @@
+"""What holds for every partial model, whichever files are in the folder."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+import pytest
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import ValidationError
+
+import micromime.partial_models as folder
+from micromime.partial_model import PartialModel
+
+
+def kinds() -> list[type[PartialModel]]:
+    modules = [import_module(f"{folder.__name__}.{each.name}") for each in iter_modules(folder.__path__)]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
+    return [each for each in found if issubclass(each, PartialModel) and each is not PartialModel]
+
+
+def bounds(field: Any) -> tuple[float, float]:
+    low = [each.ge if isinstance(each, Ge) else each.gt for each in field.metadata if isinstance(each, Ge | Gt)]
+    high = [each.le if isinstance(each, Le) else each.lt for each in field.metadata if isinstance(each, Le | Lt)]
+    assert low, "no lower bound"
+    assert high, "no upper bound"
+    return low[0], high[0]
+
+
+def least(kind: type[PartialModel]) -> dict[str, Any]:
+    return {name: bounds(field)[0] for name, field in kind.model_fields.items()}
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_file_and_class_have_one_name(kind):
+    assert (
+        kind.__module__.rpartition(".")[2] == "".join(f"_{c.lower()}" if c.isupper() else c for c in kind.__name__)[1:]
+    )
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_every_parameter_has_bounds_and_a_sentence(kind):
+    for name, field in kind.model_fields.items():
+        low, high = bounds(field)
+        assert low < high, name
+        assert field.description.endswith("."), name
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_values_beyond_the_bounds_are_refused(kind):
+    assert kind(**least(kind))
+    for name, field in kind.model_fields.items():
+        low, high = bounds(field)
+        for value in (low - 1, high + 2, float("nan")):
+            with pytest.raises(ValidationError):
+                kind(**least(kind) | {name: value})
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_json_gives_it_back(kind):
+    model = kind(**least(kind))
+    assert kind.model_validate_json(model.model_dump_json()) == model

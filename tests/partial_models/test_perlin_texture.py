@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micromime.partial_models.perlin_texture import PERIOD, PerlinTexture, perlin, texture
+from micromime.streams import stream
+
+# Written down from noise.pnoise2 of the package noise 1.2.2, for machines without a compiler.
+KNOWN = [(0.3, 0.7, 0.09597452), (12.25, 3.5, 0.27148438), (-4.6, 250.1, -0.03609311), (511.9, -0.35, -0.052036047)]
+
+
+def test_known_values():
+    x, y, value = np.array(KNOWN, dtype=np.float32).T
+    assert perlin(x, y).tolist() == value.tolist()
+
+
+@given(st.lists(st.tuples(st.floats(-900, 900, width=32), st.floats(-900, 900, width=32)), min_size=1))
+def test_equal_to_the_package_noise_to_the_bit(points):
+    noise = pytest.importorskip("noise")
+    x, y = np.array(points, dtype=np.float32).T
+    expected = np.array([noise.pnoise2(float(a), float(b)) for a, b in zip(x, y, strict=True)], dtype=np.float32)
+    assert np.array_equal(perlin(x, y), expected)
+
+
+def test_lattice_points_are_zero_and_the_period_is_256():
+    x, y = np.meshgrid(np.arange(-3, 5, dtype=np.float32), np.arange(7, dtype=np.float32))
+    assert not perlin(x, y).any()
+    assert np.array_equal(perlin(x + 0.25, y + 0.5), perlin(x + PERIOD + 0.25, y - PERIOD + 0.5))
+
+
+@pytest.mark.parametrize("wavelength", [0.2, 0.4, 2 / 3])
+def test_the_wavelength_is_a_share_of_the_grain_diameter(wavelength):
+    cells = np.zeros((300, 320), np.int32)
+    field = texture(PerlinTexture(amplitude_grey=100, wavelength=wavelength), cells, 1, 60.0, stream(1, "x"))
+    power = np.abs(np.fft.fft2(field - field.mean())) ** 2
+    frequency = np.hypot(np.fft.fftfreq(300)[:, None], np.fft.fftfreq(320))
+    # Perlin noise has its power at some 0.4 to 1.2 cycles a lattice cell.
+    mean = (power * frequency).sum() / power.sum()
+    assert 0.5 < mean * wavelength * 60 < 1.0
+
+
+def test_amplitude_scales_and_zero_is_off():
+    cells = np.repeat(np.arange(3, dtype=np.int32), 20).reshape(3, 20)
+    fields = [texture(PerlinTexture(amplitude_grey=a), cells, 3, 30.0, stream(1, "x")) for a in (0, 10, 20)]
+    assert not fields[0].any()
+    assert np.allclose(2 * fields[1], fields[2])
+
+
+def test_each_grain_has_a_lattice_of_its_own():
+    one, two = np.zeros((40, 40), np.int32), np.ones((40, 40), np.int32)
+    fields = [texture(PerlinTexture(amplitude_grey=50), cells, 2, 30.0, stream(1, "x")) for cells in (one, two)]
+    assert abs(np.corrcoef(fields[0].ravel(), fields[1].ravel())[0, 1]) < 0.5

@@ -1,0 +1,93 @@
+import difflib
+import shutil
+import subprocess
+
+import pytest
+
+from micromime.mistakes import Mistake
+from micromime.parameters import read_tree
+from micromime.stages.check import check_file
+from micromime.stages.profile import overlaid, profiles, write_profile
+
+
+@pytest.fixture
+def params(project, tmp_path):
+    """params.yaml, committed in a repository of its own, beside the profiles."""
+    shutil.copy(project / "params.yaml", tmp_path)
+    shutil.copytree(project / "profiles", tmp_path / "profiles")
+    (tmp_path / "params.yaml").write_text(overlaid((tmp_path / "params.yaml").read_text(), "profile: demo"))
+    write_profile("demo", tmp_path / "params.yaml", tmp_path / "profiles", force=True)
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    return tmp_path / "params.yaml"
+
+
+def write(name, params, force=False):
+    write_profile(name, params, params.parent / "profiles", force)
+
+
+def leaves(tree, way=()):
+    if isinstance(tree, dict):
+        return {path for key, value in tree.items() for path in leaves(value, (*way, key))}
+    return {way}
+
+
+def test_the_four_profiles_are_there(project):
+    assert profiles(project / "profiles") == ["demo", "evidence", "paper", "tiny"]
+
+
+@pytest.mark.parametrize("name", ["tiny", "demo", "evidence", "paper"])
+def test_every_profile_is_right_and_keeps_the_comments(params, name):
+    before = params.read_text()
+    write(name, params)
+    check_file(params)
+    assert read_tree(params)["profile"] == name
+    comments = [
+        [line.partition("#")[2] for line in text.splitlines() if "#" in line] for text in (before, params.read_text())
+    ]
+    assert comments[0] == comments[1] or name == "paper"
+    changes = [line for line in difflib.ndiff(before.splitlines(), params.read_text().splitlines()) if line[0] in "+-"]
+    assert len(changes) < 30
+
+
+def test_profiles_name_the_same_keys_so_that_each_undoes_the_others(project):
+    named = {name: leaves(read_tree(project / "profiles" / f"{name}.yaml")) for name in profiles(project / "profiles")}
+    assert all(each == named["demo"] for each in named.values())
+
+
+def test_there_and_back_is_the_same_file(params):
+    before = params.read_text()
+    for name in ("tiny", "paper", "evidence", "demo"):
+        write(name, params)
+    assert params.read_text() == before
+
+
+def test_paper_holds_the_papers_numbers(project):
+    grains = read_tree(project / "profiles" / "paper.yaml")["grain_boundaries"]
+    train = grains["train"]
+    assert (grains["render"]["count"], grains["scenario"]["rows"], train["runs"]) == (4000, 512, 200)
+    phases = [(each["size_px"], each["trainable"], each["epochs"]) for each in train["phases"]]
+    assert phases == [(128, "head", 20), (256, "head", 10), (512, "all", 5)]
+
+
+def test_edits_are_not_written_over_unless_forced(params):
+    edited = params.read_text().replace("diameter_px: {uniform: [24, 72]}", "diameter_px: 30")
+    params.write_text(edited)
+    with pytest.raises(Mistake, match="has edits that are not committed; commit them, or write over them with --force"):
+        write("tiny", params)
+    assert params.read_text() == edited
+    write("tiny", params, force=True)
+    assert read_tree(params)["grain_boundaries"]["scenario"]["grain_structure"]["diameter_px"] == 30
+
+
+def test_unknown_profiles_are_told_the_known_ones(params):
+    with pytest.raises(Mistake, match="profile: 'huge' is not known; use one of: demo, evidence, paper, tiny"):
+        write("huge", params)
+
+
+def test_a_profile_that_would_be_wrong_is_not_written(params):
+    (params.parent / "profiles" / "bad.yaml").write_text("grain_boundaries:\n  render:\n    count: 0\n")
+    before = params.read_text()
+    with pytest.raises(Mistake, match=r"render\.count: 0 is not allowed"):
+        write("bad", params)
+    assert params.read_text() == before

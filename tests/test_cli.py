@@ -1,0 +1,73 @@
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+
+def micromime(*words, cwd, code=0):
+    ended = subprocess.run(
+        [sys.executable, "-m", "micromime", *map(str, words)], cwd=cwd, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == code, ended.stderr
+    assert "Traceback" not in ended.stderr
+    return ended
+
+
+@pytest.fixture(scope="module")
+def rendered(project, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    shutil.copy(project / "params.yaml", folder)
+    said = micromime("render", "grain_boundaries", "--count", 3, "--seed", 0, "--out", "set", cwd=folder)
+    assert "3 samples in set" in said.stdout
+    return folder
+
+
+def test_one_sample_alone_equals_the_stored_one(rendered):
+    assert "equal to what is stored" in micromime("rerender", "set", "--sample", "2", cwd=rendered).stdout
+
+
+def test_a_changed_sample_is_told_from_the_stored_one(rendered, tmp_path):
+    shutil.copytree(rendered / "set", tmp_path / "set")
+    masks = np.load(tmp_path / "set" / "shard-00000" / "masks.npy")
+    masks[1, 5, 7] ^= True
+    np.save(tmp_path / "set" / "shard-00000" / "masks.npy", masks)
+    assert "mask differ" in micromime("rerender", "set", "--sample", "000001", cwd=tmp_path, code=1).stderr
+
+
+def test_preview_writes_a_png(rendered):
+    micromime("preview", "set", "--out", "sheet.png", cwd=rendered)
+    assert (rendered / "sheet.png").read_bytes() == (rendered / "set" / "preview.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["render", "grain_boundaries", "--out", "set"], "set is there already"),
+        (["render", "chips", "--out", "new"], "use case: 'chips' is not known; use one of: grain_boundaries"),
+        (["render", "grain_boundaries", "--out", "new", "--params", "no.yaml"], "no.yaml is not there"),
+        (["render", "grain_boundaries", "--out", "new", "--count", "0"], "--count"),
+        (["rerender", "set", "--sample", "99"], "no sample '99'"),
+        (["rerender", "set", "--sample", "x"], "no sample 'x'"),
+        (["preview", "."], "holds no dataset.json"),
+        (["profile", "demo"], "profile"),
+        (["chekc"], "chekc"),
+    ],
+    ids=" ".join,
+)
+def test_mistakes_are_one_sentence_and_exit_code_2(rendered, words, said):
+    ended = micromime(*words, cwd=rendered, code=2)
+    assert said in ended.stderr
+    assert not (rendered / "new").exists()
+
+
+def test_check_says_that_all_is_well(rendered):
+    assert "every key is known" in micromime("check", cwd=rendered).stdout
+
+
+def test_rendering_starts_without_torch_and_mlflow(rendered):
+    code = "import sys; from micromime.stages import check, render, rerender; import micromime.cli\n"
+    code += "print([name for name in ('torch', 'fastai', 'mlflow') if name in sys.modules])"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=rendered)
+    assert said.stdout == "[]\n"

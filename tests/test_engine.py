@@ -1,0 +1,108 @@
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from micromime.engine import alone, cores, run_tasks
+from micromime.mistakes import Mistake
+
+
+def write_process(file: Path) -> None:
+    file.write_text(f"{os.getpid()} {os.environ.get('OMP_NUM_THREADS')}")
+
+
+def fail(file: Path) -> None:
+    raise ValueError(file.name)
+
+
+def sleep(file: Path) -> None:
+    write_process(file)
+    time.sleep(600)
+
+
+def alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert condition()
+
+
+def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path):
+    files = [tmp_path / str(n) for n in range(5)]
+    run_tasks(write_process, files, workers=2)
+    said = [file.read_text().split() for file in files]
+    assert str(os.getpid()) not in {process for process, _ in said}
+    assert {threads for _, threads in said} == {"1"}
+    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"] != "1"
+
+
+def test_an_exception_ends_the_work_and_is_raised(tmp_path):
+    with pytest.raises(ValueError, match="x"):
+        run_tasks(fail, [tmp_path / "x"], workers=1)
+
+
+def test_no_tasks_start_no_process():
+    run_tasks(fail, [], workers=2)
+
+
+def test_workers_end_with_a_killed_parent(tmp_path):
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+    code += "from pathlib import Path\nfrom micromime.engine import run_tasks\nfrom test_engine import sleep\n"
+    code += f"run_tasks(sleep, [Path({str(tmp_path / 'child')!r})], 1)\n"
+    script = tmp_path / "parent.py"
+    script.write_text("\n".join(["if __name__ == '__main__':", *(f"    {line}" for line in code.splitlines())]))
+    parent = subprocess.Popen([sys.executable, script])
+    wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
+    child = int((tmp_path / "child").read_text().split()[0])
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not alive(child))
+
+
+def test_two_cannot_work_in_one_folder(tmp_path):
+    with (
+        alone(tmp_path / "work"),
+        pytest.raises(Mistake, match="is being worked on by another micromime"),
+        alone(tmp_path / "work"),
+    ):
+        pass
+    with alone(tmp_path / "work"):
+        pass
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = f"from micromime.engine import alone\nfrom pathlib import Path\nimport time\nwith alone(Path({str(tmp_path)!r})):\n"
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code + f"    Path({str(tmp_path / 'held')!r}).touch(); time.sleep(600)"]
+    )
+    wait_for((tmp_path / "held").exists)
+    with pytest.raises(Mistake), alone(tmp_path):
+        pass
+    holder.kill()
+    holder.wait()
+    with alone(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("written", ["0", "two", "-1"])
+def test_wrong_numbers_of_workers_are_said(monkeypatch, written):
+    monkeypatch.setenv("MICROMIME_WORKERS", written)
+    with pytest.raises(Mistake, match=f"MICROMIME_WORKERS is '{written}'; set it to a whole number"):
+        cores()
+
+
+def test_workers_are_the_cores_unless_set(monkeypatch):
+    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
+    assert cores() == len(os.sched_getaffinity(0))
+    monkeypatch.setenv("MICROMIME_WORKERS", "3")
+    assert cores() == 3

@@ -1,0 +1,45 @@
+"""The house itself: imports flow downwards, files stay small, and what is in git may be there."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def tracked(project: Path) -> list[Path]:
+    names = subprocess.run(["git", "ls-files"], cwd=project, capture_output=True, text=True, check=True).stdout
+    return [project / name for name in names.splitlines() if (project / name).is_file()]
+
+
+@pytest.mark.parametrize(
+    "command", [["lint-imports"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]], ids=" ".join
+)
+def test_linters_find_nothing(project, command):
+    program = Path(sys.executable).parent / command[0]
+    ended = subprocess.run([program, *command[1:]], cwd=project, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
+def test_files_and_functions_stay_small(project):
+    for file in (project / "src").rglob("*.py"):
+        text = file.read_text()
+        assert text.count("\n") <= 250, file
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
+                body = node.end_lineno - node.body[0].end_lineno
+                assert body <= 30, f"{file.name}: {node.name}"
+
+
+def test_nothing_tracked_is_large_or_names_a_registry(project):
+    for file in tracked(project):
+        assert file.stat().st_size <= 2**20, file
+        if file.suffix in {".py", ".md", ".yaml", ".toml", ".lock", ".txt"} or file.name == "Makefile":
+            assert not re.search(r"index-url|https?://\S*(/simple/|\.whl|\.tgz)", file.read_text()), file
+
+
+def test_the_lock_names_one_version_each_and_no_address(project):
+    lines = (project / "requirements.lock").read_text().splitlines()
+    assert all(re.fullmatch(r"[a-z0-9._-]+==[^\s;]+( ; .+)?", line) for line in lines)

@@ -1,0 +1,75 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from micromime.mistakes import Mistake
+from micromime.scenario import Scenario
+from micromime.scenarios import instance_kind, use_cases
+from micromime.streams import LARGEST_SEED, stream
+
+GRAINS = instance_kind("grain_boundaries")
+
+
+def test_every_file_of_scenarios_is_a_use_case():
+    assert "grain_boundaries" in use_cases()
+    assert all(instance_kind(name).partial_models() for name in use_cases())
+
+
+@given(st.integers(0, LARGEST_SEED), st.integers(0, 10**6))
+def test_an_instance_survives_its_row_and_json(grains, seed, index):
+    instance = grains.draw_one(seed, index)
+    assert GRAINS.from_row(instance.row() | {"id": "000001", "objects": 3}) == instance
+    assert GRAINS.from_row(pd.DataFrame([{"id": "000001", **instance.row()}]).iloc[0]) == instance
+    assert GRAINS.model_validate_json(instance.model_dump_json()) == instance
+
+
+def test_an_instance_does_not_depend_on_those_before_it(grains):
+    in_order = [grains.draw_one(0, index) for index in range(5)]
+    assert [grains.draw_one(0, index) for index in (4, 2, 0, 1, 3)] == [in_order[n] for n in (4, 2, 0, 1, 3)]
+    assert len({each.seed for each in in_order}) == 5
+    assert grains.draw(stream(0, "instance", 3)) == in_order[3]
+
+
+def test_parameters_of_a_flat_row_are_dotted(grains):
+    row = grains.draw_one(0, 0).row()
+    assert row["rows"] == 72
+    assert row["cols"] == 96
+    assert 24 <= row["grain_structure.diameter_px"] <= 72
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rows": 0}, r"s\.rows is 0; give the image's side as a whole number of pixels"),
+        ({"cols": True}, r"s\.cols is True"),
+        ({"rows": None}, r"s\.rows is None"),
+        ({"rust": {}}, r"s\.rust is not a known key; the keys here are: rows, cols, grain_structure"),
+        ({"white_noise": 5}, r"s\.white_noise is 5; give its parameters as keys"),
+        ({"white_noise": {"sd_grey": {"uniform": [0, 61]}}}, r"s\.white_noise\.sd_grey: 61"),
+        ({"grain_structure": {}}, r"s\.grain_structure\.diameter_px is missing"),
+    ],
+    ids=str,
+)
+def test_wrong_scenarios_say_what_is_wrong(change, said):
+    content = {
+        "rows": 64,
+        "cols": 64,
+        "grain_structure": {"diameter_px": 30},
+        "grain_boundaries": {"thickness_px": 3, "darkness": 0.5},
+        "grain_shades": {"mean_grey": 150, "contrast_grey": 20},
+    }
+    Scenario.read(GRAINS, content, "s")
+    with pytest.raises(Mistake, match=said):
+        Scenario.read(GRAINS, content | change, "s")
+
+
+def test_partial_models_left_out_are_off():
+    content = {"rows": 48, "cols": 40, "grain_structure": {"diameter_px": 20}}
+    content |= {
+        "grain_boundaries": {"thickness_px": 1, "darkness": 0},
+        "grain_shades": {"mean_grey": 99, "contrast_grey": 0},
+    }
+    image = Scenario.read(GRAINS, content, "s").draw_one(0, 0).render().image
+    assert np.array_equal(image, np.full((48, 40), 99))
