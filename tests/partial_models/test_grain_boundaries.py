@@ -31,7 +31,7 @@ models = st.builds(
 def drawn(model, seed, diameter_px=18.0, rows=60, cols=88):
     cells = tessellate(GrainStructure(diameter_px=diameter_px), rows, cols, stream(seed, "cells"))
     straight = label_cells(cells, rows, cols)
-    bent = bend(model, near(cells.edges, rows, cols), stream(seed, "bend"))
+    bent = bend(model, near(cells.edges, diameter_px, rows, cols), diameter_px, stream(seed, "bend"))
     labels, bent = label_grains(straight, bent)
     return straight, labels, bent, *draw_lines(bent, rows, cols)
 

@@ -54,10 +54,12 @@ def _convolve(grey: Any, weights: Any) -> Any:  # pragma: no cover - compiled
     out = np.empty((rows, cols), dtype=np.float32)
     line = np.empty(grey.shape[1], dtype=np.float32)
     for row in range(rows):
-        line[:] = weights[0] * grey[row]
-        for k in range(1, size):
-            line += weights[k] * grey[row + k]
-        out[row] = weights[0] * line[:cols]
-        for k in range(1, size):
-            out[row] += weights[k] * line[k : k + cols]
+        line[:] = 0
+        out[row] = 0
+        for k in range(size):
+            for col in range(len(line)):
+                line[col] += weights[k] * grey[row + k, col]
+        for k in range(size):
+            for col in range(cols):
+                out[row, col] += weights[k] * line[k + col]
     return out

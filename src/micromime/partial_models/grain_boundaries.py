@@ -17,6 +17,9 @@ STEPS = 32
 LARGEST_BULGE = 0.6
 """No curve leaves its chord by more than this share of its length (2 sd of 0.2, and a spline's overshoot)."""
 
+LONGEST_DIAMETERS = 3.0
+"""Longer edges, as cells at the border of the plane have them, bend no further than one of this length."""
+
 LARGEST_THICKNESS_PX = 24.0
 
 
@@ -41,14 +44,14 @@ class Boundaries(NamedTuple):
     darkness: Reals
 
 
-def bend(model: GrainBoundaries, edges: Edges, rng: np.random.Generator) -> Boundaries:
+def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.random.Generator) -> Boundaries:
     """Return the edges as natural cubic splines through displaced control points, with their looks.
 
     Displacements are across the edge, Gaussian, at most two standard deviations.
     """
     count = len(edges.left)
     offsets = np.clip(rng.standard_normal((count, model.control_points)), -2, 2) * model.waviness
-    length = np.hypot(*(edges.end - edges.start).T)
+    length = _bending_length(edges, diameter_px)
     heights = np.einsum("ek,kj->ej", offsets * length[:, None], _spline_basis(model.control_points))
     thickness = model.thickness_px * np.exp(model.thickness_spread * rng.standard_normal(count))
     darkness = np.clip(model.darkness + model.darkness_spread * rng.standard_normal(count), 0, 1)
@@ -65,12 +68,23 @@ def _spline_basis(control_points: int) -> NDArray[np.float64]:
     return basis
 
 
-def near(edges: Edges, rows: int, cols: int) -> Edges:
-    """Return the edges that can touch an image of (rows, cols), however they bend and however thick they are."""
-    reach_px = np.hypot(*(edges.end - edges.start).T)[:, None] * LARGEST_BULGE + LARGEST_THICKNESS_PX / 2 + 1
-    low = np.minimum(edges.start, edges.end) - reach_px
-    high = np.maximum(edges.start, edges.end) + reach_px
-    touching = (high >= 0).all(axis=1) & (low <= np.array([rows, cols])).all(axis=1)
+def _bending_length(edges: Edges, diameter_px: float) -> Reals:
+    length: Reals = np.hypot(*(edges.end - edges.start).T)
+    return np.minimum(length, LONGEST_DIAMETERS * diameter_px)
+
+
+def near(edges: Edges, diameter_px: float, rows: int, cols: int) -> Edges:
+    """Return the edges that can touch an image of (rows, cols), however they bend and however thick they are.
+
+    Neither along the image's sides nor across the edge itself is there a gap wider than the edge's reach.
+    """
+    reach_px = LARGEST_BULGE * _bending_length(edges, diameter_px) + LARGEST_THICKNESS_PX / 2 + 1
+    half = np.array([rows, cols]) / 2
+    one, two = edges.start - half, edges.end - half
+    low, high = np.minimum(one, two) - reach_px[:, None], np.maximum(one, two) + reach_px[:, None]
+    touching = (high >= -half).all(axis=1) & (low <= half).all(axis=1)
+    across = (two - one)[:, ::-1] * [-1, 1] / np.maximum(np.hypot(*(two - one).T), 1e-9)[:, None]
+    touching &= np.abs((across * one).sum(axis=1)) <= np.abs(across) @ half + reach_px
     return Edges(edges.start[touching], edges.end[touching], edges.left[touching], edges.right[touching])
 
 
@@ -128,7 +142,8 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
     """Give the pixels between each chord and its curve to the cell on the chord's other side."""
     rows, cols = labels.shape
     for e in range(len(wrong)):
-        up, down = bent.heights[e].max(), bent.heights[e].min()
+        heights = bent.heights[e]
+        up, down = heights.max(), heights.min()
         if up <= 0 and down >= 0:
             continue
         chord = _chord(bent.edges, e)
@@ -139,8 +154,9 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
         low, high = min(0.0, dc * length), max(0.0, dc * length)
         west, east = c0 + low + min(0.0, dr * up, dr * down), c0 + high + max(0.0, dr * up, dr * down)
         for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
-            for col in range(max(0, int(np.ceil(west))), min(cols - 1, int(np.floor(east))) + 1):
-                side = _side(chord, bent.heights[e], row, col)
+            first, last = _strip(chord, (down, up), row, (west, east))
+            for col in range(max(0, int(np.ceil(first))), min(cols - 1, int(np.floor(last))) + 1):
+                side = _side(chord, heights, row, col)
                 if side != 0:
                     left, right = bent.edges.left[e], bent.edges.right[e]
                     own, other = (left, right) if side > 0 else (right, left)
@@ -148,16 +164,26 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
 
 
 @njit(cache=True, inline="always")
+def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:  # pragma: no cover - compiled
+    """Return from where to where, within the box, a row's pixels lie no further off the chord than the curve."""
+    r0, c0, dr, dc, _ = chord
+    if abs(dr) < 1e-6:
+        return box
+    one, two = c0 + (span[0] + (row - r0) * dc) / dr, c0 + (span[1] + (row - r0) * dc) / dr
+    return max(box[0], min(one, two)), min(box[1], max(one, two))
+
+
+@njit(cache=True, inline="always")
 def _side(chord: Any, heights: Any, row: int, col: int) -> int:  # pragma: no cover - compiled
     """Return whether a pixel lies between chord and curve: 1 to the chord's left, -1 to its right, 0 if not."""
     r0, c0, dr, dc, length = chord
     r, c = row - r0, col - c0
-    along = (r * dr + c * dc) / length * STEPS
-    if along <= 0 or along >= STEPS:
-        return 0
+    along = (r * dr + c * dc) * (STEPS / length)
     height = c * dr - r * dc
-    k = int(along)
-    curve = heights[k] + (along - k) * (heights[k + 1] - heights[k])
+    if along <= 0 or along >= STEPS or height == 0:
+        return 0
+    k = np.uintp(along)  # unsigned, as numba then need not ask whether it counts from the end
+    curve = heights[k] + (along - k) * (heights[k + np.uintp(1)] - heights[k])
     return int(0 < height <= curve) - int(curve <= height < 0)
 
 

@@ -66,45 +66,15 @@ def _edges(nuclei: Points, weights: Reals) -> Edges:
     origin = nuclei.mean(axis=0)
     flat = nuclei - origin
     hull = ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
-    lower = hull.equations[:, 2] < -1e-9
-    vertices = np.full((len(lower), 2), np.nan)
-    vertices[lower] = hull.equations[lower, :2] / (-2 * hull.equations[lower, 2:3]) + origin
-    triangle, corner = np.nonzero(lower[:, None] & lower[hull.neighbors])
-    other = hull.neighbors[triangle, corner]
-    once = triangle < other
-    triangle, corner, other = triangle[once], corner[once], other[once]
-    one = hull.simplices[triangle, (corner + 1) % 3]
-    two = hull.simplices[triangle, (corner + 2) % 3]
-    start, end = vertices[triangle], vertices[other]
-    left_is_two = _cross(end - start, nuclei[two] - nuclei[one]) > 0
-    left, right = np.where(left_is_two, two, one), np.where(left_is_two, one, two)
-    return Edges(start, end, left.astype(np.int32), right.astype(np.int32))
+    start, end, left, right = _dual(hull.equations, hull.simplices, hull.neighbors, nuclei, origin)
+    return Edges(start, end, left, right)
 
 
 def _centroids(nuclei: Points, edges: Edges, middle: Points, half: Points) -> Points:
     """Return each nucleus moved to its cell's centroid, where the cell lies within the plane laid out."""
-    area = np.zeros(len(nuclei))
-    moment = np.zeros((2, len(nuclei)))
-    for cell, sign in ((edges.left, 1.0), (edges.right, -1.0)):
-        one, two = edges.start - nuclei[cell], edges.end - nuclei[cell]
-        triangle = sign * _cross(one, two) / 2
-        area += np.bincount(cell, triangle, len(nuclei))
-        for axis in range(2):
-            moment[axis] += np.bincount(cell, triangle * (one + two)[:, axis] / 3, len(nuclei))
-    inside = np.ones(len(nuclei), dtype=bool)
-    for point in (edges.start, edges.end):
-        out = (np.abs(point - middle) > half).any(axis=1)
-        inside[edges.left[out]] = inside[edges.right[out]] = False
-    movable = inside & (area > 0)
     moved = nuclei.copy()
-    moved[movable] += (moment[:, movable] / area[movable]).T
+    _move(moved, edges, middle - half, middle + half)
     return moved
-
-
-def _cross(a: Points, b: Points) -> Reals:
-    """Return the cross product, positive where b lies to the left of a (rows point down, cols right)."""
-    product: Reals = a[:, 1] * -b[:, 0] + a[:, 0] * b[:, 1]
-    return product
 
 
 def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
@@ -124,6 +94,53 @@ def _adjacency(edges: Edges, count: int) -> tuple[Indices, Indices]:
     first = np.zeros(count + 1, dtype=np.int32)
     first[1:] = np.cumsum(np.bincount(cell, minlength=count))
     return first, neighbour[np.argsort(cell, kind="stable")]
+
+
+@njit(cache=True)
+def _dual(
+    equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: Any
+) -> Any:  # pragma: no cover - compiled
+    """Return start, end, left and right of the edges dual to the sides between two triangles of the lower hull."""
+    most = 3 * len(simplices)
+    start, end = np.empty((most, 2)), np.empty((most, 2))
+    left, right = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    count = 0
+    for one in range(len(simplices)):
+        for corner in range(3):
+            two = neighbours[one, corner]
+            if two < one or equations[one, 2] > -1e-9 or equations[two, 2] > -1e-9:
+                continue
+            for axis in range(2):
+                start[count, axis] = equations[one, axis] / (-2 * equations[one, 2]) + origin[axis]
+                end[count, axis] = equations[two, axis] / (-2 * equations[two, 2]) + origin[axis]
+            p, q = simplices[one, (corner + 1) % 3], simplices[one, (corner + 2) % 3]
+            r, c = end[count, 0] - start[count, 0], end[count, 1] - start[count, 1]
+            # Rows point down: b lies to the left of a where a_row b_col - a_col b_row is positive.
+            q_is_left = r * (nuclei[q, 1] - nuclei[p, 1]) - c * (nuclei[q, 0] - nuclei[p, 0]) > 0
+            left[count], right[count] = (q, p) if q_is_left else (p, q)
+            count += 1
+    return start[:count].copy(), end[:count].copy(), left[:count].copy(), right[:count].copy()
+
+
+@njit(cache=True)
+def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:  # pragma: no cover - compiled
+    """Move nuclei to the centroids of their cells: sums over triangles of nucleus and edge, signed by orientation."""
+    area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
+    inside = np.ones(len(nuclei), dtype=np.bool_)
+    for e in range(len(edges.left)):
+        start, end = edges.start[e], edges.end[e]
+        out = (start < low).any() or (start > high).any() or (end < low).any() or (end > high).any()
+        for cell, sign in ((edges.left[e], 1.0), (edges.right[e], -1.0)):
+            inside[cell] &= not out
+            r0, c0 = start[0] - nuclei[cell, 0], start[1] - nuclei[cell, 1]
+            r1, c1 = end[0] - nuclei[cell, 0], end[1] - nuclei[cell, 1]
+            triangle = sign * (r0 * c1 - c0 * r1) / 2
+            area[cell] += triangle
+            moment[cell, 0] += triangle * (r0 + r1) / 3
+            moment[cell, 1] += triangle * (c0 + c1) / 3
+    for cell in range(len(nuclei)):
+        if inside[cell] and area[cell] > 0:
+            nuclei[cell] += moment[cell] / area[cell]
 
 
 @njit(cache=True)

@@ -68,10 +68,12 @@ def _noise(x: Any, y: Any) -> Any:  # pragma: no cover - compiled
     x1, y1 = x0 - np.float32(1), y0 - np.float32(1)
     fx = x0 * x0 * x0 * (x0 * (x0 * np.float32(6) - np.float32(15)) + np.float32(10))
     fy = y0 * y0 * y0 * (y0 * (y0 * np.float32(6) - np.float32(15)) + np.float32(10))
-    near, low = np.int32(i) & 255, np.int32(j) & 255
-    far, high = (near + 1) & 255, (low + 1) & 255
-    a, b = _PERM[near], _PERM[far]
-    aa, ab, ba, bb = _PERM[a + low], _PERM[a + high], _PERM[b + low], _PERM[b + high]
+    # Unsigned, as numba then need not ask whether an index counts from the end.
+    near, low = np.uintp(np.int32(i) & 255), np.uintp(np.int32(j) & 255)
+    far, high = (near + np.uintp(1)) & np.uintp(255), (low + np.uintp(1)) & np.uintp(255)
+    a, b = np.uintp(_PERM[near]), np.uintp(_PERM[far])
+    aa, ab = np.uintp(_PERM[a + low]), np.uintp(_PERM[a + high])
+    ba, bb = np.uintp(_PERM[b + low]), np.uintp(_PERM[b + high])
     at_aa = x0 * _GRADIENT[aa, 0] + y0 * _GRADIENT[aa, 1]
     at_ba = x1 * _GRADIENT[ba, 0] + y0 * _GRADIENT[ba, 1]
     at_ab = x0 * _GRADIENT[ab, 0] + y1 * _GRADIENT[ab, 1]

@@ -33,8 +33,8 @@ class GrainMicrograph(Instance):
         margin = self.gaussian_blur.margin_px
         rows, cols = self.rows + 2 * margin, self.cols + 2 * margin
         cells = tessellate(self.grain_structure, rows, cols, self.stream("grain_structure"))
-        edges = near(cells.edges, rows, cols)
-        bent = bend(self.grain_boundaries, edges, self.stream("grain_boundaries"))
+        edges = near(cells.edges, cells.diameter_px, rows, cols)
+        bent = bend(self.grain_boundaries, edges, cells.diameter_px, self.stream("grain_boundaries"))
         grains, bent = label_grains(label_cells(cells, rows, cols), bent)
         mask, taken = draw_lines(bent, rows, cols)
 
@@ -51,8 +51,7 @@ class GrainMicrograph(Instance):
 
 def numbered(grains: Indices, count: int) -> Labels:
     """Return the grains that are seen, numbered 1 to n in the order of their nuclei."""
-    seen = np.zeros(count, dtype=np.bool_)
-    seen[grains] = True
+    seen = np.bincount(grains.ravel(), minlength=count) > 0
     if seen.sum() > np.iinfo(np.uint16).max:
         raise Mistake(f"The image would hold {seen.sum()} grains; 65535 fit a label map: use larger grains.")
     return np.cumsum(seen).astype(np.uint16)[grains]

@@ -1,0 +1,68 @@
+"""The plain reading of the paper as an oracle: what it draws from the same geometry must be what the package draws."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.ndimage import binary_dilation
+from scipy.spatial import Voronoi
+
+from micromime.partial_models.grain_boundaries import STEPS, GrainBoundaries, bend, draw_lines, label_grains
+from micromime.partial_models.grain_structure import GrainStructure, label_cells, tessellate
+from micromime.streams import stream
+
+pytest.importorskip("noise", reason="the plain reading needs the package noise, which needs a compiler")
+
+
+@pytest.fixture
+def plain(project, monkeypatch):
+    monkeypatch.syspath_prepend(str(project / "benchmarks"))
+    import plain_grains
+
+    return plain_grains
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_both_draw_the_same_grains_and_lines(plain, seed):
+    rows, cols, diameter_px = 150, 190, 30.0
+    cells = tessellate(GrainStructure(diameter_px=diameter_px), rows, cols, stream(seed, "cells"))
+    model = GrainBoundaries(control_points=3, waviness=0.05, thickness_px=3, darkness=1)
+    bent = bend(model, cells.edges, diameter_px, stream(seed, "bend"))
+    labels, bent = label_grains(label_cells(cells, rows, cols), bent)
+    mask, _ = draw_lines(bent, rows, cols)
+    heights = {}
+    for e, (left, right) in enumerate(zip(bent.edges.left, bent.edges.right, strict=True)):
+        heights[frozenset((int(left), int(right)))] = (
+            bent.edges.start[e],
+            bent.heights[e, STEPS // 4 : -1 : STEPS // 4],
+        )
+
+    def offsets(p, q, start, end):
+        ours, values = heights.get(frozenset((p, q)), (start, np.zeros(3)))
+        # The same edge seen from its other end: the points in reverse, and left for right.
+        return values if np.hypot(*(ours - start)) < np.hypot(*(ours - end)) else -values[::-1]
+
+    voronoi = Voronoi(cells.nuclei)
+    curves = plain.plain_edges(voronoi, offsets, points=STEPS + 1)
+    theirs = plain.plain_labels(voronoi, curves, rows, cols)
+    # Pillow's polygons take in the pixels that their outline touches: up to two beside each line may differ.
+    change = np.gradient(labels.astype(float))
+    near_a_line = binary_dilation((change[0] != 0) | (change[1] != 0))
+    inside = (slice(2, -2), slice(2, -2))
+    assert (theirs == labels)[inside][~near_a_line[inside]].all()
+    assert (theirs == labels).mean() > 0.94
+    lines = plain.plain_mask(curves, 3, rows, cols)
+    assert not (lines & ~binary_dilation(mask, iterations=2))[inside].any()
+    assert not (mask & ~binary_dilation(lines, iterations=2))[inside].any()
+
+
+def test_the_benchmark_writes_its_row(project, tmp_path):
+    command = [sys.executable, project / "benchmarks" / "render.py", "--turns", "1", "--out", tmp_path / "rows.json"]
+    subprocess.run(command, check=True, capture_output=True)
+    (row,) = json.loads((tmp_path / "rows.json").read_text())
+    assert set(row) == {"name", "per_second", "reference", "ratio", "peak_memory_mib"}
+    assert row["ratio"]["min"] <= row["ratio"]["median"] <= row["ratio"]["max"]
+    assert row["per_second"] > 0
+    assert row["peak_memory_mib"] > 50
