@@ -55,18 +55,26 @@ def test_no_tasks_start_no_process():
     run_tasks(fail, [], workers=2)
 
 
+PARENT = """
+import sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from micromime.engine import run_tasks
+from test_engine import sleep
+if __name__ == "__main__":
+    run_tasks(sleep, [Path(sys.argv[2])], 1)
+"""
+
+
 def test_workers_end_with_a_killed_parent(tmp_path):
-    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-    code += "from pathlib import Path\nfrom micromime.engine import run_tasks\nfrom test_engine import sleep\n"
-    code += f"run_tasks(sleep, [Path({str(tmp_path / 'child')!r})], 1)\n"
-    script = tmp_path / "parent.py"
-    script.write_text("\n".join(["if __name__ == '__main__':", *(f"    {line}" for line in code.splitlines())]))
-    parent = subprocess.Popen([sys.executable, script])
-    wait_for(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text())
-    child = int((tmp_path / "child").read_text().split()[0])
+    script, child = tmp_path / "parent.py", tmp_path / "child"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, script, Path(__file__).parent, child])
+    wait_for(lambda: child.exists() and child.read_text())
+    worker = int(child.read_text().split()[0])
     parent.kill()
     parent.wait()
-    wait_for(lambda: not alive(child))
+    wait_for(lambda: not alive(worker))
 
 
 def test_two_cannot_work_in_one_folder(tmp_path):
@@ -80,11 +88,18 @@ def test_two_cannot_work_in_one_folder(tmp_path):
         pass
 
 
+HOLDER = """
+import sys, time
+from pathlib import Path
+from micromime.engine import alone
+with alone(Path(sys.argv[1])):
+    Path(sys.argv[1], "held").touch()
+    time.sleep(600)
+"""
+
+
 def test_a_lock_ends_with_its_process(tmp_path):
-    code = f"from micromime.engine import alone\nfrom pathlib import Path\nimport time\nwith alone(Path({str(tmp_path)!r})):\n"
-    holder = subprocess.Popen(
-        [sys.executable, "-c", code + f"    Path({str(tmp_path / 'held')!r}).touch(); time.sleep(600)"]
-    )
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path])
     wait_for((tmp_path / "held").exists)
     with pytest.raises(Mistake), alone(tmp_path):
         pass

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+REGISTRY = r"index[-]url|https?[:]//\S*(/simple/|\.whl|\.tgz)"
+
 
 def tracked(project: Path) -> list[Path]:
     names = subprocess.run(["git", "ls-files"], cwd=project, capture_output=True, text=True, check=True).stdout
@@ -37,7 +39,7 @@ def test_nothing_tracked_is_large_or_names_a_registry(project):
     for file in tracked(project):
         assert file.stat().st_size <= 2**20, file
         if file.suffix in {".py", ".md", ".yaml", ".toml", ".lock", ".txt"} or file.name == "Makefile":
-            assert not re.search(r"index-url|https?://\S*(/simple/|\.whl|\.tgz)", file.read_text()), file
+            assert not re.search(REGISTRY, file.read_text()), file
 
 
 def test_the_lock_names_one_version_each_and_no_address(project):

@@ -39,7 +39,7 @@ def test_values_are_fixed():
     ("written", "said"),
     [
         ({"depth_px": 1}, r"x\.rust\.spots is missing: Number of spots"),
-        ({"spots": 1, "spot": 2}, r"x\.rust\.spot is not a parameter .* spots, depth_px"),
+        ({"spots": 1, "spot": 2}, r"x\.rust\.spot is not a known key; the keys here are: spots, depth_px"),
         ({"spots": {"integers": [0, 10]}}, r"x\.rust\.spots: 10 is not allowed; .*9 \(Number of spots\)"),
         ({"spots": {"uniform": [0.5, 3]}}, r"x\.rust\.spots: 0\.5 is not allowed; .*integer"),
         ({"spots": 1, "depth_px": {"choice": [1, 2, 7]}}, r"x\.rust\.depth_px: 7 is not allowed"),

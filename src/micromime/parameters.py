@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -60,9 +60,23 @@ def typed(kind: type[S], content: Any, where: str) -> S:
         first = error.errors()[0]
         path = ".".join(str(key) for key in (where, *first["loc"]) if key != "")
         if first["type"] == "extra_forbidden":
-            known = ", ".join(kind.model_fields) if len(first["loc"]) == 1 else "those of the documentation"
-            raise Mistake(f"{path} is not a known key; the keys here are: {known}.") from None
+            raise Mistake(unknown_key(path, _keys_at(kind, first["loc"][:-1]))) from None
         raise Mistake(f"{path}: {explain(first)}.") from None
+
+
+def unknown_key(path: str, known: Iterable[str]) -> str:
+    """Return the sentence for a key that nothing reads."""
+    return f"{path} is not a known key; the keys here are: {', '.join(known)}."
+
+
+def _keys_at(kind: type[BaseModel], way: tuple[int | str, ...]) -> list[str]:
+    """Return the keys of the section that lies at the end of a way through sections and lists of sections."""
+    here: Any = kind
+    for key in way:
+        if isinstance(key, str):
+            annotation = here.model_fields[key].annotation
+            here = next(iter(get_args(annotation)), annotation)
+    return list(here.model_fields)
 
 
 def distributions(content: Mapping[str, Any], where: str) -> dict[str, Distribution]:

@@ -8,7 +8,7 @@ from pydantic.fields import FieldInfo
 
 from micromime.distributions import Distribution, Value
 from micromime.mistakes import Mistake
-from micromime.parameters import explain
+from micromime.parameters import explain, unknown_key
 from micromime.streams import stream
 
 
@@ -38,8 +38,7 @@ def draw(kind: type[M], distributions: Mapping[str, Distribution], name: str, se
 def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Distribution], where: str) -> None:
     """Raise Mistake unless every value that can be drawn is one that the partial model allows."""
     for key in distributions.keys() - kind.model_fields.keys():
-        known = ", ".join(kind.model_fields)
-        raise Mistake(f"{where}.{key} is not a parameter of this partial model; use one of: {known}.")
+        raise Mistake(unknown_key(f"{where}.{key}", kind.model_fields))
     for key, field in kind.model_fields.items():
         if key not in distributions:
             if field.is_required():

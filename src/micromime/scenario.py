@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from micromime.arrays import Image, Labels, Mask
 from micromime.distributions import Distribution
 from micromime.mistakes import Mistake
-from micromime.parameters import distributions
+from micromime.parameters import distributions, unknown_key
 from micromime.partial_model import PartialModel, check_distributions, draw
 from micromime.streams import LARGEST_SEED, stream
 
@@ -92,8 +92,7 @@ class Scenario(Generic[InstanceType]):
         rows, cols = (_side(tree, key, where) for key in ("rows", "cols"))
         models = kind.partial_models()
         for unknown in tree.keys() - models.keys() - {"rows", "cols"}:
-            names = ", ".join(["rows", "cols", *models])
-            raise Mistake(f"{where}.{unknown} is not a known key; the keys here are: {names}.")
+            raise Mistake(unknown_key(f"{where}.{unknown}", ["rows", "cols", *models]))
         read = {}
         for name, model in models.items():
             place = f"{where}.{name}"

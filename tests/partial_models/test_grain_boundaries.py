@@ -74,14 +74,18 @@ def test_both_ends_stay_where_the_edges_meet():
 
 @pytest.mark.parametrize("points", [1, 3, 6])
 def test_a_curve_is_the_cubic_spline_through_its_control_points(points):
-    bent = bend(
-        GrainBoundaries(control_points=points, waviness=0.1, thickness_px=3, darkness=1),
-        one_edge().edges,
-        stream(1, "x"),
-    )
+    model = GrainBoundaries(control_points=points, waviness=0.1, thickness_px=3, darkness=1)
+    bent = bend(model, one_edge().edges, 30.0, stream(1, "x"))
     offsets = np.clip(stream(1, "x").standard_normal((1, points)), -2, 2)[0] * 0.1 * 30
     spline = CubicSpline(np.linspace(0, 30, points + 2), [0, *offsets, 0], bc_type="natural")
     assert np.allclose(bent.heights[0], spline(np.linspace(0, 30, STEPS + 1)), atol=1e-9)
+
+
+def test_edges_of_border_cells_bend_no_further_than_three_diameters():
+    model = GrainBoundaries(waviness=0.2, thickness_px=3, darkness=1)
+    curves = [bend(model, one_edge().edges, diameter_px, stream(1, "x")).heights for diameter_px in (1.0, 10.0, 99.0)]
+    assert np.allclose(curves[0] * 10, curves[1])
+    assert np.array_equal(curves[1], curves[2])
 
 
 def test_pixels_between_chord_and_curve_change_over():

@@ -53,7 +53,7 @@ def test_left_is_left():
 def test_the_mean_cell_has_the_diameter_asked_for(spread):
     cells = tessellate(GrainStructure(diameter_px=12, size_spread=spread), 900, 800, stream(1, "x"))
     inner = label_cells(cells, 900, 800)
-    # Cells cut by the frame count by the share of their pixels inside: pixels / cells seen, with half of those at the rim.
+    # Cells that the frame cuts count half.
     rim = np.unique(np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]]))
     count = np.unique(inner).size - rim.size / 2
     assert np.sqrt(4 / np.pi * inner.size / count) == pytest.approx(12, rel=0.05)

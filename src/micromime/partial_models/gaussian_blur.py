@@ -47,7 +47,7 @@ def kernel(size: int) -> NDArray[np.float32]:
 
 
 @njit(cache=True)
-def _convolve(grey: Any, weights: Any) -> Any:  # pragma: no cover - compiled
+def _convolve(grey: Any, weights: Any) -> Any:
     """Convolve down, then across; every sum in the order of the kernel, so that bits do not depend on the machine."""
     size = len(weights)
     rows, cols = grey.shape[0] - size + 1, grey.shape[1] - size + 1

@@ -13,13 +13,10 @@ from micromime.partial_model import PartialModel
 
 STEPS = 32
 """Straight pieces that stand for a spline, for the longest edges; a power of two."""
-
 LARGEST_BULGE = 0.6
 """No curve leaves its chord by more than this share of its length (2 sd of 0.2, and a spline's overshoot)."""
-
 LONGEST_DIAMETERS = 3.0
 """Longer edges, as cells at the border of the plane have them, bend no further than one of this length."""
-
 LARGEST_THICKNESS_PX = 24.0
 
 
@@ -60,10 +57,8 @@ def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.rando
 
 def _spline_basis(control_points: int) -> NDArray[np.float64]:
     """Return (control_points, STEPS + 1): the spline that is 1 at one control point and 0 at all others."""
-    knots = np.linspace(0, 1, control_points + 2)
-    basis: NDArray[np.float64] = CubicSpline(knots, np.eye(control_points + 2)[1:-1].T, bc_type="natural")(
-        np.linspace(0, 1, STEPS + 1)
-    ).T
+    spline = CubicSpline(np.linspace(0, 1, control_points + 2), np.eye(control_points + 2), bc_type="natural")
+    basis: NDArray[np.float64] = spline(np.linspace(0, 1, STEPS + 1)).T[1:-1]
     basis[:, [0, -1]] = 0.0
     return basis
 
@@ -131,14 +126,14 @@ def draw_lines(boundaries: Boundaries, rows: int, cols: int) -> tuple[Mask, Grey
 
 
 @njit(cache=True, inline="always")
-def _chord(edges: Any, e: int) -> Any:  # pragma: no cover - compiled
+def _chord(edges: Any, e: int) -> Any:
     dr, dc = edges.end[e, 0] - edges.start[e, 0], edges.end[e, 1] - edges.start[e, 1]
     length = max(np.sqrt(dr * dr + dc * dc), 1e-9)
     return edges.start[e, 0], edges.start[e, 1], dr / length, dc / length, length
 
 
 @njit(cache=True)
-def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:  # pragma: no cover - compiled
+def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:
     """Give the pixels between each chord and its curve to the cell on the chord's other side."""
     rows, cols = labels.shape
     for e in range(len(wrong)):
@@ -164,7 +159,7 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
 
 
 @njit(cache=True, inline="always")
-def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:  # pragma: no cover - compiled
+def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:
     """Return from where to where, within the box, a row's pixels lie no further off the chord than the curve."""
     r0, c0, dr, dc, _ = chord
     if abs(dr) < 1e-6:
@@ -174,7 +169,7 @@ def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:  # pragma: no cove
 
 
 @njit(cache=True, inline="always")
-def _side(chord: Any, heights: Any, row: int, col: int) -> int:  # pragma: no cover - compiled
+def _side(chord: Any, heights: Any, row: int, col: int) -> int:
     """Return whether a pixel lies between chord and curve: 1 to the chord's left, -1 to its right, 0 if not."""
     r0, c0, dr, dc, length = chord
     r, c = row - r0, col - c0
@@ -188,7 +183,7 @@ def _side(chord: Any, heights: Any, row: int, col: int) -> int:  # pragma: no co
 
 
 @njit(cache=True, inline="always")
-def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:  # pragma: no cover - compiled
+def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:
     """Swap a pixel's cell, unless it is a third cell's or claimed already: then note whose curves are wrong."""
     row, col, own, other = pixel
     earlier = claims[row, col]
@@ -202,7 +197,7 @@ def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:  #
 
 
 @njit(cache=True)
-def _stamp(mask: Any, taken: Any, bent: Any) -> None:  # pragma: no cover - compiled
+def _stamp(mask: Any, taken: Any, bent: Any) -> None:
     """Draw each curve piece by piece."""
     for e in range(len(bent.darkness)):
         r0, c0, dr, dc, length = _chord(bent.edges, e)
@@ -217,7 +212,7 @@ def _stamp(mask: Any, taken: Any, bent: Any) -> None:  # pragma: no cover - comp
 
 
 @njit(cache=True)
-def _step(heights: Any, length: float) -> int:  # pragma: no cover - compiled
+def _step(heights: Any, length: float) -> int:
     """Return every how many points to draw: pieces up to 6 px long that pass no point by more than 0.1 px."""
     step = STEPS // 4
     while step > 1:
@@ -233,7 +228,7 @@ def _step(heights: Any, length: float) -> int:  # pragma: no cover - compiled
 
 
 @njit(cache=True, inline="always")
-def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:  # pragma: no cover - compiled
+def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:
     """Darken the pixels about a straight piece by their distance to it."""
     rows, cols = mask.shape
     half, darkness = look

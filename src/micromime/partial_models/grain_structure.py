@@ -97,9 +97,7 @@ def _adjacency(edges: Edges, count: int) -> tuple[Indices, Indices]:
 
 
 @njit(cache=True)
-def _dual(
-    equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: Any
-) -> Any:  # pragma: no cover - compiled
+def _dual(equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: Any) -> Any:
     """Return start, end, left and right of the edges dual to the sides between two triangles of the lower hull."""
     most = 3 * len(simplices)
     start, end = np.empty((most, 2)), np.empty((most, 2))
@@ -123,7 +121,7 @@ def _dual(
 
 
 @njit(cache=True)
-def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:  # pragma: no cover - compiled
+def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:
     """Move nuclei to the centroids of their cells: sums over triangles of nucleus and edge, signed by orientation."""
     area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
     inside = np.ones(len(nuclei), dtype=np.bool_)
@@ -144,7 +142,7 @@ def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:  # pragma: no c
 
 
 @njit(cache=True)
-def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int) -> None:  # pragma: no cover - compiled
+def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int) -> None:
     """Fill each row run by run: a cell ends where its first neighbour to the right comes as near as itself."""
     rows, cols = labels.shape
     for row in range(rows):
@@ -166,14 +164,14 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
 
 
 @njit(cache=True, inline="always")
-def _power(cells: Any, cell: int, row: int) -> float:  # pragma: no cover - compiled
+def _power(cells: Any, cell: int, row: int) -> float:
     """Return |x - nucleus|^2 - weight at x = (row, 0)."""
     r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
     return r * r + c * c - cells.weights[cell]  # type: ignore[no-any-return]
 
 
 @njit(cache=True)
-def _nearest(cells: Any, first: Any, neighbours: Any, row: int, start: int) -> int:  # pragma: no cover - compiled
+def _nearest(cells: Any, first: Any, neighbours: Any, row: int, start: int) -> int:
     """Return the cell of pixel (row, 0): from `start` on to nearer neighbours until none is nearer."""
     here = start
     while True:

@@ -61,7 +61,7 @@ def perlin(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32
 
 
 @njit(cache=True, inline="always")
-def _noise(x: Any, y: Any) -> Any:  # pragma: no cover - compiled
+def _noise(x: Any, y: Any) -> Any:
     """Return the noise at one point; the order of operations is that of the C source, so the bits are too."""
     i, j = np.floor(x), np.floor(y)
     x0, y0 = x - i, y - j
@@ -84,13 +84,13 @@ def _noise(x: Any, y: Any) -> Any:  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def _points(out: Any, x: Any, y: Any) -> None:  # pragma: no cover - compiled
+def _points(out: Any, x: Any, y: Any) -> None:
     for n in range(len(out)):
         out[n] = _noise(x[n], y[n])
 
 
 @njit(cache=True)
-def _fill(out: Any, cells: Any, turn: Any, shift: Any, amplitude: Any) -> None:  # pragma: no cover - compiled
+def _fill(out: Any, cells: Any, turn: Any, shift: Any, amplitude: Any) -> None:
     """Lay noise over the picture, in each cell's own lattice."""
     rows, cols = out.shape
     for row in range(rows):

@@ -28,7 +28,7 @@ def white_noise(model: WhiteNoise, rows: int, cols: int, rng: np.random.Generato
 
 
 @njit(cache=True)
-def _look_up(table: Any, numbers: Any) -> Any:  # pragma: no cover - compiled
+def _look_up(table: Any, numbers: Any) -> Any:
     out = np.empty(len(numbers), dtype=np.float32)
     for n in range(len(numbers)):
         out[n] = table[numbers[n]]

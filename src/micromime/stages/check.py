@@ -8,7 +8,7 @@ import typer
 
 from micromime.datasets.sources import TestSetParameters
 from micromime.mistakes import Mistake
-from micromime.parameters import Section, one_of, read_tree, section, typed
+from micromime.parameters import Section, one_of, read_tree, section, typed, unknown_key
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
@@ -42,8 +42,9 @@ def check_tree(tree: Mapping[str, Any]) -> None:
     if not isinstance(profile, str) or not profile.isidentifier():
         raise Mistake(f"profile is {profile!r}; it must be the name of a profile, such as demo.")
     for key in tree:
+        if key not in {"profile", *use_cases()}:
+            raise Mistake(unknown_key(key, ["profile", *use_cases()]))
         if key != "profile":
-            one_of(key, use_cases(), "params.yaml: key")
             _check_use_case(tree, key)
 
 
@@ -55,7 +56,8 @@ def use_cases_in(params: Path) -> list[str]:
 def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
     content = section(tree, use_case)
     for key in content:
-        one_of(key, ["scenario", *SECTIONS], f"{use_case}: key")
+        if key not in {"scenario", *SECTIONS}:
+            raise Mistake(unknown_key(f"{use_case}.{key}", ["scenario", *SECTIONS]))
     Scenario.read(instance_kind(use_case), section(tree, use_case, "scenario"), f"{use_case}.scenario")
     for key, kind in SECTIONS.items():
         typed(kind, section(tree, use_case, key), f"{use_case}.{key}")

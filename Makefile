@@ -1,0 +1,30 @@
+# `make run` and `make test` are all that is needed; each makes .venv first where it is missing.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check
+
+.PHONY: run test test-slow readme benchmark
+
+run: .venv/installed
+	@$(BIN)/micromime run
+
+test: .venv/installed
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: .venv/installed
+	$(BIN)/python -m pytest -m slow
+
+readme: .venv/installed
+	$(BIN)/python docs/write_readme.py
+
+benchmark: .venv/installed
+	$(BIN)/python benchmarks/render.py
+
+.venv/installed: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "micromime needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)")'
+	$(PYTHON) -m venv .venv
+	$(PIP) --quiet --progress-bar off --no-deps --requirement requirements.lock
+	$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) --quiet --no-deps --no-build-isolation noise==1.2.2 >.venv/noise.log 2>&1 || \
+	  echo "The package noise was not installed (it needs a C compiler): tests that compare with it are skipped."
+	@touch $@

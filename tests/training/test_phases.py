@@ -1,0 +1,86 @@
+"""What a training may be told, and that saying it needs no torch."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from pydantic import ValidationError
+
+import micromime
+from micromime.parameters import read_tree
+from micromime.training.phases import Augmentation, Phase, TrainParameters
+
+PHASE = {"size_px": 64, "trainable": "head", "epochs": 6, "peak_rate": 0.003, "batch_size": 16}
+AUGMENTATION = {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3}
+TRAIN = {
+    "architecture": "unet_efficientnet_lite0",
+    "runs": 3,
+    "validation_share": 0.2,
+    "precision": "float32",
+    "channels_last": True,
+    "augmentation": AUGMENTATION,
+    "phases": [PHASE],
+}
+
+BOUNDS = [
+    (Phase, PHASE, "size_px", [32, 96, 2048], [0, 33, 2080]),
+    (Phase, PHASE, "trainable", ["head", "all"], ["body", ""]),
+    (Phase, PHASE, "epochs", [1, 1000], [0, 1001, 1.5]),
+    (Phase, PHASE, "peak_rate", [1e-9, 1], [0, 1.001, float("nan")]),
+    (Phase, PHASE, "batch_size", [2, 4096], [1, 4097]),
+    (Augmentation, AUGMENTATION, "rotation_deg", [0, 180], [-1, 180.5]),
+    (Augmentation, AUGMENTATION, "zoom", [1, 3], [0.99, 3.01]),
+    (Augmentation, AUGMENTATION, "lighting", [0, 0.8], [-0.1, 0.81]),
+    (TrainParameters, TRAIN, "runs", [1, 10_000], [0, 10_001]),
+    (TrainParameters, TRAIN, "validation_share", [0.001, 0.999], [0, 1]),
+    (TrainParameters, TRAIN, "precision", ["float32", "bfloat16"], ["float16"]),
+    (TrainParameters, TRAIN, "phases", [[PHASE], [PHASE] * 3], [[], None]),
+]
+
+
+@pytest.mark.parametrize(("kind", "content", "key", "allowed", "_refused"), BOUNDS, ids=lambda each: str(each)[:20])
+def test_values_up_to_the_bounds_are_taken(kind, content, key, allowed, _refused):
+    for value in allowed:
+        kept = kind(**content | {key: value}).model_dump()[key]
+        assert list(kept) == value if key == "phases" else kept == value
+
+
+@pytest.mark.parametrize(("kind", "content", "key", "_allowed", "refused"), BOUNDS, ids=lambda each: str(each)[:20])
+def test_values_beyond_the_bounds_are_named(kind, content, key, _allowed, refused):
+    for value in refused:
+        with pytest.raises(ValidationError) as error:
+            kind(**content | {key: value})
+        assert error.value.errors()[0]["loc"] == (key,)
+
+
+@pytest.mark.parametrize(("kind", "content"), [(Phase, PHASE), (Augmentation, AUGMENTATION), (TrainParameters, TRAIN)])
+def test_nothing_has_a_default_and_nothing_else_is_taken(kind, content):
+    for key in content:
+        with pytest.raises(ValidationError, match="Field required"):
+            kind(**{other: content[other] for other in content if other != key})
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        kind(**content, epoch=1)
+
+
+@given(some.lists(some.integers(1, 1000), min_size=1, max_size=5))
+def test_a_run_has_the_epochs_of_all_its_phases(epochs):
+    phases = [PHASE | {"epochs": each} for each in epochs]
+    assert TrainParameters(**TRAIN | {"phases": phases}).epochs == sum(epochs)
+
+
+def test_the_projects_own_phases_keep_their_order(project):
+    written = read_tree(project / "params.yaml")["grain_boundaries"]["train"]
+    read = TrainParameters(**written)
+    assert [phase.model_dump() for phase in read.phases] == written["phases"]
+
+
+def test_importing_it_brings_in_nothing_slow():
+    code = "import sys, micromime.training.phases as phases, micromime.training.architectures as there\n"
+    code += "print(there.architectures(), {'torch', 'fastai', 'mlflow', 'timm'} & set(sys.modules))"
+    paths = {"PYTHONPATH": str(Path(micromime.__file__).parents[1])}
+    said = subprocess.run([sys.executable, "-c", code], env=os.environ | paths, capture_output=True, text=True)
+    assert said.stdout == "['unet_efficientnet_lite0'] set()\n", said.stderr
