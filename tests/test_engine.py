@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from micromime.engine import alone, cores, run_tasks
+from micromime.engine import Progress, alone, cores, run_here, run_tasks
 from micromime.mistakes import Mistake
+
+NOTHING = Progress("test", "tasks", 1, int)
 
 
 def write_process(file: Path) -> None:
@@ -39,7 +41,7 @@ def wait_for(condition, seconds=30):
 
 def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path):
     files = [tmp_path / str(n) for n in range(5)]
-    run_tasks(write_process, files, workers=2)
+    run_tasks(write_process, files, 2, NOTHING)
     said = [file.read_text().split() for file in files]
     assert str(os.getpid()) not in {process for process, _ in said}
     assert {threads for _, threads in said} == {"1"}
@@ -48,11 +50,27 @@ def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path):
 
 def test_an_exception_ends_the_work_and_is_raised(tmp_path):
     with pytest.raises(ValueError, match="x"):
-        run_tasks(fail, [tmp_path / "x"], workers=1)
+        run_tasks(fail, [tmp_path / "x"], 1, NOTHING)
+
+
+def die(_: Path) -> None:
+    os._exit(9)
+
+
+def test_a_worker_that_is_killed_is_said(tmp_path):
+    with pytest.raises(Mistake, match="A worker was ended from outside"):
+        run_tasks(die, [tmp_path / "x"], 1, NOTHING)
+
+
+def test_progress_is_shown_up_to_the_end(tmp_path, capsys):
+    files = [tmp_path / str(n) for n in range(3)]
+    shown = Progress("write", "files", 3, lambda: sum(file.exists() for file in files))
+    run_here(write_process, files, shown)
+    assert "3/3" in capsys.readouterr().err.rpartition("write:")[2]
 
 
 def test_no_tasks_start_no_process():
-    run_tasks(fail, [], workers=2)
+    run_tasks(fail, [], 2, NOTHING)
 
 
 PARENT = """
@@ -60,9 +78,9 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from micromime.engine import run_tasks
-from test_engine import sleep
+from test_engine import NOTHING, sleep
 if __name__ == "__main__":
-    run_tasks(sleep, [Path(sys.argv[2])], 1)
+    run_tasks(sleep, [Path(sys.argv[2])], 1, NOTHING)
 """
 
 

@@ -102,6 +102,3 @@ def main() -> None:
     except Mistake as mistake:
         print(f"micromime: {mistake}", file=sys.stderr)
         raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        print("micromime: stopped; the same command goes on from here.", file=sys.stderr)
-        raise SystemExit(130) from None

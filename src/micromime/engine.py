@@ -1,11 +1,15 @@
 """Where tasks run: in processes of this machine, one thread each, that do not outlive their parent."""
 
 import os
+import signal
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
@@ -28,36 +32,76 @@ KEEP_MEMORY = {
 """Lets glibc keep large arrays' memory for the next ones: giving it back each time cost training 40 % of its time."""
 
 
-def run_tasks(work: Callable[[T], None], tasks: list[T], workers: int, watch: Callable[[], None] | None = None) -> None:
+@dataclass(frozen=True)
+class Progress:
+    """What a person is shown of long work: what is done, the rate and the time left."""
+
+    what: str
+    unit: str
+    total: int
+    done: Callable[[], int]
+    """Units done by now; asked about twice a second."""
+
+
+def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown: Progress) -> None:
     """Call `work` once for each task, in `workers` processes, in no particular order.
 
-    Both are pickled to fresh (spawned) processes. `watch` is called about twice a second meanwhile. The
-    first exception ends the work: what has not begun is left out, and the exception is raised here.
+    Both are pickled to fresh (spawned) processes. The first exception ends the work: what has not begun is
+    left out, and the exception is raised here.
     """
-    if not tasks:
-        return
-    with _environment(ONE_THREAD | KEEP_MEMORY):
-        pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _die_with, (os.getpid(),))
+    with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown) as show:
+        if not tasks:
+            return
+        pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _live_with, (os.getpid(),))
         try:
-            _wait([pool.submit(work, task) for task in tasks], watch or (lambda: None))
+            _wait([pool.submit(work, task) for task in tasks], show)
+        except BrokenProcessPool:
+            raise Mistake(
+                "A worker was ended from outside, perhaps for lack of memory; the same command goes on from what is "
+                "done, and MICROMIME_WORKERS=1 needs least memory."
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-def _wait(futures: Iterable, watch: Callable[[], None]) -> None:  # type: ignore[type-arg]
-    pending = list(futures)
+def run_here(work: Callable[[T], None], tasks: Sequence[T], shown: Progress) -> None:
+    """Call `work` for each task in this process: for work that is shorter than starting others."""
+    with _bar(shown) as show:
+        for task in tasks:
+            work(task)
+            show()
+
+
+def _wait(pending: list["Future[None]"], show: Callable[[], None]) -> None:
     while pending:
-        try:
-            for done in as_completed(pending, timeout=0.5):
-                done.result()
-                pending.remove(done)
-                watch()
-        except TimeoutError:
-            watch()
+        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+            pending.remove(future)
+        show()
 
 
-def _die_with(parent: int) -> None:
-    """Let a worker end when its parent is gone: killed parents cannot tell it."""
+@contextmanager
+def _bar(shown: Progress) -> Iterator[Callable[[], None]]:
+    """Give what brings the bar up to date: always on a terminal, now and then where the output is kept."""
+    on_terminal = sys.stderr.isatty()
+    every_s = 0.1 if on_terminal else 15.0
+    with tqdm(
+        total=shown.total, initial=shown.done(), desc=shown.what, unit=f" {shown.unit}", mininterval=every_s
+    ) as bar:
+
+        def show() -> None:
+            bar.update(shown.done() - bar.n)
+            if on_terminal:
+                bar.refresh()
+
+        yield show
+        show()
+
+
+def _live_with(parent: int) -> None:
+    """Let a worker end with its parent (which, killed, cannot tell it), and without a word on Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -101,8 +145,3 @@ def cores() -> int:
     if not written.isdigit() or int(written) < 1:
         raise Mistake(f"MICROMIME_WORKERS is {written!r}; set it to a whole number of 1 or more, or unset it.")
     return int(written)
-
-
-def progress(what: str, total: int, done: int, unit: str) -> "tqdm[None]":
-    """Return a bar that shows what is done, the rate and the time left."""
-    return tqdm(total=total, initial=done, desc=what, unit=f" {unit}", smoothing=0.1, dynamic_ncols=True)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from micromime.datasets.preview import write_preview
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
-from micromime.engine import alone, progress, run_tasks
+from micromime.engine import Progress, alone, run_here, run_tasks
 from micromime.mistakes import Mistake
 from micromime.scenario import Instance
 
@@ -36,7 +36,7 @@ def render_dataset(
             _Shard(folder / f"shard-{number:05d}", first, instances[first : first + SHARD_SIZE])
             for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
         ]
-        _render_missing([task for task in tasks if not task.folder.exists()], len(instances), workers)
+        _render_missing(tasks, workers)
         versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
         write_description(folder, {**description, "versions": versions})
         write_preview(Dataset(folder), folder / "preview.png")
@@ -56,21 +56,16 @@ def _begin(work: Path, description: Mapping[str, Any]) -> Path:
     return folder
 
 
-def _render_missing(tasks: list[_Shard], total: int, workers: int) -> None:
-    missing = sum(len(task.instances) for task in tasks)
-    with progress("render", total, total - missing, "images") as bar:
-
-        def watch() -> None:
-            bar.n = total - sum(len(task.instances) for task in tasks if not task.folder.exists())
-            bar.refresh()
-
-        if workers == 1:
-            for task in tasks:
-                _render_shard(task)
-                watch()
-        else:
-            run_tasks(_render_shard, tasks, workers, watch)
-            watch()
+def _render_missing(tasks: list[_Shard], workers: int) -> None:
+    missing = [task for task in tasks if not task.folder.exists()]
+    total = sum(len(task.instances) for task in tasks)
+    done = Progress(
+        "render", "images", total, lambda: sum(len(task.instances) for task in tasks if task.folder.exists())
+    )
+    if workers == 1:
+        run_here(_render_shard, missing, done)
+    else:
+        run_tasks(_render_shard, missing, workers, done)
 
 
 def _render_shard(task: _Shard) -> None:

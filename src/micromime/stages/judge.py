@@ -13,7 +13,7 @@ from typer import Option
 from micromime.arrays import Mask
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.sources import SOURCE_NAME, Source
-from micromime.engine import alone, cores, progress, run_tasks
+from micromime.engine import Progress, alone, cores, run_tasks
 from micromime.evaluation.baselines import BASELINES
 from micromime.evaluation.figures import Shown, write_panel
 from micromime.evaluation.metrics import SEGMENTATION
@@ -70,14 +70,8 @@ def ask(runs: list[Path], test_set: Path, work: Path) -> dict[Path, Path]:
     """Return the file with each network's masks of all test pictures; those that are there are kept."""
     answers = {run: work / f"{run.parent.name}-{run.name}.npz" for run in runs}
     tasks = [Task(run, test_set, answer) for run, answer in answers.items() if not answer.exists()]
-    with progress("judge", len(runs), len(runs) - len(tasks), "runs") as bar:
-
-        def watch() -> None:
-            bar.n = sum(answer.exists() for answer in answers.values())
-            bar.refresh()
-
-        run_tasks(find_masks, tasks, cores(), watch)
-        watch()
+    done = Progress("judge", "runs", len(runs), lambda: sum(answer.exists() for answer in answers.values()))
+    run_tasks(find_masks, tasks, cores(), done)
     return answers
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.engine import alone, cores, progress, run_tasks
+from micromime.engine import Progress, alone, cores, run_tasks
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.parameters import read_tree, section, typed
 from micromime.stages import command
@@ -89,14 +89,8 @@ def fit_missing(tasks: list[Task]) -> None:
     missing = [task for task in tasks if not task.folder.exists()]
     epochs = tasks[0].settings.epochs
     print(f"{len(missing)} of {len(tasks)} runs to train, {min(cores(), len(missing))} side by side, one thread each")
-    with progress("train", epochs * len(tasks), epochs * (len(tasks) - len(missing)), "epochs") as bar:
-
-        def watch() -> None:
-            bar.n = sum(epochs if task.folder.exists() else _epochs_done(task) for task in tasks)
-            bar.refresh()
-
-        run_tasks(fit, missing, cores(), watch)
-        watch()
+    done = Progress("train", "epochs", epochs * len(tasks), lambda: sum(_epochs_done(task) for task in tasks))
+    run_tasks(fit, missing, cores(), done)
 
 
 def fit(task: Task) -> None:
@@ -121,6 +115,8 @@ def _unfinished(task: Task) -> Path:
 
 
 def _epochs_done(task: Task) -> int:
+    if task.folder.exists():
+        return task.settings.epochs
     journal = _unfinished(task) / "epochs.jsonl"
     return len(journal.read_text().splitlines()) if journal.exists() else 0
 
