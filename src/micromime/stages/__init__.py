@@ -16,6 +16,7 @@ def command(main: Callable[..., object]) -> None:
     one sentence on stderr and ends with exit code 2; anything else keeps its plain traceback.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)  # else it tells of every plugin of MLflow's database
     app = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
     app.command()(main)
     try:

@@ -46,7 +46,7 @@ def main(
     settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
     mark = fingerprint(settings.model_dump(), data / "dataset.json", *_deciding(settings))
     work = work_folder("train", use_case, out.name, mark)
-    described = describe(use_case, out.name, tree.get("profile", ""), mark, settings, data)
+    described = describe(use_case, out.name, str(tree["profile"]), mark, settings, data)
     prepare_store(use_case)
     with alone(work), tracked_arm(described) as arm_id:
         runs = range(1, settings.runs + 1)

@@ -1,0 +1,222 @@
+"""dvc.yaml tells the truth: a stage declares just what its command imports, and runs with nothing else."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import cache, reduce
+from operator import getitem
+from pathlib import Path
+from typing import Any
+
+import grimp
+import pytest
+from ruamel.yaml import YAML
+
+from micromime.datasets.sources import NO_REAL_SET, Source
+from micromime.stages.profile import overlaid
+
+PROJECT = Path(__file__).parents[2]
+YAML_OF_PROJECT = YAML(typ="safe", pure=True)
+
+SMALLEST = """
+grain_boundaries:
+  scenario: {rows: 64, cols: 64}
+  render: {count: 5}
+  test_set: {surrogate_count: 1, surrogate_side_px: 64}
+  train:
+    runs: 1
+    phases: [{size_px: 64, trainable: all, epochs: 1, peak_rate: 0.001, batch_size: 4}]
+"""
+TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
+PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
+
+NEEDS_TORCH = ("train_", "judge_")
+LEFT_BEHIND = (".micromime", "mlflow.db", "mlruns", "params.yaml", "src")
+"""What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src."""
+
+Stage = dict[str, Any]
+Made = Callable[[str], Path]
+
+
+def value(path: str) -> Any:
+    """The value in params.yaml under a dotted path."""
+    return reduce(getitem, path.split("."), PARAMS)
+
+
+def chosen(paths: list[str]) -> dict[str, Any]:
+    """The part of params.yaml under these dotted paths."""
+    tree: dict[str, Any] = {}
+    for path in paths:
+        *above, last = path.split(".")
+        reduce(lambda place, key: place.setdefault(key, {}), above, tree)[last] = value(path)
+    return tree
+
+
+def stages() -> dict[str, Stage]:
+    text = re.sub(r"\$\{([\w.]+)\}", lambda found: str(value(found[1])), (PROJECT / "dvc.yaml").read_text())
+    declared: dict[str, Stage] = YAML_OF_PROJECT.load(text)["stages"]
+    return declared
+
+
+STAGES = stages()
+EACH = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name.startswith(NEEDS_TORCH) else ()) for name in STAGES]
+)
+
+
+def outs(stage: Stage) -> list[str]:
+    """The paths that a stage makes: those with settings of their own are mappings of one key."""
+    entries = [entry for kind in ("outs", "metrics", "plots") for entry in stage.get(kind, [])]
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in entries]
+
+
+def sources(stage: Stage) -> list[str]:
+    return [path for path in stage["deps"] if path.startswith("src/")]
+
+
+def a_source(stage: Stage) -> str:
+    """The last one that is no __init__.py: without that, Python would make do with a namespace package."""
+    return [path for path in sources(stage) if not path.endswith("__init__.py")][-1]
+
+
+@cache
+def graph() -> grimp.ImportGraph:
+    return grimp.build_graph("micromime", exclude_type_checking_imports=True, cache_dir=None)
+
+
+def loaded_by_name(package: str, use_cases: list[str]) -> set[str]:
+    """The modules that a package loads at run time because params.yaml names them: no import statement does."""
+    named = {
+        "micromime.scenarios": use_cases,
+        "micromime.training.architectures": [value(f"{use_case}.train.architecture") for use_case in use_cases],
+    }
+    return {f"{package}.{name}" for name in named.get(package, ())}
+
+
+def modules_of(command: str) -> set[str]:
+    """The modules that a stage's command needs, directly or not, late imports included, and their packages."""
+    python, dash_m, first, *words = shlex.split(command)
+    assert (python, dash_m) == ("python", "-m")
+    every_use_case = [key for key in PARAMS if key != "profile"]
+    use_cases = [key for key in every_use_case if key in words] or every_use_case
+    found: set[str] = set()
+    ahead = {first}
+    while ahead:
+        module = ahead.pop()
+        found.add(module)
+        package = module.rpartition(".")[0] or module
+        ahead |= {package, *graph().find_modules_directly_imported_by(module), *loaded_by_name(module, use_cases)}
+        ahead -= found
+    return found
+
+
+def file_of(module: str) -> str:
+    path = Path("src", *module.split("."))
+    return str(path / "__init__.py" if (PROJECT / path).is_dir() else path.with_suffix(".py"))
+
+
+def corrections(stage: Stage) -> list[str]:
+    """What to change in the deps of a stage."""
+    needed, declared = {file_of(module) for module in modules_of(stage["cmd"])}, set(sources(stage))
+    missing = [f"add {path}" for path in sorted(needed - declared)]
+    return missing + [f"remove {path}" for path in sorted(declared - needed)]
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_sources_declared_are_those_that_the_command_needs(name):
+    wrong = corrections(STAGES[name])
+    assert not wrong, f"dvc.yaml, deps of {name}: {'; '.join(wrong)}"
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_missing_and_a_needless_dep_are_both_told(name):
+    missing = a_source(STAGES[name])
+    deps = [path for path in STAGES[name]["deps"] if path != missing]
+    wrong = corrections(STAGES[name] | {"deps": [*deps, "src/micromime/cli.py"]})
+    assert {f"add {missing}", "remove src/micromime/cli.py"} <= set(wrong)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Everything of ours unset, the folder's code in front, and no program but Python's own: no git."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("MICROMIME_", "MLFLOW_", "GIT_"))}
+    return kept | {
+        "PATH": str(Path(sys.executable).parent),
+        "PYTHONPATH": str(folder / "src"),
+        "MICROMIME_WORKERS": "1",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+        "NUMBA_DISABLE_JIT": "1",  # compiling would take longer than these few pixels do
+    }
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        shlex.split(command), cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
+    )
+
+
+def undeclared(folder: Path, stage: Stage) -> list[str]:
+    """The files in the folder of a stage that are neither deps nor outs, nor what every stage leaves behind."""
+    files = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
+    declared = [*LEFT_BEHIND, *stage["deps"], *outs(stage)]
+    return [str(path) for path in files if not any(path.is_relative_to(known) for known in declared)]
+
+
+def copy(path: str, folder: Path, made: Made) -> None:
+    """Put a dep into the folder: from the stage that makes it, or else from the project."""
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    maker = next((name for name, stage in STAGES.items() if path in outs(stage)), None)
+    origin = (made(maker) if maker else PROJECT) / path
+    if path == "params.yaml":
+        YAML_OF_PROJECT.dump(PARAMS, target)
+    elif path.startswith("data/sources/"):
+        Source(kind="surrogate", reason=NO_REAL_SET, files={}).write(target)
+    elif origin.is_dir():
+        shutil.copytree(origin, target)
+    else:
+        shutil.copy(origin, target)
+
+
+def prepare(name: str, folder: Path, made: Made, without: str = "") -> None:
+    """Fill an empty folder with the deps and params that a stage declares, and with nothing else."""
+    for path in STAGES[name]["deps"]:
+        if path != without:
+            copy(path, folder, made)
+    if "params" in STAGES[name]:
+        YAML_OF_PROJECT.dump(chosen(STAGES[name]["params"]), folder / "params.yaml")
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Stage -> the folder in which it has run on what it declares, after the stages whose outs it needs."""
+
+    @cache
+    def folder_of(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        prepare(name, folder, folder_of)
+        ended = run(STAGES[name]["cmd"], folder)
+        assert ended.returncode == 0, ended.stderr
+        return folder
+
+    return folder_of
+
+
+@EACH
+def test_a_stage_runs_with_nothing_but_what_it_declares(name, made):
+    folder = made(name)
+    assert [path for path in outs(STAGES[name]) if not (folder / path).exists()] == []
+    assert undeclared(folder, STAGES[name]) == []
+    imported = run("python -c 'import micromime; print(micromime.__file__)'", folder).stdout
+    assert Path(imported).is_relative_to(folder)
+
+
+@EACH
+def test_a_stage_fails_without_one_of_its_sources(name, made, tmp_path):
+    prepare(name, tmp_path, made, without=a_source(STAGES[name]))
+    ended = run(STAGES[name]["cmd"], tmp_path)
+    assert ended.returncode != 0
+    assert re.search(r"^(ModuleNotFoundError|ImportError): .*micromime", ended.stderr, re.MULTILINE), ended.stderr
