@@ -130,11 +130,30 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder of unfinished work for this process only, until it ends, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(folder / "lock", timeout=0)
     try:
-        with FileLock(folder / "lock", timeout=0):
-            yield
+        lock.acquire()
     except Timeout:
         raise Mistake(f"{folder} is being worked on by another micromime; wait until it ends, or end it.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def trainings() -> int:
+    """Return how many networks are trained side by side: MICROMIME_WORKERS, or one on a GPU, or one a core."""
+    return cores() if os.environ.get("MICROMIME_WORKERS") or not _has_gpu() else 1
+
+
+def _has_gpu() -> bool:
+    import pynvml  # of nvidia-ml-py, which is installed on Linux only
+
+    try:
+        pynvml.nvmlInit()
+        return bool(pynvml.nvmlDeviceGetCount())
+    except pynvml.NVMLError:
+        return False
 
 
 def cores() -> int:
@@ -142,6 +161,6 @@ def cores() -> int:
     written = os.environ.get("MICROMIME_WORKERS", "")
     if not written:
         return len(os.sched_getaffinity(0))
-    if not written.isdigit() or int(written) < 1:
+    if not written.isdecimal() or int(written) < 1:
         raise Mistake(f"MICROMIME_WORKERS is {written!r}; set it to a whole number of 1 or more, or unset it.")
     return int(written)

@@ -17,7 +17,7 @@ from micromime.mistakes import Mistake
 class Section(BaseModel):
     """Settings of one part of the work, as they stand under one key of params.yaml."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
 
 def read_tree(path: Path) -> dict[str, Any]:

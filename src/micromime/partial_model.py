@@ -51,7 +51,7 @@ def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Di
 def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
     """Return what checks a value against the type and bounds of one parameter."""
     bounded: Any = Annotated[field.annotation, *field.metadata]
-    return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False))
+    return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False, strict=True))
 
 
 def _check_value(adapter: TypeAdapter[Any], value: Value, where: str, meaning: str) -> None:

@@ -1,5 +1,6 @@
 """From instances to a data set on disk: in shards, by several workers, and on from where it stopped."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -7,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import micromime
 from micromime.datasets.preview import write_preview
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
 from micromime.engine import Progress, alone, run_here, run_tasks
@@ -26,7 +28,7 @@ def render_dataset(
     """Render the instances and move them to `out` when all are done.
 
     The bytes depend on the instances alone. Unfinished work stays in `work`, held by a lock that ends
-    with this process; called again with the same description, it goes on with the missing shards.
+    with this process; called again with the same description and the same code, it goes on with the missing shards.
     """
     if out.exists():
         raise Mistake(f"{out} is there already; remove it or give another folder.")
@@ -48,12 +50,18 @@ def render_dataset(
 def _begin(work: Path, description: Mapping[str, Any]) -> Path:
     """Return the folder of unfinished shards: begun before for the same description, or a new one."""
     folder, note = work / "dataset", work / "request.json"
-    request = json.dumps(description, indent=1, sort_keys=True)
+    request = json.dumps({**description, "code": _code()}, indent=1, sort_keys=True)
     if folder.exists() and not (note.exists() and note.read_text() == request):
         shutil.rmtree(folder)
     note.write_text(request)
     folder.mkdir(exist_ok=True)
     return folder
+
+
+def _code() -> str:
+    """Return a hash of micromime's source: shards that older code has rendered are not gone on with."""
+    files = sorted(Path(micromime.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
 
 
 def _render_missing(tasks: list[_Shard], workers: int) -> None:

@@ -5,7 +5,7 @@ preview.png                     a contact sheet
 shard-00000/images.npy          (n, rows, cols) uint8
 shard-00000/masks.npy           (n, rows, cols) bool
 shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
-shard-00000/samples.parquet     one row a sample: id, objects, parent, seed and every parameter
+shard-00000/samples.parquet     one row a sample: id, objects, rows, cols, seed and every parameter
 """
 
 import hashlib

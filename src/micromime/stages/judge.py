@@ -11,16 +11,17 @@ import pandas as pd
 from typer import Option
 
 from micromime.arrays import Mask
-from micromime.datasets.real import Micrograph, read_micrographs
+from micromime.datasets.real import Micrograph, listed_files, read_micrographs
 from micromime.datasets.sources import SOURCE_NAME, Source
 from micromime.engine import Progress, alone, cores, run_tasks
 from micromime.evaluation.baselines import BASELINES
 from micromime.evaluation.figures import Shown, write_panel
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.evaluation.verdict import Verdict, headline, verdict, verdict_table
+from micromime.mistakes import Mistake
 from micromime.stages import command
 from micromime.stages.tell import tell
-from micromime.stages.work import fingerprint, work_folder
+from micromime.stages.work import source_files, work_folder
 
 Row = dict[str, str | int | float]
 """What was judged on which picture, and every metric."""
@@ -47,9 +48,12 @@ def main(
 ) -> None:
     """Write the verdict, its table, the score of every picture and a panel of them all; tell MLflow."""
     runs = sorted(models.glob("*/run-*"))
+    if not runs:
+        raise Mistake(f"{models} holds no runs to judge; train some first, for example with `make run`.")
     pictures = read_micrographs(test_set)
     source = Source.read(test_set / SOURCE_NAME)
-    work = work_folder("judge", fingerprint(*(run / "weights.safetensors" for run in runs), source.files, source.kind))
+    decided_by = source_files("training/networks", "stages/judge")
+    work = work_folder("judge", *(run / "weights.safetensors" for run in runs), listed_files(test_set), *decided_by)
     with alone(work):
         answers = ask(runs, test_set, work)
         scores = pd.DataFrame([row for run in runs for row in _run_rows(run, answers[run], pictures)])
@@ -62,8 +66,8 @@ def main(
             f"{headline(said['test_set'])}. Predictions: {median.parent.name}, {median.name}, the median by mean IoU."
         )
         write_panel(files / "panel.png", [_shown(each, masks[each.name]) for each in pictures], title)
+        tell(use_case, models, test_set, said, scores, files)
     shutil.rmtree(work)
-    tell(use_case, models, test_set, said, scores, files)
 
 
 def ask(runs: list[Path], test_set: Path, work: Path) -> dict[Path, Path]:

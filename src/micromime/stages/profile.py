@@ -58,15 +58,11 @@ def _lay(tree: Any, overlay: Any) -> None:
 
 def _has_edits(params: Path, folder: Path) -> bool:
     """Say whether a parameter file holds what neither git nor a profile could give back."""
-    shown = subprocess.run(
-        ["git", "show", f"HEAD:./{params.name}"],
-        cwd=params.absolute().parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if shown.returncode:
-        return True  # Never committed: nothing could give it back.
+    command = ["git", "-C", str(params.absolute().parent), "show", f"HEAD:./{params.name}"]
+    try:
+        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return True  # No git, or never committed: nothing could give it back.
     overlays = [(folder / f"{name}.yaml").read_text() for name in profiles(folder)]
     known = [shown.stdout, *(overlaid(shown.stdout, overlay) for overlay in overlays)]
     return params.read_text() not in known

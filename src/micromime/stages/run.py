@@ -29,6 +29,8 @@ def _say_where_to_look(profile: str, use_cases: list[str]) -> None:
     metrics = Path("metrics") / profile
     for use_case in use_cases:
         table = metrics / f"{use_case}.md"
+        if not table.exists():
+            raise Mistake(f"{table} was not made; add the stages of {use_case} to dvc.yaml.")
         print(f"\n{table.read_text()}")
         print(f"This table:         {table}, its numbers {metrics / use_case}.json (dvc metrics show)")
         print(f"Every test picture: {metrics / use_case / 'panel.png'}")

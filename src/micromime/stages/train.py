@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.engine import Progress, alone, cores, run_tasks
+from micromime.engine import Progress, alone, run_tasks, trainings
 from micromime.evaluation.metrics import SEGMENTATION
+from micromime.mistakes import Mistake
 from micromime.parameters import read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.work import fingerprint, source_files, work_folder
@@ -19,8 +20,11 @@ from micromime.training.run_records import RunDescription
 from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
 from micromime.training.versions import data_version, revision
 
-DECIDING = ("training/learner", "training/loaders", "training/phases", "datasets/splits", "datasets/store")
+DECIDING = ("training/learner", "training/loaders", "training/phases", "datasets/splits", "datasets/store", "streams")
 """Source files that decide what a network becomes; what else a run imports (tracking, say) leaves its weights alone."""
+
+WATCHED = {name: SEGMENTATION[name] for name in ("pixel_error", "mean_iou")}
+"""Metrics of every epoch's validation; skeletons for the others would take longer than small networks."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,12 @@ def main(
     """Train the runs of one arm, named as its folder, and write their networks."""
     tree = read_tree(params)
     settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    if out.exists():
+        raise Mistake(f"{out} is there already; remove it or give another folder.")
+    Dataset(data)  # says so if it is none
     mark = fingerprint(settings.model_dump(), data / "dataset.json", *_deciding(settings))
     work = work_folder("train", use_case, out.name, mark)
-    described = describe(use_case, out.name, str(tree["profile"]), mark, settings, data)
+    described = describe(use_case, out.name, str(tree.get("profile", "")), mark, settings, data)
     prepare_store(use_case)
     with alone(work), tracked_arm(described) as arm_id:
         runs = range(1, settings.runs + 1)
@@ -88,9 +95,11 @@ def fit_missing(tasks: list[Task]) -> None:
     """Train the runs whose folders are not there yet, as many side by side as there are cores."""
     missing = [task for task in tasks if not task.folder.exists()]
     epochs = tasks[0].settings.epochs
-    print(f"{len(missing)} of {len(tasks)} runs to train, {min(cores(), len(missing))} side by side, one thread each")
+    print(
+        f"{len(missing)} of {len(tasks)} runs to train, {min(trainings(), len(missing))} side by side, one thread each"
+    )
     done = Progress("train", "epochs", epochs * len(tasks), lambda: sum(_epochs_done(task) for task in tasks))
-    run_tasks(fit, missing, cores(), done)
+    run_tasks(fit, missing, trainings(), done)
 
 
 def fit(task: Task) -> None:
@@ -104,7 +113,7 @@ def fit(task: Task) -> None:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     with tracked_run(task.arm_id, task.run, task.described) as log:
-        fit_run(task.settings, Dataset(task.data), task.run, SEGMENTATION, unfinished, log.metrics)
+        fit_run(task.settings, Dataset(task.data), task.run, WATCHED, unfinished, log.metrics)
         record = json.loads((unfinished / "run.json").read_text())
         log.metrics({key: record[key] for key in ("seconds", "peak_gpu_memory_mib") if record[key] is not None})
     unfinished.rename(task.folder)
@@ -117,8 +126,10 @@ def _unfinished(task: Task) -> Path:
 def _epochs_done(task: Task) -> int:
     if task.folder.exists():
         return task.settings.epochs
-    journal = _unfinished(task) / "epochs.jsonl"
-    return len(journal.read_text().splitlines()) if journal.exists() else 0
+    try:
+        return len((_unfinished(task) / "epochs.jsonl").read_text().splitlines())
+    except FileNotFoundError:  # not begun, or renamed just now
+        return 0
 
 
 if __name__ == "__main__":

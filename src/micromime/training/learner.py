@@ -1,6 +1,7 @@
 """One run: a network trained through its phases by fastai, everything random from one seed."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,6 +20,7 @@ from torch import Tensor, nn
 from micromime.arrays import Mask
 from micromime.datasets.splits import split
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.streams import stream
 from micromime.training.architectures import build, parts
 from micromime.training.loaders import loaders
@@ -35,17 +37,20 @@ def fit_run(  # noqa: PLR0913 - a run is all of this, and is called in one place
     """Train one run and write its weights, model.json and run.json to `folder`.
 
     The run number is the seed of all that is random (Trampert et al. 2021, section 2.2). Every finished
-    epoch is a line of `epochs.jsonl` there and a call of `log(values, epoch)`.
+    epoch is a line of `epochs.jsonl` there and a call of `log(values, epoch)`. Raises Mistake where the images do
+    not fill a batch, or a loss is no number.
     """
     set_seed(run, reproducible=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()  # this process may have trained another run before
     indices = split(len(dataset.images), settings.validation_share, stream(run, "split"))
     network = build(settings.architecture, pretrained=True)
-    journal = Journal(folder / "epochs.jsonl", log)
+    journal = Journal(folder / "epochs.jsonl", log, run)
     began = time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
         batches = loaders(dataset, indices, phase, settings.augmentation, device)
-        journal.phase, journal.images = number, len(indices[0])
+        journal.phase, journal.images = number, len(batches.train) * phase.batch_size
         learner = _learner(batches, network, settings.architecture, metrics, folder)
         learner.add_cbs(_numerics(settings, device))
         _fit_phase(learner, phase, journal)
@@ -135,23 +140,32 @@ class Journal(Callback):
 
     order = 60  # after fastai's Recorder, whose numbers it reads
 
-    def __init__(self, file: Path, log: Log) -> None:
+    def __init__(self, file: Path, log: Log, run: int) -> None:
         """Write to `file` and call `log(values, epoch)` after each epoch."""
         super().__init__()
-        self.file, self.log = file, log
+        self.file, self.log, self.run = file, log, run
         self.phase = self.images = 0
         self.epochs: list[dict[str, Any]] = []
-        self._began = 0.0
+        self._began = self._seconds = 0.0
 
-    def before_epoch(self) -> None:
+    def before_train(self) -> None:
         """Start the clock."""
         self._began = time.perf_counter()
+
+    def after_train(self) -> None:
+        """Stop it: validation and its metrics are no part of the speed."""
+        self._seconds = time.perf_counter() - self._began
 
     def after_epoch(self) -> None:
         """Write the epoch down."""
         recorder = self.learn.recorder
         values = dict(zip(recorder.metric_names[1:-1], map(float, recorder.values[-1]), strict=True))
-        values["images_per_second"] = self.images / (time.perf_counter() - self._began)
+        if not all(math.isfinite(values[name]) for name in ("train_loss", "valid_loss")):
+            raise Mistake(
+                f"run {self.run}: the loss of epoch {len(self.epochs) + 1} is no number; "
+                f"lower train.phases.{self.phase - 1}.peak_rate."
+            )
+        values["images_per_second"] = self.images / self._seconds
         self.epochs.append({"phase": self.phase, **values})
         with self.file.open("a") as lines:
             lines.write(json.dumps(self.epochs[-1]) + "\n")

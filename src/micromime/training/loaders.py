@@ -13,11 +13,16 @@ from torch.nn.functional import interpolate
 
 from micromime.arrays import Indices
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.training.phases import Augmentation, Phase
 
 
 class Pairs:
     """Images and masks of some samples at one size, in memory: (3, size, size) and (size, size), both uint8."""
+
+    split_idx = 0
+    """Read by fastai's transforms: with 0 they augment, with 1 they leave all as it is. Without it, turns were also
+    done in validation, and light was changed nowhere."""
 
     def __init__(self, dataset: Dataset, indices: Indices, size_px: int) -> None:
         """Read and resize; masks are reduced by their mean, at least half of a pixel making it true."""
@@ -40,8 +45,15 @@ def loaders(
     """Return fastai's loaders of the training and validation samples of one phase.
 
     Everything random comes from the global generators that a run seeds once; loading has no workers of its own.
+    Training leaves an incomplete last batch out. Raises Mistake where the images do not fill one batch.
     """
+    if len(parts[0]) < phase.batch_size:  # fastai drops a batch that is not full: it would train on nothing
+        raise Mistake(
+            f"{len(parts[0])} images to train on do not fill a batch of {phase.batch_size}; render more, or lower "
+            "batch_size or validation_share."
+        )
     training, validation = (Pairs(dataset, indices, phase.size_px) for indices in parts)
+    validation.split_idx = 1
     batch = [IntToFloatTensor(), *_augmentations(augmentation), Normalize.from_stats(*imagenet_stats)]
     return DataLoaders.from_dsets(
         training, validation, bs=phase.batch_size, after_batch=batch, num_workers=0, device=device

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import pad
@@ -31,21 +32,24 @@ def save_network(network: nn.Module, description: Mapping[str, Any], folder: Pat
 
 
 def load_network(folder: Path) -> nn.Module:
-    """Return the network of a folder, ready to be asked; Mistake if there is none."""
+    """Return the network of a folder, ready to be asked; Mistake if there is none, or if it is damaged."""
+    for file in (folder / "model.json", folder / "weights.safetensors"):
+        if not file.is_file():
+            raise Mistake(f"{file} is missing; {folder} is no folder of a trained network.")
     try:
         description = json.loads((folder / "model.json").read_text())
-        weights = load_file(folder / "weights.safetensors")
-    except FileNotFoundError as error:
-        raise Mistake(f"{error.filename or folder} is missing; {folder} is no folder of a trained network.") from None
-    network = build(description["architecture"], pretrained=False)
-    network.load_state_dict(weights)
+        network = build(description["architecture"], pretrained=False)
+        network.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
+        raise Mistake(f"The network in {folder} is damaged, or of another version; train it anew.") from None
     return network.to(memory_format=torch.channels_last).eval()
 
 
 def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:
     """Return how likely each pixel belongs to what is looked for: (rows, cols) from 0 to 1.
 
-    The image keeps its size: it is mirrored outward to multiples of 32 and the answer is cropped.
+    The image keeps its size: it is mirrored outward to multiples of 32 (where a side has 32 px or fewer, its last
+    pixels are repeated) and the answer is cropped.
     """
     rows, cols = image.shape
     grey = torch.from_numpy(np.array(image))[None, None].float() / 255

