@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from micromime.engine import Progress, alone, cores, run_here, run_tasks
+from micromime.engine import Progress, alone, cores, run_here, run_tasks, trainings
 from micromime.mistakes import Mistake
 
 NOTHING = Progress("test", "tasks", 1, int)
@@ -139,3 +139,16 @@ def test_workers_are_the_cores_unless_set(monkeypatch):
     assert cores() == len(os.sched_getaffinity(0))
     monkeypatch.setenv("MICROMIME_WORKERS", "3")
     assert cores() == 3
+
+
+@pytest.mark.parametrize(("written", "gpu", "expected"), [("", True, 1), ("3", True, 3), ("3", False, 3)])
+def test_one_network_at_a_time_is_trained_on_a_gpu_unless_set(monkeypatch, written, gpu, expected):
+    monkeypatch.setenv("MICROMIME_WORKERS", written)
+    monkeypatch.setattr("micromime.engine._has_gpu", lambda: gpu)
+    assert trainings() == expected
+
+
+def test_without_a_gpu_a_network_is_trained_on_each_core(monkeypatch):
+    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
+    monkeypatch.setattr("micromime.engine._has_gpu", lambda: False)
+    assert trainings() == cores()

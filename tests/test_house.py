@@ -25,6 +25,12 @@ def test_linters_find_nothing(project, command):
     assert ended.returncode == 0, ended.stdout
 
 
+@pytest.mark.slow
+def test_types_are_right(project):
+    ended = subprocess.run([sys.executable, "-m", "mypy"], cwd=project, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout
+
+
 def test_files_and_functions_stay_small(project):
     for file in (project / "src").rglob("*.py"):
         text = file.read_text()

@@ -58,6 +58,7 @@ def test_its_numbers_are_those_in_metrics(project):
     run("docs/write_readme.py", "--check", cwd=project)
 
 
+@pytest.mark.pipeline
 def test_its_commands_and_python_work(project, copy):
     commands = [line for block in blocks(project, "sh") for line in block.splitlines() if line.startswith("micromime")]
     assert len(commands) == 3
@@ -67,6 +68,7 @@ def test_its_commands_and_python_work(project, copy):
     assert "count" in run("-c", reading, cwd=copy)
 
 
+@pytest.mark.pipeline
 def test_a_new_partial_model_moves_no_other_pixel(dusty):
     render(dusty, "after")
     for name in ("images", "masks", "labels"):
@@ -74,6 +76,7 @@ def test_a_new_partial_model_moves_no_other_pixel(dusty):
         assert (dusty / "before" / file).read_bytes() == (dusty / "after" / file).read_bytes()
 
 
+@pytest.mark.pipeline
 def test_its_partial_model_is_drawn_stored_and_tested(project, dusty):
     (values,) = blocks(project, "yaml")
     params = (dusty / "params.yaml").read_text()

@@ -1,4 +1,5 @@
 import hashlib
+import os
 import struct
 import zlib
 from collections.abc import Callable
@@ -139,3 +140,13 @@ def test_names_that_leave_the_folder(name: str) -> None:
 @pytest.mark.parametrize("name", ["x.png", "images/x y.png", r"images\x.png", "a..b/..c"])
 def test_names_that_stay_inside(name: str) -> None:
     assert stays_inside(name)
+
+
+@pytest.mark.skipif(
+    not os.environ.get("MICROMIME_REAL"), reason="MICROMIME_REAL is not set: no real set on this machine"
+)
+def test_the_real_set_of_this_machine_is_whole():
+    micrographs = read_micrographs(Path(os.environ["MICROMIME_REAL"]) / "grain_boundaries")
+    assert micrographs
+    assert all(0 < each.mask.mean() < 0.5 for each in micrographs)
+    assert len({each.name for each in micrographs}) == len(micrographs)
