@@ -25,3 +25,14 @@ def grains() -> Scenario[Instance]:
     """The scenario of params.yaml, on small images that are not square."""
     content = read_tree(PROJECT / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 72, "cols": 96}
     return Scenario.read(instance_kind("grain_boundaries"), content, "grain_boundaries.scenario")
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """Torch with one thread, as in a run: another number changes the digits."""
+    import torch
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -72,11 +72,11 @@ def test_killed_and_run_again_gives_the_same_bytes(project, tmp_path):
     params = (project / "params.yaml").read_text()
     (tmp_path / "params.yaml").write_text(re.sub(r"(?m)^( +(rows|cols):).*", r"\1 96", params))
 
-    def command(out):
-        words = ["render", "grain_boundaries", "--count", "450", "--seed", "0", "--workers", "2"]
+    def command(out, workers="1"):
+        words = ["render", "grain_boundaries", "--count", "450", "--seed", "0", "--workers", workers]
         return [sys.executable, "-m", "micromime", *words, "--params", tmp_path / "params.yaml", "--out", out]
 
-    killed = subprocess.Popen(command(tmp_path / "killed"), stderr=subprocess.DEVNULL, start_new_session=True)
+    killed = subprocess.Popen(command(tmp_path / "killed", "2"), stderr=subprocess.DEVNULL, start_new_session=True)
     shard = tmp_path / "killed.unfinished" / "dataset" / "shard-00000"
     end = time.monotonic() + 60
     while not shard.exists() and killed.poll() is None and time.monotonic() < end:

@@ -11,9 +11,6 @@ from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
 from micromime.stages import train
 
-# fastai 2.8 sets an option of pandas, when it is imported, that pandas 3 has no use for.
-pytestmark = pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning")
-
 PHASES = [
     {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4},
     {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4},

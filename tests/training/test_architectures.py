@@ -9,20 +9,10 @@ import pytest
 from micromime.mistakes import Mistake
 from micromime.training.architectures import architectures, build, parts
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 CATS = [281, 282, 285]
 """Tabby, tiger cat and Egyptian cat among ImageNet's 1000 classes."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module", params=architectures())

@@ -16,11 +16,7 @@ from micromime.mistakes import Mistake
 from micromime.streams import stream
 from micromime.training.phases import TrainParameters
 
-pytestmark = [
-    pytest.mark.slow,
-    # fastai 2.8 sets an option of pandas, when it is imported, that pandas 3 has no use for.
-    pytest.mark.filterwarnings("ignore:The 'mode.chained_assignment' option is deprecated:DeprecationWarning"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 HEAD = {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}
 ALL = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}
@@ -54,16 +50,6 @@ class Fitted(NamedTuple):
     @property
     def record(self):
         return json.loads((self.folder / "run.json").read_text(), parse_constant=pytest.fail)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from micromime.training.phases import Augmentation, Phase
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 MEAN, SD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 """Of ImageNet's red, green and blue, as torchvision documents them."""
@@ -15,16 +15,6 @@ MEAN, SD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 PLAIN = {"rotation_deg": 0, "zoom": 1, "lighting": 0}
 STRONG = {"rotation_deg": 45, "zoom": 1.5, "lighting": 0}
 EIGHT = np.arange(8, dtype=np.int32)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -8,23 +8,13 @@ import pytest
 
 from micromime.mistakes import Mistake
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
 DESCRIPTION = {"architecture": "unet_efficientnet_lite0", "classes": ["inside", "boundary"], "run": 1}
 MEAN, SD = (np.array(each)[None, :, None, None] for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
 """Of ImageNet's red, green and blue, as torchvision documents them."""
 TOLERANCE = 2e-4
 """Sums of float32 in another order, as other shapes and layouts in memory bring about."""
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
