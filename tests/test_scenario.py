@@ -73,3 +73,10 @@ def test_partial_models_left_out_are_off():
     }
     image = Scenario.read(GRAINS, content, "s").draw_one(0, 0).render().image
     assert np.array_equal(image, np.full((48, 40), 99))
+
+
+def test_each_partial_model_of_an_instance_has_a_stream_of_its_own(grains):
+    instance = grains.draw_one(0, 0)
+    numbers = [instance.stream(name).random() for name in instance.partial_models()]
+    assert len(set(numbers)) == len(numbers)
+    assert numbers[0] == instance.stream(next(iter(instance.partial_models()))).random()

@@ -29,6 +29,13 @@ def test_bytes_do_not_depend_on_the_workers(grains, tmp_path):
     assert not list(tmp_path.glob("*.unfinished"))
 
 
+def test_every_instance_is_rendered_in_its_place(grains, tmp_path):
+    rendered(grains, tmp_path, "out")
+    samples = store.Dataset(tmp_path / "out").samples
+    assert samples["id"].tolist() == [f"{index:06d}" for index in range(230)]
+    assert samples["seed"].tolist() == [grains.draw_one(0, index).seed for index in range(230)]
+
+
 def test_bytes_do_not_depend_on_the_folder_or_the_day(grains, tmp_path):
     assert rendered(grains, tmp_path, "a", 4) == rendered(grains, tmp_path / "far", "b", 4)
 
