@@ -15,7 +15,7 @@ import pytest
 
 import micromime
 from micromime.mistakes import Mistake
-from micromime.training.run_records import RunDescription
+from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import RunLog, log_judged, prepare_store, tracked_arm, tracked_run, tracking_uri
 from micromime.training.versions import DataVersion, Revision
 
@@ -37,7 +37,7 @@ JUDGED = dataclasses.replace(
 
 ONE_RUN = """
 import sys, time
-from micromime.training.run_records import RunDescription
+from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import tracked_run
 from micromime.training.versions import DataVersion, Revision
 with tracked_run(sys.argv[1], int(sys.argv[2]), {described!r}) as log:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.evaluation.verdict import Verdict
-from micromime.training.run_records import RunDescription
+from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import log_judged, prepare_store
 from micromime.training.versions import DataVersion, data_version, revision
 

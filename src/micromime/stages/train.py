@@ -16,7 +16,7 @@ from micromime.parameters import read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.work import fingerprint, source_files, work_folder
 from micromime.training.phases import TrainParameters
-from micromime.training.run_records import RunDescription
+from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
 from micromime.training.versions import data_version, revision
 

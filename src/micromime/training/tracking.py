@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from micromime.mistakes import Mistake
-from micromime.training.run_records import (
+from micromime.training.mlflow_arm import (
     RESTORED,
     ArmRecords,
     RunDescription,

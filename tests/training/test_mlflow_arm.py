@@ -2,7 +2,7 @@
 
 import pytest
 
-from micromime.training.run_records import RunDescription, flat
+from micromime.training.mlflow_arm import RunDescription, flat
 from micromime.training.versions import DataVersion, Revision
 
 

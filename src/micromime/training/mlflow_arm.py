@@ -44,17 +44,24 @@ class RunDescription:
     """Validated settings, nested as they are: `{"train": {"phases": [{"epochs": 3}]}}`."""
     data: tuple[DataVersion, ...]
     revision: Revision
+    base: str = ""
+    """Fingerprint of the arm whose networks this one goes on with; empty for an arm that begins with ImageNet's."""
     test_set: Literal["", "real", "surrogate"] = ""
     """What the networks are judged on; empty as long as they are not."""
     test_set_reason: str = ""
 
     def tags(self) -> dict[str, str]:
-        """Return the tags of the arm and of each of its runs."""
+        """Return the tags of the arm and of each of its runs.
+
+        `micromime.comparison` is the same for an arm and for all that go on with its networks: one filter shows them
+        side by side.
+        """
         said = {
             "use_case": self.use_case,
             "arm": self.arm,
             "profile": self.profile,
             "fingerprint": self.fingerprint,
+            "comparison": self.base or self.fingerprint,
             "git_commit": self.revision.commit,
             "git_dirty": str(self.revision.dirty).lower(),
             **{f"data.{each.name}": each.digest for each in self.data},
