@@ -1,5 +1,6 @@
 """What every partial model is: a few named, bounded, fixed quantities of one aspect of reality."""
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -35,6 +36,39 @@ def draw(kind: type[M], distributions: Mapping[str, Distribution], name: str, se
     return kind(**{key: each.at(stream(seed, f"{name}.{key}").random()) for key, each in distributions.items()})
 
 
+def vary(model: M, within: Mapping[str, float], name: str, seed: int) -> M:
+    """Return the partial model with each parameter of `within` moved to a random place nearby, all else as it was.
+
+    A parameter moves at most `within[key]` (in its own unit) up or down, and never beyond its own bounds; every place
+    in between is equally likely, of whole numbers those that the parameter allows (Trampert et al. 2021, section 3.3:
+    a fixed interval around the stored value). As in `draw`, each has a random stream of its own.
+    """
+    moved = {}
+    for key, most in within.items():
+        adapter, stored = _adapter(type(model).model_fields[key]), getattr(model, key)
+        u = float(stream(seed, f"{name}.{key}").random())
+        if isinstance(stored, int):
+            steps = range(math.ceil(stored - most), math.floor(stored + most) + 1)
+            allowed = [value for value in steps if _allows(adapter, value)]
+            moved[key] = allowed[int(u * len(allowed))]
+        else:
+            low, high = _bounds(type(model).model_fields[key])
+            place = max(stored - most, low) * (1 - u) + min(stored + most, high) * u
+            moved[key] = min(max(place, low), high)  # against rounding
+    return type(model)(**(model.model_dump() | moved))
+
+
+def check_within(kind: type[PartialModel], within: Mapping[str, Any], where: str) -> None:
+    """Raise Mistake unless every key is a parameter that can be varied and every value says how far."""
+    for key, most in within.items():
+        if key not in kind.model_fields:
+            raise Mistake(unknown_key(f"{where}.{key}", kind.model_fields))
+        if kind.model_fields[key].annotation not in (int, float):
+            raise Mistake(f"{where}.{key}: {key} is no number and cannot be varied; remove it.")
+        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf:
+            raise Mistake(f"{where}.{key} is {most!r}; give how far it may move either way, a number above 0.")
+
+
 def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Distribution], where: str) -> None:
     """Raise Mistake unless every value that can be drawn is one that the partial model allows."""
     for key in distributions.keys() - kind.model_fields.keys():
@@ -52,6 +86,21 @@ def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
     """Return what checks a value against the type and bounds of one parameter."""
     bounded: Any = Annotated[field.annotation, *field.metadata]
     return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False, strict=True))
+
+
+def _bounds(field: FieldInfo) -> tuple[float, float]:
+    """Return the least and the greatest value of a parameter, as its Field has them."""
+    low = next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), -math.inf)
+    high = next((bound.le for bound in field.metadata if hasattr(bound, "le")), math.inf)
+    return float(low), float(high)
+
+
+def _allows(adapter: TypeAdapter[Any], value: int) -> bool:
+    try:
+        adapter.validate_python(value)
+    except ValidationError:
+        return False
+    return True
 
 
 def _check_value(adapter: TypeAdapter[Any], value: Value, where: str, meaning: str) -> None:

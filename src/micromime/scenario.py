@@ -11,7 +11,7 @@ from micromime.arrays import Image, Labels, Mask
 from micromime.distributions import Distribution
 from micromime.mistakes import Mistake
 from micromime.parameters import distributions, unknown_key
-from micromime.partial_model import PartialModel, check_distributions, draw
+from micromime.partial_model import PartialModel, check_distributions, draw, vary
 from micromime.streams import LARGEST_SEED, stream
 
 
@@ -45,6 +45,16 @@ class Instance(BaseModel):
     def stream(self, name: str) -> np.random.Generator:
         """Return the random stream of one partial model of this instance."""
         return stream(self.seed, name)
+
+    def varied(self, within: Mapping[str, Mapping[str, float]], keep_seed: bool, rng: np.random.Generator) -> Self:
+        """Return an instance nearby: `within` says for each partial model how far each of its parameters may move.
+
+        With a new seed (from `rng`) geometry, texture and noise are others too; with the same seed only what `within`
+        names changes.
+        """
+        seed = int(rng.integers(LARGEST_SEED, endpoint=True))
+        moved = {name: vary(getattr(self, name), each, name, seed) for name, each in within.items()}
+        return self.model_copy(update=moved if keep_seed else moved | {"seed": seed})
 
     @classmethod
     def partial_models(cls) -> dict[str, type[PartialModel]]:
@@ -108,9 +118,12 @@ class Scenario(Generic[InstanceType]):
         }
         return self.kind(rows=self.rows, cols=self.cols, seed=seed, **drawn)
 
-    def draw_one(self, seed: int, index: int) -> InstanceType:
-        """Return instance `index` of the data set with this seed, whatever the others are."""
-        return self.draw(stream(seed, "instance", index))
+    def draw_one(self, seed: int, index: int, purpose: str = "instance") -> InstanceType:
+        """Return instance `index` of the data set with this seed, whatever the others are.
+
+        Data sets with different purposes have nothing in common, even with the same seed.
+        """
+        return self.draw(stream(seed, purpose, index))
 
 
 def _mapping(content: Any, where: str) -> Mapping[str, Any]:

@@ -20,22 +20,29 @@ class _Shard(NamedTuple):
     folder: Path
     first: int
     instances: Sequence[Instance]
+    parents: Sequence[str]
 
 
-def render_dataset(
-    instances: Sequence[Instance], description: Mapping[str, Any], out: Path, work: Path, workers: int = 1
+def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
+    instances: Sequence[Instance],
+    description: Mapping[str, Any],
+    out: Path,
+    work: Path,
+    workers: int = 1,
+    parents: Sequence[str] = (),
 ) -> None:
     """Render the instances and move them to `out` when all are done.
 
-    The bytes depend on the instances alone. Unfinished work stays in `work`, held by a lock that ends
-    with this process; called again with the same description and the same code, it goes on with the missing shards.
+    `parents` has the id of the sample that each instance varies, where it varies one. The bytes depend on both alone.
+    Unfinished work stays in `work`, held by a lock that ends with this process; called again with the same description
+    and the same code, it goes on with the missing shards.
     """
     if out.exists():
         raise Mistake(f"{out} is there already; remove it or give another folder.")
     with alone(work):
         folder = _begin(work, description)
         tasks = [
-            _Shard(folder / f"shard-{number:05d}", first, instances[first : first + SHARD_SIZE])
+            _Shard(folder / f"shard-{number:05d}", first, instances[first:][:SHARD_SIZE], parents[first:][:SHARD_SIZE])
             for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
         ]
         _render_missing(tasks, workers)
@@ -77,4 +84,5 @@ def _render_missing(tasks: list[_Shard], workers: int) -> None:
 
 
 def _render_shard(task: _Shard) -> None:
-    write_shard(task.folder, task.first, task.instances, [each.render() for each in task.instances])
+    samples = [each.render() for each in task.instances]
+    write_shard(task.folder, task.first, task.instances, samples, task.parents)

@@ -5,7 +5,7 @@ preview.png                     a contact sheet
 shard-00000/images.npy          (n, rows, cols) uint8
 shard-00000/masks.npy           (n, rows, cols) bool
 shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
-shard-00000/samples.parquet     one row a sample: id, objects, rows, cols, seed and every parameter
+shard-00000/samples.parquet     one row a sample: id, objects, parent, rows, cols, seed and every parameter
 """
 
 import hashlib
@@ -34,8 +34,13 @@ def sample_id(index: int) -> str:
     return f"{index:06d}"
 
 
-def write_shard(folder: Path, first: int, instances: Sequence[Instance], samples: Sequence[Sample]) -> None:
-    """Write instances and their samples as one shard, whole or not at all."""
+def write_shard(
+    folder: Path, first: int, instances: Sequence[Instance], samples: Sequence[Sample], parents: Sequence[str] = ()
+) -> None:
+    """Write instances and their samples as one shard, whole or not at all.
+
+    `parents` has for each the id of the sample that it varies, empty where it varies none.
+    """
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -44,9 +49,10 @@ def write_shard(folder: Path, first: int, instances: Sequence[Instance], samples
     labels = [each.labels for each in samples if each.labels is not None]
     if labels:
         np.save(unfinished / "labels.npy", np.stack(labels))
+    each = zip(instances, samples, parents or [""] * len(samples), strict=True)
     rows = [
-        {"id": sample_id(first + n), "objects": _objects(sample), **instance.row()}
-        for n, (instance, sample) in enumerate(zip(instances, samples, strict=True))
+        {"id": sample_id(first + n), "objects": _objects(sample), "parent": parent, **instance.row()}
+        for n, (instance, sample, parent) in enumerate(each)
     ]
     pq.write_table(pa.Table.from_pylist(rows), unfinished / "samples.parquet", row_group_size=SHARD_SIZE)
     unfinished.rename(folder)
@@ -69,6 +75,11 @@ def write_description(folder: Path, description: Mapping[str, Any]) -> None:
         for file in sorted(shard.iterdir())
     }
     (folder / "dataset.json").write_text(json.dumps({**description, "files": files}, indent=1) + "\n")
+
+
+def identity(folder: Path) -> str:
+    """Return the SHA-256 of a data set's description, which holds the hash of every file: 64 hexadecimal digits."""
+    return hashlib.sha256((folder / "dataset.json").read_bytes()).hexdigest()
 
 
 class Dataset:

@@ -1,0 +1,16 @@
+"""Fresh draws from the scenario: the control beside which every other sampler stands."""
+
+from typing import Any
+
+import numpy as np
+
+from micromime.sampler import Asked, Sampler, Scored
+from micromime.scenario import Scenario
+
+
+class RandomDraws(Sampler):
+    """Pays no heed to the scores (Trampert et al. 2021, section 3.3: additional random images)."""
+
+    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - blind on purpose
+        """Return `count` fresh draws."""
+        return [Asked(scenario.draw(rng)) for _ in range(count)]
