@@ -141,9 +141,11 @@ def alone(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def trainings() -> int:
-    """Return how many networks are trained side by side: MICROMIME_WORKERS, or one on a GPU, or one a core."""
-    return cores() if os.environ.get("MICROMIME_WORKERS") or not _has_gpu() else 1
+def trainings(threads: int = 1) -> int:
+    """Return how many networks are trained side by side: MICROMIME_WORKERS, or one on a GPU, or as cores allow."""
+    if os.environ.get("MICROMIME_WORKERS"):
+        return cores()
+    return 1 if _has_gpu() else max(1, cores() // threads)
 
 
 def _has_gpu() -> bool:

@@ -26,7 +26,9 @@ SETTINGS = {
     "validation_share": 0.3,
     "precision": "float32",
     "channels_last": False,
-    "augmentation": {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3},
+    "threads": 1,
+    "finder_steps": 40,
+    "augmentation": {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3, "stretch": 1.2, "jitter_px": 0.5},
     "phases": [HEAD, ALL],
 }
 TRAINING, VALIDATION = 11, 5
@@ -64,15 +66,16 @@ def dataset(grains, tmp_path_factory):
 def fit(dataset, tmp_path_factory):
     """Train one run with some settings changed."""
 
-    def fitted(run=1, data=dataset, **changed):
+    def fitted(run=1, data=dataset, start=None, **changed):
         from safetensors.numpy import load_file
 
-        from micromime.training.learner import fit_run
+        from micromime.training.learner import Run, fit_run
 
         folder, logged = tmp_path_factory.mktemp("run"), []
         metrics = {"accuracy": accuracy, "boundary_share": boundary_share}
         settings = TrainParameters(**SETTINGS | changed)
-        fit_run(settings, data, run, metrics, folder, lambda values, epoch: logged.append((values, epoch)))
+        planned = Run(run, settings, data, start)
+        fit_run(planned, metrics, folder, lambda values, epoch: logged.append((values, epoch)))
         return Fitted(folder, load_file(folder / "weights.safetensors"), logged)
 
     return fitted

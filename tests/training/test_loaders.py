@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 MEAN, SD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 """Of ImageNet's red, green and blue, as torchvision documents them."""
 
-PLAIN = {"rotation_deg": 0, "zoom": 1, "lighting": 0}
-STRONG = {"rotation_deg": 45, "zoom": 1.5, "lighting": 0}
+PLAIN = {"rotation_deg": 0, "zoom": 1, "lighting": 0, "stretch": 1, "jitter_px": 0}
+STRONG = {"rotation_deg": 45, "zoom": 1.5, "lighting": 0, "stretch": 1, "jitter_px": 0}
 EIGHT = np.arange(8, dtype=np.int32)
 
 

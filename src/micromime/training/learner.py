@@ -1,101 +1,161 @@
 """One run: a network trained through its phases by fastai, everything random from one seed."""
 
 import json
-import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from fastai.callback.channelslast import ChannelsLast
-from fastai.callback.core import Callback
-from fastai.callback.schedule import Learner  # the Learner that knows fit_one_cycle
+from fastai.callback.schedule import Learner  # the Learner that knows fit_one_cycle and lr_find
 from fastai.data.core import DataLoaders
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import AvgMetric
-from fastai.torch_core import params, set_seed
+from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
-from micromime.arrays import Mask
+from micromime.arrays import Indices, Mask
 from micromime.datasets.splits import split
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.streams import stream
 from micromime.training.architectures import build, parts
+from micromime.training.callbacks import Journal, Log, numerics
 from micromime.training.loaders import loaders
-from micromime.training.networks import save_network
+from micromime.training.networks import load_network, save_network
 from micromime.training.phases import Phase, TrainParameters
 
 Metrics = Mapping[str, Callable[[Mask, Mask], float]]
-Log = Callable[[Mapping[str, float], int], None]
+
+CLASSES = ["inside", "boundary"]
+
+LEAST_RATE, LARGEST_RATE = 1e-6, 1.0
+"""Between these the finder looks; each batch tries a rate a constant factor higher."""
+
+FEWEST_POINTS = 5
+"""Batches of which the finder has to see the loss before a valley means anything."""
 
 
-def fit_run(  # noqa: PLR0913 - a run is all of this, and is called in one place
-    settings: TrainParameters, dataset: Dataset, run: int, metrics: Metrics, folder: Path, log: Log
-) -> None:
+@dataclass(frozen=True)
+class Run:
+    """All that decides what one network becomes."""
+
+    number: int
+    """Also the seed of all that is random (Trampert et al. 2021, section 2.2)."""
+    settings: TrainParameters
+    dataset: Dataset
+    start: Path | None = None
+    """Folder of the network whose weights it goes on with; without one it begins with ImageNet's."""
+
+    @property
+    def indices(self) -> tuple[Indices, Indices]:
+        """The samples it trains on, and those it only checks itself on: drawn anew for each run."""
+        share, rng = self.settings.validation_share, stream(self.number, "split")
+        return split(len(self.dataset.images), share, rng)
+
+
+def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
     """Train one run and write its weights, model.json and run.json to `folder`.
 
-    The run number is the seed of all that is random (Trampert et al. 2021, section 2.2). Every finished
-    epoch is a line of `epochs.jsonl` there and a call of `log(values, epoch)`. Raises Mistake where the images do
-    not fill a batch, or a loss is no number.
+    Every finished epoch is a line of `epochs.jsonl` there and a call of `log(values, epoch)`. Where a phase's peak
+    rate is to be found, it is found on the network as the phase begins, and leaves no other trace: given as a number,
+    the same rate makes the same network. Raises Mistake where the images do not fill a batch, a loss is no number or
+    no rate can be found.
     """
-    set_seed(run, reproducible=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    settings, device = run.settings, _device()
+    set_seed(run.number, reproducible=True)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()  # this process may have trained another run before
-    indices = split(len(dataset.images), settings.validation_share, stream(run, "split"))
-    network = build(settings.architecture, pretrained=True)
-    journal = Journal(folder / "epochs.jsonl", log, run)
-    began = time.perf_counter()
+    network = _network(run)
+    journal = Journal(folder / "epochs.jsonl", log, run.number)
+    rates, began = [], time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
-        batches = loaders(dataset, indices, phase, settings.augmentation, device)
+        rates.append(find_rate(run, network, phase, folder) if phase.peak_rate == "find" else phase.peak_rate)
+        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, device)
         journal.phase, journal.images = number, len(batches.train) * phase.batch_size
-        learner = _learner(batches, network, settings.architecture, metrics, folder)
-        learner.add_cbs(_numerics(settings, device))
-        _fit_phase(learner, phase, journal)
+        learner = learner_for(batches, network, settings, metrics, folder)
+        _set_trainable(learner, phase)
+        with learner.no_bar(), learner.no_logging():
+            learner.fit_one_cycle(phase.epochs, rates[-1], cbs=[journal])
+    described = {"architecture": settings.architecture, "classes": CLASSES, "run": run.number}
     record = {
-        "run": run,
-        "training_images": len(indices[0]),
-        "validation_images": len(indices[1]),
+        "run": run.number,
+        "training_images": len(run.indices[0]),
+        "validation_images": len(run.indices[1]),
+        "rates": rates,
         "seconds": time.perf_counter() - began,
-        "device": str(device),
-        "threads": torch.get_num_threads(),
-        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else None,
+        **_machine(device),
         "epochs": journal.epochs,
+        "network": described,
     }
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
-    described = {"architecture": settings.architecture, "classes": ["inside", "boundary"], "run": run}
     save_network(network, described, folder)
 
 
-def _learner(batches: DataLoaders, network: nn.Module, architecture: str, metrics: Metrics, folder: Path) -> Learner:
+def learner_for(
+    batches: DataLoaders, network: nn.Module, settings: TrainParameters, metrics: Metrics, folder: Path
+) -> Learner:
     """Return fastai's Learner with the body and the head as its two groups of layers."""
     return Learner(
         batches,
         network,
         loss_func=CrossEntropyLossFlat(axis=1),
-        splitter=lambda net: [_parameters(modules) for modules in parts(architecture, net)],
+        splitter=lambda net: [_parameters(modules) for modules in parts(settings.architecture, net)],
         metrics=[_averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
         model_dir=".",
+        cbs=numerics(settings, batches.device),
     )
 
 
-def _numerics(settings: TrainParameters, device: torch.device) -> list[Callback]:
-    """Return the callbacks that choose how numbers lie in memory and how exact products are."""
-    asked = [ChannelsLast()] if settings.channels_last else []
-    return [*asked, Bfloat16(device)] if settings.precision == "bfloat16" else asked
+def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float:
+    """Return the learning rate that the finder (Smith 2017, section 3.3) suggests for a phase, by fastai's `valley`.
+
+    The network and the state of everything random are afterwards as before.
+    """
+    settings = run.settings
+    with no_random(run.number):
+        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, _device())
+        learner = learner_for(batches, network, settings, {}, folder)
+        _set_trainable(learner, phase)
+        with learner.no_bar():
+            found = learner.lr_find(LEAST_RATE, LARGEST_RATE, num_it=settings.finder_steps, show_plot=False)
+    seen = len(learner.recorder.losses) - settings.finder_steps // 10 - 5  # those that fastai looks at
+    if seen < FEWEST_POINTS or not LEAST_RATE <= found.valley <= LARGEST_RATE:
+        raise Mistake(
+            f"run {run.number}: the learning-rate finder has seen the loss at {max(seen, 0)} rates before it grew too "
+            "large, which is too few; raise train.finder_steps, or give peak_rate as a number."
+        )
+    return float(found.valley)
 
 
-def _fit_phase(learner: Learner, phase: Phase, journal: "Journal") -> None:
-    """Train one phase with the one-cycle policy (Smith 2017)."""
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _network(run: Run) -> nn.Module:
+    """Return the network that a run begins with."""
+    if run.start is None:
+        return build(run.settings.architecture, pretrained=True)
+    return load_network(run.start).to(memory_format=torch.contiguous_format)
+
+
+def _set_trainable(learner: Learner, phase: Phase) -> None:
     if phase.trainable == "head":
         learner.freeze()
     else:
         learner.unfreeze()
-    with learner.no_bar(), learner.no_logging():
-        learner.fit_one_cycle(phase.epochs, phase.peak_rate, cbs=[journal])
+
+
+def _machine(device: torch.device) -> dict[str, str | int | float | None]:
+    """Return what has run: it decides the last digits of every weight."""
+    return {
+        "device": str(device),
+        "processor": torch.cuda.get_device_name() if device.type == "cuda" else torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+        "threads": torch.get_num_threads(),
+        "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else None,
+    }
 
 
 def _parameters(modules: list[nn.Module]) -> list[Tensor]:
@@ -113,60 +173,3 @@ def _averaged(name: str, metric: Callable[[Mask, Mask], float]) -> AvgMetric:
 
     score.__name__ = name
     return AvgMetric(score)
-
-
-class Bfloat16(Callback):
-    """Computes the network in bfloat16 where torch deems it safe, on any device (fastai's own asks for CUDA)."""
-
-    order = 10  # as fastai's MixedPrecision
-
-    def __init__(self, device: torch.device) -> None:
-        """Work on one kind of device."""
-        super().__init__()
-        self.autocast: Any = torch.autocast(device.type, torch.bfloat16)
-
-    def before_batch(self) -> None:
-        """Begin with the forward pass."""
-        self.autocast.__enter__()
-
-    def after_pred(self) -> None:
-        """Let the loss see float32, and end before it."""
-        self.learn.pred = self.pred.float()
-        self.autocast.__exit__(None, None, None)
-
-
-class Journal(Callback):
-    """Keeps every epoch's losses, metrics and speed, as a line of a file for whoever waits for the run."""
-
-    order = 60  # after fastai's Recorder, whose numbers it reads
-
-    def __init__(self, file: Path, log: Log, run: int) -> None:
-        """Write to `file` and call `log(values, epoch)` after each epoch."""
-        super().__init__()
-        self.file, self.log, self.run = file, log, run
-        self.phase = self.images = 0
-        self.epochs: list[dict[str, Any]] = []
-        self._began = self._seconds = 0.0
-
-    def before_train(self) -> None:
-        """Start the clock."""
-        self._began = time.perf_counter()
-
-    def after_train(self) -> None:
-        """Stop it: validation and its metrics are no part of the speed."""
-        self._seconds = time.perf_counter() - self._began
-
-    def after_epoch(self) -> None:
-        """Write the epoch down."""
-        recorder = self.learn.recorder
-        values = dict(zip(recorder.metric_names[1:-1], map(float, recorder.values[-1]), strict=True))
-        if not all(math.isfinite(values[name]) for name in ("train_loss", "valid_loss")):
-            raise Mistake(
-                f"run {self.run}: the loss of epoch {len(self.epochs) + 1} is no number; "
-                f"lower train.phases.{self.phase - 1}.peak_rate."
-            )
-        values["images_per_second"] = self.images / self._seconds
-        self.epochs.append({"phase": self.phase, **values})
-        with self.file.open("a") as lines:
-            lines.write(json.dumps(self.epochs[-1]) + "\n")
-        self.log(values, len(self.epochs))

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from fastai.data.core import DataLoaders
 from fastai.torch_core import TensorImage, TensorMask
-from fastai.vision.augment import IntToFloatTensor, Normalize, aug_transforms
+from fastai.vision.augment import IntToFloatTensor, Normalize
 from fastai.vision.core import imagenet_stats
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from micromime.arrays import Indices
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
+from micromime.training.augmentation import augmentations
 from micromime.training.phases import Augmentation, Phase
 
 
@@ -54,22 +55,10 @@ def loaders(
         )
     training, validation = (Pairs(dataset, indices, phase.size_px) for indices in parts)
     validation.split_idx = 1
-    batch = [IntToFloatTensor(), *_augmentations(augmentation), Normalize.from_stats(*imagenet_stats)]
+    batch = [IntToFloatTensor(), *augmentations(augmentation), Normalize.from_stats(*imagenet_stats)]
     return DataLoaders.from_dsets(
         training, validation, bs=phase.batch_size, after_batch=batch, num_workers=0, device=device
     )
-
-
-def _augmentations(asked: Augmentation) -> list[object]:
-    """Return flips both ways, rotations, zoom and lighting (Trampert et al. 2021, section 2.2)."""
-    transforms: list[object] = aug_transforms(
-        flip_vert=True,
-        max_rotate=asked.rotation_deg,
-        max_zoom=asked.zoom,
-        max_lighting=asked.lighting,
-        max_warp=0.0,
-    )
-    return transforms
 
 
 def _resized(pictures: Iterable[NDArray[np.uint8]], size_px: int) -> torch.Tensor:

@@ -1,6 +1,7 @@
 """What a training consists of, as it stands in params.yaml. Nothing here imports torch."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 
@@ -13,7 +14,9 @@ class Phase(Section):
     size_px: int = Field(ge=32, le=2048, multiple_of=32, description="Side the images are resized to, px.")
     trainable: Literal["head", "all"] = Field(description="The head (decoder) with the body frozen, or all layers.")
     epochs: int = Field(ge=1, le=1000, description="Passes over the training images.")
-    peak_rate: float = Field(gt=0, le=1, description="Highest learning rate of the one-cycle policy.")
+    peak_rate: Annotated[float, Field(gt=0, le=1)] | Literal["find"] = Field(
+        description="Highest learning rate of the one-cycle policy, or `find`: the first run of the arm finds it."
+    )
     batch_size: int = Field(ge=2, le=4096, description="Images a step.")
 
 
@@ -23,6 +26,8 @@ class Augmentation(Section):
     rotation_deg: float = Field(ge=0, le=180, description="Largest rotation either way, degrees.")
     zoom: float = Field(ge=1, le=3, description="Largest enlargement.")
     lighting: float = Field(ge=0, le=0.8, description="Largest change of brightness and contrast, share.")
+    stretch: float = Field(ge=1, le=2, description="Largest enlargement of one axis alone: stretched or squished.")
+    jitter_px: float = Field(ge=0, le=8, description="Each pixel is taken from a place up to this far away, px.")
 
 
 class TrainParameters(Section):
@@ -35,6 +40,8 @@ class TrainParameters(Section):
         description="Of the multiplications; bfloat16 needs a processor made for it, or is slow."
     )
     channels_last: bool = Field(description="Keep the channels of a pixel together in memory: often faster.")
+    threads: int = Field(ge=1, le=256, description="Threads of one run; cores // threads runs go side by side.")
+    finder_steps: int = Field(ge=20, le=1000, description="Batches that the learning-rate finder tries, at most.")
     augmentation: Augmentation
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")
 
@@ -42,3 +49,26 @@ class TrainParameters(Section):
     def epochs(self) -> int:
         """Epochs of one run over all phases."""
         return sum(phase.epochs for phase in self.phases)
+
+    @property
+    def rates(self) -> tuple[float, ...] | None:
+        """The peak rate of every phase, or None as long as some of them are to be found."""
+        rates = tuple(phase.peak_rate for phase in self.phases if phase.peak_rate != "find")
+        return rates if len(rates) == len(self.phases) else None
+
+    def with_rates(self, rates: Sequence[float]) -> Self:
+        """Return the same settings with a number for the peak rate of every phase."""
+        pairs = zip(self.phases, rates, strict=True)
+        phases = tuple(phase.model_copy(update={"peak_rate": rate}) for phase, rate in pairs)
+        return self.model_copy(update={"phases": phases})
+
+    def finetuning(self, asked: "FinetuneParameters") -> Self:
+        """Return the settings of an arm that goes on with this one's networks: its phases, all else as here."""
+        return self.model_copy(update={"runs": asked.runs, "phases": asked.phases})
+
+
+class FinetuneParameters(Section):
+    """What differs in an arm that goes on with another arm's networks."""
+
+    runs: int = Field(ge=1, le=10_000, description="Runs; each goes on with the network of the same number.")
+    phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")
