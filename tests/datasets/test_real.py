@@ -1,5 +1,6 @@
 import hashlib
 import os
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -56,6 +57,21 @@ def test_micrographs_keep_the_order_of_the_list_and_their_own_sizes(folder: Path
 
 def test_rgb_becomes_luma(folder: Path) -> None:
     assert read_micrographs(folder)[1].image[2, 5] == round(0.299 * 170 + 0.587 * 85)
+
+
+def test_a_scale_is_read_where_there_is_one(folder: Path) -> None:
+    assert [each.um_per_px for each in read_micrographs(folder)] == [None, None]
+    lines = ["images/b.png,masks/b.png,steel, 0.2252 ", "images/a.bmp,masks/other name.png,iron"]
+    write_list(folder, *lines, columns="image,mask,source,um_per_px")
+    assert [each.um_per_px for each in read_micrographs(folder)] == [0.2252, None]
+
+
+@pytest.mark.parametrize("cell", ["0", "-0.2", "nan", "inf", "0.2 um", '"0,2"'])
+def test_a_scale_that_is_no_positive_number_is_named(folder: Path, cell: str) -> None:
+    write_list(folder, f"images/b.png,masks/b.png,steel,{cell}", columns="image,mask,source,um_per_px")
+    written = re.escape(repr(cell.strip('"')))
+    with pytest.raises(Mistake, match=rf"images\.csv line 2: um_per_px {written} is no positive number; write one"):
+        read_micrographs(folder)
 
 
 def test_listed_files_are_the_list_and_what_it_names(folder: Path) -> None:

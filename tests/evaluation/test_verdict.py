@@ -4,7 +4,8 @@ import math
 import pandas as pd
 import pytest
 
-from micromime.evaluation.verdict import headline, verdict, verdict_table
+from micromime.evaluation.size_comparison import compare_sizes
+from micromime.evaluation.verdict import verdict
 from micromime.mistakes import Mistake
 
 REAL = {"kind": "real", "name": "grain_boundaries", "reason": None}
@@ -123,34 +124,23 @@ def test_a_score_that_is_no_number_is_named():
         verdict(REAL, scores, baselines)
 
 
-def test_the_headline_says_when_nothing_is_real():
-    assert headline({**SURROGATE, "n": 3}) == "Test set: surrogate, not real (no real set was given); potts, n = 3"
-    assert headline({**REAL, "n": 3}) == "Test set: real pictures; grain_boundaries, n = 3"
+def measured(grains):
+    """Grains of pictures a, b, c by the truth, a baseline and an arm."""
+    kinds = [("truth", "truth", 0), ("baseline", "otsu", 0), ("arm", "base", 1)]
+    places = [("a", "steel"), ("b", "steel"), ("c", "iron")]
+    table = pd.DataFrame([(*kind, *place) for kind in kinds for place in places])
+    table.columns = ["kind", "name", "run", "picture", "source"]
+    return table.assign(grains=grains, intercept_px=20.0, um_per_px=None)
 
 
-def test_the_table_marks_the_best_cell_even_when_a_baseline_is_best():
-    text = verdict_table(verdict(SURROGATE, *tables(arms=["base"])))
-    assert text.splitlines()[0] == f"**{headline({**SURROGATE, 'n': 3})}**"
-    assert "| mean IoU (more is better) | nothing_found | local_threshold | base, runs: 2 |" in text
-    assert "| steel (2) | 0.400 | 0.550 | **0.670 ± 0.028** |" in text
-    assert "| iron (1) | 0.400 | **0.700** | 0.520 ± 0.028 |" in text
-    assert "| ALL (3) | 0.600 | 0.400 | **0.380 ± 0.028** |" in text
-    assert text.count("A baseline beats every arm in: iron (1).") == 2
+def test_grain_sizes_stand_beside_the_scores_where_they_are_given():
+    sizes = measured(range(9))
+    said = verdict(REAL, *tables(), sizes)
+    assert said["grain_size"] == compare_sizes(sizes)
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+    assert "grain_size" not in verdict(REAL, *tables())
 
 
-def test_scores_that_print_alike_are_both_best():
-    scores, baselines = tables(arms=["base"], runs=[1])
-    text = verdict_table(verdict(REAL, scores, baselines))
-    assert "| ALL (3) | 0.400 | **0.600** | **0.600** |" in text
-    assert "A baseline beats every arm in: iron (1)." in text
-
-
-def test_the_table_names_method_and_n_beside_intervals_and_tests():
-    text = verdict_table(verdict(REAL, *tables()))
-    assert (
-        "| 99 % interval, all pictures | Student t over runs | Agresti-Coull as in the paper (n = runs squared) |"
-        in text
-    )
-    assert "| base, mean IoU | -0.653 to 1.893 (n = 2) | 0.152 to 0.938 (n = 4) |" in text
-    assert "| adaptive - base | mean IoU | run | 2 | +0.040 | 0.16 | +2.83 |" in text
-    assert "none (1 run)" in verdict_table(verdict(REAL, *tables(runs=[1])))
+def test_a_picture_whose_grains_were_not_measured_is_named():
+    with pytest.raises(Mistake, match="kind baseline, name otsu, run 0: 2 rows for 3 pictures"):
+        verdict(REAL, *tables(), measured(range(9)).drop(index=4))

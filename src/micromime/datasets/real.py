@@ -1,12 +1,14 @@
 """Micrographs with their masks, as they lie in a folder that a person fills.
 
 `images.csv` lists them, one a row: `image` and `mask` name files relative to the folder, `source` says which
-specimen and microscope a micrograph comes from, and further columns are free. Nothing in such a folder is
-trusted: every micrograph is checked before it is handed on.
+specimen and microscope a micrograph comes from, `um_per_px` (may be absent, or empty) how many micrometres a pixel
+is wide, and further columns are free. Nothing in such a folder is trusted: every micrograph is checked before it is
+handed on.
 """
 
 import csv
 import hashlib
+import math
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ from micromime.mistakes import Mistake
 
 LIST_NAME = "images.csv"
 COLUMNS = ("image", "mask", "source")
+SCALE = "um_per_px"
 LARGEST_PX = 64 * 2**20
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
 DAMAGED = (OSError, SyntaxError, ValueError)
@@ -38,6 +41,8 @@ class Micrograph:
     image: Image
     mask: Mask
     """(rows, cols) of the image; true on a boundary."""
+    um_per_px: float | None = None
+    """Micrometres on the specimen to a pixel; None where nobody has said."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class _Row:
     image: str
     mask: str
     source: str
+    um_per_px: float | None
 
 
 def read_micrographs(folder: Path) -> list[Micrograph]:
@@ -117,7 +123,19 @@ def _row(written: dict[str, Any], place: str) -> _Row:
     for column in ("image", "mask"):
         if not stays_inside(cells[column]):
             raise Mistake(f"{place}: {column} {cells[column]!r} leaves the folder; name a file inside it.")
-    return _Row(place, **cells)
+    return _Row(place, **cells, um_per_px=_scale((written.get(SCALE) or "").strip(), place))
+
+
+def _scale(cell: str, place: str) -> float | None:
+    if not cell:
+        return None
+    try:
+        um_per_px = float(cell)
+    except ValueError:
+        um_per_px = math.nan
+    if not 0 < um_per_px < math.inf:
+        raise Mistake(f"{place}: {SCALE} {cell!r} is no positive number; write one, as in 0.25, or leave it empty.")
+    return um_per_px
 
 
 def _micrograph(folder: Path, row: _Row) -> Micrograph:
@@ -128,7 +146,7 @@ def _micrograph(folder: Path, row: _Row) -> Micrograph:
         raise Mistake(f"{row.place}: {row.image} and {row.mask} differ in size ({sizes} px); make them equal.")
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
         raise Mistake(f"{row.place}: mask {row.mask} holds the grey {others[0]}; it may hold only 0 and 255.")
-    return Micrograph(Path(row.image).stem, row.source, image, mask == 255)
+    return Micrograph(Path(row.image).stem, row.source, image, mask == 255, row.um_per_px)
 
 
 def _picture(path: Path, where: str) -> Image:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.evaluation.metrics import LOWER_IS_BETTER
+from micromime.evaluation.size_comparison import compare_sizes
 from micromime.evaluation.statistics import agresti_coull_paper, mean, paired_t_test, sd, student_interval
 from micromime.mistakes import Mistake
 
@@ -17,27 +17,27 @@ REFERENCE_BASELINE = "local_threshold"
 KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
 """Columns of score tables that are no metric."""
 
-TITLES = {"mean_iou": "mean IoU", "boundary_f1": "boundary F1", "pixel_error": "pixel error"}
-"""How a table writes a metric, in its order of metrics; others follow with spaces for underscores."""
-
 Verdict = dict[str, Any]
 """Nested mappings of words, numbers and None, ready for JSON."""
 
 
-def verdict(test_set: Mapping[str, Any], scores: pd.DataFrame, baselines: pd.DataFrame) -> Verdict:
+def verdict(
+    test_set: Mapping[str, Any], scores: pd.DataFrame, baselines: pd.DataFrame, sizes: pd.DataFrame | None = None
+) -> Verdict:
     """Return what the scores say, with unrounded numbers and None where there is none (an sd of one run).
 
     `test_set` has kind (real or surrogate), name and reason (why this kind). `scores` has a row for every arm, run and
     picture (columns arm, run, picture, source), `baselines` one for every baseline and picture (baseline, picture,
     source); all other columns are metrics, the same in both. A run's score is the mean over its pictures; an arm's
-    mean, sd and intervals are over runs. Raises Mistake where a picture is missing, doubled or without a number.
+    mean, sd and intervals are over runs. `sizes`, where given, is what `compare_sizes` asks for; what it returns is
+    under "grain_size". Raises Mistake where a picture is missing, doubled or without a number.
     """
     metrics = [name for name in scores.columns if name not in KEYS]
     pictures = sorted(scores["picture"].unique())
     _check_complete(scores, ["arm", "run"], pictures, metrics)
     _check_complete(baselines, ["baseline"], pictures, metrics)
     tested_on = {"kind": test_set["kind"], "name": test_set["name"], "reason": test_set["reason"], "n": len(pictures)}
-    return {
+    said: Verdict = {
         "test_set": tested_on,
         "arms": {arm: _arm(rows, metrics) for arm, rows in _parts(scores, "arm")},
         "baselines": _baseline_means(baselines, metrics),
@@ -47,27 +47,10 @@ def verdict(test_set: Mapping[str, Any], scores: pd.DataFrame, baselines: pd.Dat
         },
         "paired": dict(_comparisons(scores, baselines, metrics, f"{tested_on['kind']} {tested_on['name']}")),
     }
-
-
-def headline(test_set: Mapping[str, Any]) -> str:
-    """Return the sentence that says what was tested on: first line of every table, title of every panel."""
-    kind = "real pictures" if test_set["kind"] == "real" else "surrogate, not real"
-    reason = f" ({test_set['reason']})" if test_set["reason"] else ""
-    return f"Test set: {kind}{reason}; {test_set['name']}, n = {test_set['n']}"
-
-
-def verdict_table(verdict: Verdict) -> str:
-    """Return the verdict in Markdown: scores by source beside the baselines, then the intervals and paired tests."""
-    metrics = [name for name in next(iter(verdict["arms"].values())) if name != "n_runs"]
-    in_order = [name for name in TITLES if name in metrics] + [name for name in metrics if name not in TITLES]
-    blocks = [
-        f"**{headline(verdict['test_set'])}**",
-        "Means over pictures; for arms mean ± sd over runs. The best of each row is bold.",
-        *(_scores_table(verdict, metric) for metric in in_order),
-        _intervals_table(verdict, in_order),
-        _paired_table(verdict),
-    ]
-    return "\n\n".join(blocks) + "\n"
+    if sizes is not None:
+        _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
+        said["grain_size"] = compare_sizes(sizes)
+    return said
 
 
 def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -140,83 +123,3 @@ def _check_complete(table: pd.DataFrame, keys: list[str], pictures: list[str], m
             raise Mistake(f"Scores of {name}: {count}; score every picture of the test set once.")
         if not np.isfinite(rows[[*metrics]].to_numpy(dtype=np.float64)).all():
             raise Mistake(f"Scores of {name}: a metric is not a finite number; score these pictures again.")
-
-
-def _scores_table(verdict: Verdict, metric: str) -> str:
-    columns = [(kind, name) for kind in ("baselines", "arms") for name in verdict[kind]]
-    places = {f"{source} ({part['n']})": part for source, part in verdict["by_source"].items()}
-    places[f"ALL ({verdict['test_set']['n']})"] = verdict
-    rows, lost = [], []
-    for place, part in places.items():
-        scores = [part[kind][name][metric] for kind, name in columns]
-        best = _best(scores, metric)
-        rows.append([place, *(_bold(_cell(score), i in best) for i, score in enumerate(scores))])
-        if all(columns[i][0] == "baselines" for i in best):
-            lost.append(place)
-    better = "less" if metric in LOWER_IS_BETTER else "more"
-    runs = {arm: f", runs: {part['n_runs']}" for arm, part in verdict["arms"].items()}
-    head = [f"{_title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
-    finding = (
-        f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
-    )
-    return f"{_markdown(head, rows)}\n\n{finding}"
-
-
-def _intervals_table(verdict: Verdict, metrics: Sequence[str]) -> str:
-    head = ["99 % interval, all pictures", "Student t over runs", "Agresti-Coull as in the paper (n = runs squared)"]
-    rows = [
-        [
-            f"{arm}, {_title(metric)}",
-            *(_interval(part[metric][key]) for key in ("ci99_student", "ci99_agresti_coull_paper")),
-        ]
-        for arm, part in verdict["arms"].items()
-        for metric in metrics
-    ]
-    return _markdown(head, rows)
-
-
-def _paired_table(verdict: Verdict) -> str:
-    head = ["a - b", "metric", "paired by", "n", "mean difference", "p (two-tailed t)", "effect size d_z"]
-    rows = [
-        [
-            f"{test['a']} - {test['b']}",
-            _title(test["metric"]),
-            test["paired_by"],
-            str(test["n_pairs"]),
-            f"{test['mean_difference']:+.3f}",
-            "none" if test["p_value"] is None else f"{test['p_value']:.2g}",
-            "none" if test["effect_size"] is None else f"{test['effect_size']:+.2f}",
-        ]
-        for test in verdict["paired"].values()
-    ]
-    return _markdown(head, rows)
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _best(scores: Sequence[Any], metric: str) -> set[int]:
-    """Return the positions of the best scores; those that print alike share the place."""
-    printed = [_cell(score).split()[0] for score in scores]
-    best = min(printed, key=float) if metric in LOWER_IS_BETTER else max(printed, key=float)
-    return {i for i, value in enumerate(printed) if value == best}
-
-
-def _cell(score: Any) -> str:
-    """Return a baseline's number, or an arm's mean and sd, as printed."""
-    mean_score, spread = (score["mean"], score["sd"]) if isinstance(score, Mapping) else (score, None)
-    return f"{mean_score:.3f}" if spread is None else f"{mean_score:.3f} ± {spread:.3f}"
-
-
-def _bold(text: str, bold: bool) -> str:
-    return f"**{text}**" if bold else text
-
-
-def _interval(interval: Mapping[str, Any] | None) -> str:
-    return "none (1 run)" if interval is None else f"{interval['lo']:.3f} to {interval['hi']:.3f} (n = {interval['n']})"
-
-
-def _title(metric: str) -> str:
-    return TITLES.get(metric, metric.replace("_", " "))

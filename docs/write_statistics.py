@@ -1,0 +1,147 @@
+"""Write the numbers of docs/statistics.md: what stands between its markers is computed from the paper's own figures.
+
+python docs/write_statistics.py            writes docs/statistics.md
+python docs/write_statistics.py --check    says whether docs/statistics.md is up to date, and writes nothing
+"""
+
+import argparse
+import math
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from scipy.stats import t as student_t
+from statsmodels.stats.proportion import proportion_confint
+
+from micromime.evaluation.grain_size import LEAST_GRAIN_PX, astm_difference, astm_number
+from micromime.evaluation.statistics import CONFIDENCE, agresti_coull_paper
+
+PAGE = Path(__file__).parent / "statistics.md"
+
+
+class Printed(NamedTuple):
+    """One cell of the paper's tables: mean, standard deviation and interval over runs."""
+
+    table: int
+    what: str
+    runs: int
+    mean: float
+    sd: float
+    lo: float
+    hi: float
+
+    @property
+    def student_half(self) -> float:
+        """Half the width of Student's interval of the paper's own standard deviation, n = runs."""
+        quantile = float(student_t.ppf((1 + CONFIDENCE) / 2, df=self.runs - 1))
+        return quantile * self.sd / math.sqrt(self.runs)
+
+    @property
+    def ratio(self) -> float:
+        """The printed interval's width / that of Student's."""
+        return (self.hi - self.lo) / (2 * self.student_half)
+
+
+PAPER = (
+    Printed(1, "synthetic model, error on test data", 200, 0.257, 0.060, 0.251, 0.263),
+    Printed(1, "real model, error on test data", 200, 0.273, 0.040, 0.267, 0.279),
+    Printed(1, "mixed model, error on test data", 200, 0.205, 0.032, 0.200, 0.211),
+    Printed(1, "synthetic model, error on all data", 200, 0.414, 0.042, 0.408, 0.420),
+    Printed(1, "real model, error on all data", 200, 0.147, 0.039, 0.143, 0.152),
+    Printed(1, "mixed model, error on all data", 200, 0.099, 0.030, 0.095, 0.103),
+    Printed(2, "random data, error", 50, 0.088, 0.005, 0.073, 0.103),
+    Printed(2, "random data, IoU", 50, 0.763, 0.009, 0.741, 0.785),
+    Printed(2, "adaptive sampling, error", 50, 0.077, 0.003, 0.064, 0.091),
+    Printed(2, "adaptive sampling, IoU", 50, 0.778, 0.006, 0.756, 0.799),
+)
+"""The 20 bounds of Tables 1 and 2 of Trampert et al. 2021."""
+
+
+def blocks() -> dict[str, str]:
+    """Return the text of each marked block."""
+    return {"bounds": bounds(), "hits": hits(), "widths": widths(), "grains": grains()}
+
+
+def bounds() -> str:
+    """Return the table: each interval as printed, and by the three methods."""
+    methods = ["printed", "Agresti-Coull, n = runs²", "plain normal, n = runs²", "Student t, n = runs"]
+    head = ["table", "what", "mean ± sd", *methods, "printed / Student"]
+    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    for cell in PAPER:
+        intervals = [(cell.lo, cell.hi), agresti_coull(cell), normal(cell), student(cell)]
+        columns = [str(cell.table), cell.what, f"{cell.mean:.3f} ± {cell.sd:.3f}"]
+        columns += [f"[{lo:.3f}, {hi:.3f}]" for lo, hi in intervals]
+        lines.append(f"| {' | '.join(columns)} | {cell.ratio:.1f} |")
+    return "\n".join(lines)
+
+
+def hits() -> str:
+    """Return how many of the printed bounds each convention gives."""
+    tolerance = 0.001 + 1e-9  # all are rounded to three decimals, and so were the means
+    found = []
+    for name, method in (("Agresti and Coull's", agresti_coull), ("the plain normal interval's", normal)):
+        pairs = [pair for cell in PAPER for pair in zip(method(cell), (cell.lo, cell.hi), strict=True)]
+        found.append(f"{name} come within 0.001 of {sum(abs(a - b) <= tolerance for a, b in pairs)} of {len(pairs)}")
+    return f"Of the printed bounds: {', '.join(found)}."
+
+
+def widths() -> str:
+    """Return how wide the printed intervals are beside Student's, in each table."""
+    first, second = ([cell.ratio for cell in PAPER if cell.table == table] for table in (1, 2))
+    return (
+        f"The printed intervals are {min(first):.1f} to {max(first):.1f} times as wide as Student's in Table 1 "
+        f"({PAPER[0].what}: {PAPER[0].ratio:.1f}) and {min(second):.1f} to {max(second):.1f} times as wide in Table 2 "
+        f"({PAPER[6].what}: {PAPER[6].ratio:.1f})."
+    )
+
+
+def grains() -> str:
+    """Return what the two rules of grain sizes come to in numbers."""
+    finer, coarser = astm_difference(0.5, 1), astm_difference(1.1, 1)
+    return (
+        f"A region below {LEAST_GRAIN_PX} px is a pocket in a line. A mean linear intercept of 0.32 mm is "
+        f"G {abs(astm_number(0.32)):.1f}, one of 0.02 mm G {astm_number(0.02):.1f}; an intercept half as long is "
+        f"{finer:.1f} more, one that is a tenth longer {-coarser:.2f} less."
+    )
+
+
+def agresti_coull(cell: Printed) -> tuple[float, float]:
+    """Return the bounds in the paper's convention."""
+    interval = agresti_coull_paper(cell.mean, cell.runs)
+    return interval["lo"], interval["hi"]
+
+
+def normal(cell: Printed) -> tuple[float, float]:
+    """Return the bounds of a proportion by the normal distribution, with the paper's n."""
+    n = cell.runs**2
+    lo, hi = proportion_confint(cell.mean * n, n, alpha=1 - CONFIDENCE, method="normal")
+    return float(lo), float(hi)
+
+
+def student(cell: Printed) -> tuple[float, float]:
+    """Return the bounds of the mean over runs."""
+    return cell.mean - cell.student_half, cell.mean + cell.student_half
+
+
+def filled(text: str) -> str:
+    """Return the page with its marked blocks written anew."""
+    for name, block in blocks().items():
+        before, begin, rest = text.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- end {name} -->")
+        text = f"{before}{begin}\n{block}\n{end}{after}"
+    return text
+
+
+def main() -> None:
+    """Write, or check."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument("--check", action="store_true")
+    text = PAGE.read_text()
+    if asked.parse_args().check:
+        stale = "docs/statistics.md is not what its numbers say; run `python docs/write_statistics.py`."
+        sys.exit(None if filled(text) == text else stale)
+    PAGE.write_text(filled(text))
+
+
+if __name__ == "__main__":
+    main()

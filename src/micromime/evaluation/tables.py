@@ -1,0 +1,191 @@
+"""The verdict in words and Markdown tables; not a number is computed here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from micromime.evaluation.metrics import LOWER_IS_BETTER
+from micromime.evaluation.verdict import Verdict
+
+TITLES = {"mean_iou": "mean IoU", "boundary_f1": "boundary F1", "pixel_error": "pixel error"}
+"""How a table writes a metric, in its order of metrics; others follow with spaces for underscores."""
+
+TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
+"""The same in the layout of the paper's Table 2: its words and its order, and then ours."""
+
+SIGNIFICANT_P = 0.05
+"""The p value below which the paper calls a difference significant (section 2.2)."""
+
+SIZES = {
+    "grains": ("grains found (found / true)", ".1f", "grains_ratio", ".2f"),
+    "intercept_px": ("mean linear intercept, px (pictures without one)", ".1f", "no_intercept", ".3g"),
+    "astm_difference": ("ASTM number, found - true (absolute)", "+.2f", "astm_absolute_difference", ".2f"),
+}
+"""The tables of grain sizes: what stands in a cell, title and form; what follows in brackets, and its form."""
+
+
+def headline(test_set: Mapping[str, Any]) -> str:
+    """Return the sentence that says what was tested on: first line of every table, title of every panel."""
+    kind = "real pictures" if test_set["kind"] == "real" else "surrogate, not real"
+    reason = f" ({test_set['reason']})" if test_set["reason"] else ""
+    return f"Test set: {kind}{reason}; {test_set['name']}, n = {test_set['n']}"
+
+
+def verdict_table(verdict: Verdict) -> str:
+    """Return the verdict in Markdown: the arms, the scores by source beside the baselines, tests and grain sizes."""
+    blocks = [
+        f"**{headline(verdict['test_set'])}**",
+        arms_table(verdict),
+        "Means over pictures; for arms mean ± sd over runs. The best of each row is bold.",
+        *(_scores_table(verdict, metric) for metric in _metrics(verdict, TITLES)),
+        _paired_table(verdict),
+        *(_size_tables(verdict["grain_size"]) if "grain_size" in verdict else ()),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def arms_table(verdict: Verdict) -> str:
+    """Return the arms over all pictures as in the paper's Table 2, and a sentence for every test between two arms."""
+    metrics = _metrics(verdict, TABLE_2)
+    head = ["arm", f"all {verdict['test_set']['n']} pictures", *(TABLE_2.get(each, _title(each)) for each in metrics)]
+    rows = [row for arm, part in verdict["arms"].items() for row in _arm_rows(arm, part, metrics)]
+    findings = "\n".join(f"- {_finding(test)}" for test in verdict["paired"].values() if test["paired_by"] == "run")
+    caption = "The arms as in the paper's Table 2: error is the pixel error, IoU the mean IoU."
+    return "\n\n".join([caption, _markdown(head, rows), *filter(None, [findings])])
+
+
+def _metrics(verdict: Verdict, order: Mapping[str, str]) -> list[str]:
+    """Return the verdict's metrics, those first that have a place in the order."""
+    metrics = [name for name in next(iter(verdict["arms"].values())) if name != "n_runs"]
+    return [name for name in order if name in metrics] + [name for name in metrics if name not in order]
+
+
+def _arm_rows(arm: str, part: Verdict, metrics: Sequence[str]) -> Iterator[list[str]]:
+    runs = part["n_runs"]
+    yield [f"{arm}, runs: {runs}", "mean ± sd", *(_cell(part[metric]) for metric in metrics)]
+    for key, method in (
+        ("ci99_student", f"99 % Student t, n = {runs} (runs)"),
+        ("ci99_agresti_coull_paper", f"99 % Agresti-Coull as in the paper, n = {runs**2} (runs squared)"),
+    ):
+        yield ["", method, *(_interval(part[metric][key]) for metric in metrics)]
+
+
+def _finding(test: Mapping[str, Any]) -> str:
+    """Return what a paired test between two arms has found, and no more than that."""
+    a, b, metric, n = test["a"], test["b"], test["metric"], test["n_pairs"]
+    title = TABLE_2.get(metric, _title(metric))
+    difference = f"{a} - {b} = {test['mean_difference']:+.3f}"
+    if test["p_value"] is None:
+        why = "1 pair of runs" if n == 1 else f"all {n} pairs of runs differ by the same"
+        return f"{title}: {difference}, no test ({why})."
+    numbers = f"p = {_p(test['p_value'])}, n = {n} pairs, d_z = {test['effect_size']:+.2f}"
+    how = f"paired two-tailed t-test by run, {numbers}"
+    if test["p_value"] >= SIGNIFICANT_P:
+        return f"{title}: {difference}, not significant at {SIGNIFICANT_P} ({how})."
+    better = (test["mean_difference"] < 0) == (metric in LOWER_IS_BETTER)
+    return f"{title}: {a} is {'better' if better else 'worse'} than {b}, {difference} ({how})."
+
+
+def _scores_table(verdict: Verdict, metric: str) -> str:
+    columns = _columns(verdict)
+    rows, lost = [], []
+    for place, part in _places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
+        scores = [part[kind][name][metric] for kind, name in columns]
+        best = _best(scores, metric)
+        rows.append([place, *(_bold(_cell(score), i in best) for i, score in enumerate(scores))])
+        if all(columns[i][0] == "baselines" for i in best):
+            lost.append(place)
+    better = "less" if metric in LOWER_IS_BETTER else "more"
+    runs = {arm: f", runs: {part['n_runs']}" for arm, part in verdict["arms"].items()}
+    head = [f"{_title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
+    finding = (
+        f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
+    )
+    return f"{_markdown(head, rows)}\n\n{finding}"
+
+
+def _paired_table(verdict: Verdict) -> str:
+    head = ["a - b", "metric", "paired by", "n", "mean difference", "p (two-tailed t)", "effect size d_z"]
+    rows = [
+        [
+            f"{test['a']} - {test['b']}",
+            _title(test["metric"]),
+            test["paired_by"],
+            str(test["n_pairs"]),
+            f"{test['mean_difference']:+.3f}",
+            "none" if test["p_value"] is None else _p(test["p_value"]),
+            "none" if test["effect_size"] is None else f"{test['effect_size']:+.2f}",
+        ]
+        for test in verdict["paired"].values()
+    ]
+    return _markdown(head, rows)
+
+
+def _size_tables(compared: Verdict) -> Iterator[str]:
+    """Yield what is to be known about grain sizes, and a table for each entry of SIZES."""
+    yield (
+        "Grain sizes after ASTM E112: means over pictures, for arms mean ± sd over runs. `found / true` is the mean of "
+        "the pictures' ratios. A difference of 1 in the ASTM number is one class; above 0, the grains found are finer."
+    )
+    columns = _columns(compared["all"])
+    for what, (title, form, beside, beside_form) in SIZES.items():
+        rows = []
+        for place, part in _places(compared["all"], compared["by_source"], compared["all"]["n"]):
+            found = [part[kind][name] for kind, name in columns]
+            cells = [f"{_cell(each[what], form)} ({_mean(each[beside], beside_form)})" for each in found]
+            rows.append([place, _true_size(part["truth"], what, form), *cells])
+        yield _markdown([title, "truth", *(name for _, name in columns)], rows)
+
+
+def _true_size(truth: Verdict, what: str, form: str) -> str:
+    if what != "astm_difference":
+        return _cell(truth[what], form)
+    return f"{truth['astm_number']:.2f} (n = {truth['n_astm']})" if truth["n_astm"] else "no scale"
+
+
+def _columns(part: Verdict) -> list[tuple[str, str]]:
+    return [(kind, name) for kind in ("baselines", "arms") for name in part[kind]]
+
+
+def _places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdict]]:
+    """Return the rows of a table by source, each with its number of pictures."""
+    return [*((f"{source} ({part['n']})", part) for source, part in by_source.items()), (f"ALL ({n})", whole)]
+
+
+def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _best(scores: Sequence[Any], metric: str) -> set[int]:
+    """Return the positions of the best scores; those that print alike share the place."""
+    printed = [_cell(score).split()[0] for score in scores]
+    best = min(printed, key=float) if metric in LOWER_IS_BETTER else max(printed, key=float)
+    return {i for i, value in enumerate(printed) if value == best}
+
+
+def _cell(score: Any, form: str = ".3f") -> str:
+    """Return a baseline's number, or an arm's mean and sd, as printed."""
+    spread = score["sd"] if isinstance(score, Mapping) else None
+    return _mean(score, form) + ("" if spread is None else f" ± {spread:{form.removeprefix('+')}}")
+
+
+def _mean(score: Any, form: str) -> str:
+    """Return a baseline's number, or an arm's mean without its sd, as printed."""
+    value = score["mean"] if isinstance(score, Mapping) else score
+    return "none" if value is None else f"{value:{form}}"
+
+
+def _p(p_value: float) -> str:
+    return f"{p_value:#.2g}"
+
+
+def _bold(text: str, bold: bool) -> str:
+    return f"**{text}**" if bold else text
+
+
+def _interval(interval: Mapping[str, Any] | None) -> str:
+    return "none (1 run)" if interval is None else f"[{interval['lo']:.3f}, {interval['hi']:.3f}]"
+
+
+def _title(metric: str) -> str:
+    return TITLES.get(metric, metric.replace("_", " "))

@@ -1,0 +1,241 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micromime.evaluation.failures import Score, WorstSample
+from micromime.evaluation.figures import Shown, panel
+from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.report import Report, html_of, report_page, write_report
+from micromime.evaluation.tables import headline, verdict_table
+from micromime.evaluation.verdict import verdict
+
+REAL = {"kind": "real", "name": "grain_boundaries", "reason": None}
+SURROGATE = {"kind": "surrogate", "name": "grain_boundaries", "reason": "no real set was given"}
+HOSTILE = "<script>alert(1)</script>"
+VOID = {"meta", "link", "img", "br", "hr"}
+
+
+def shown(sample, name, source):
+    return Shown(name, source, sample.image, sample.mask, np.roll(sample.mask, 1, axis=1))
+
+
+def said_of(test_set, arms, runs, pictures):
+    rows = [
+        {"picture": each.name, "source": each.source}
+        | {name: f(each.prediction, each.truth) for name, f in SEGMENTATION.items()}
+        for each in pictures
+    ]
+    scores = pd.DataFrame([{"arm": arm, "run": run, **row} for arm in arms for run in runs for row in rows])
+    return verdict(test_set, scores, pd.DataFrame([{"baseline": "local_threshold", **row} for row in rows]))
+
+
+@pytest.fixture(scope="module")
+def samples(grains):
+    return [grains.draw(np.random.default_rng(seed)) for seed in range(12)]
+
+
+@pytest.fixture(scope="module")
+def full(samples):
+    """A report with all that it can have: real pictures, three arms of two runs."""
+    first = [each.render() for each in samples[:2]]
+    synthetic = [shown(each, f"{n:06d}", "synthetic") for n, each in enumerate(first)]
+    real = [shown(each, f"photograph {n}", HOSTILE) for n, each in enumerate(first)]
+    scoring = pd.DataFrame([each.row() for each in samples]).assign(**{"score.mean_iou": np.linspace(0.9, 0.5, 12)})
+    parameters = {name: value for name, value in samples[11].row().items() if "." in name}
+    said = said_of(REAL, ["base", "random", "adaptive"], [1, 2], real)
+    curves = [(arm, run, epoch) for arm in said["arms"] for run in (1, 2) for epoch in (1, 2)]
+    return Report(
+        verdict=said,
+        tables_markdown=verdict_table(said),
+        predicted_by="base, run 1",
+        synthetic=synthetic,
+        real=real,
+        worst=[
+            WorstSample("000011", synthetic[0], {"mean_iou": Score(0.5, 0.021), "odd_one": Score(0.25)}, parameters)
+        ],
+        scoring=scoring,
+        epochs=pd.DataFrame(curves, columns=["arm", "run", "epoch"]).assign(
+            phase=1, train_loss=0.5, valid_loss=0.6, mean_iou=0.7, pixel_error=0.1, images_per_second=[7, 9] * 6
+        ),
+        rates=pd.DataFrame(
+            [
+                {
+                    "arm": "base",
+                    "phase": 1,
+                    "size_px": 64,
+                    "trainable": "head",
+                    "epochs": 2,
+                    "peak_rate": 0.00123456,
+                    "how": "found",
+                }
+            ]
+        ),
+        panel=panel(real, headline(said["test_set"])),
+        origin={"profile": "tiny", "command": "make run && echo <b>"},
+    )
+
+
+@pytest.fixture(scope="module")
+def bare(full):
+    """A report with as little as there can be: a surrogate, one arm of one run."""
+    said = said_of(SURROGATE, ["base"], [1], full.real)
+    none = pd.DataFrame()
+    kept = {"verdict": said, "tables_markdown": verdict_table(said), "origin": {}}
+    return dataclasses.replace(full, **kept, synthetic=[], worst=[], scoring=none, epochs=none, rates=none)
+
+
+@pytest.fixture(scope="module")
+def page(full):
+    return report_page(full)
+
+
+@pytest.fixture(scope="module")
+def bare_page(bare):
+    return report_page(bare)
+
+
+class Reader(HTMLParser):
+    """What a browser makes of a page: every element with its attributes, the text, and that all of it is closed."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.elements, self.text = [], [], ""
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data if self.open[-1:] != ["style"] else ""
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+@pytest.fixture(scope="module")
+def read(page):
+    return Reader(page)
+
+
+def spaced(text):
+    return " ".join(text.split())
+
+
+def test_title_and_first_line_say_what_was_tested_on(page, bare_page):
+    for text, kind in ((page, "real pictures; "), (bare_page, "surrogate, not real (no real set was given); ")):
+        sentence = f"Test set: {kind}grain_boundaries, n = 2"
+        assert f"<title>{sentence} | micromime</title>" in text
+        assert f"<h1>{sentence}</h1>" in text
+        assert text.count("<h1>") == 1
+        assert f"<strong>{sentence}" not in text
+
+
+def test_only_a_page_with_real_pictures_speaks_of_their_licence(page, bare_page):
+    licence = "third parties' pictures: do not publish it without their licence"
+    assert licence in page
+    assert licence not in bare_page
+    assert "surrogate" not in Reader(page).text.lower()
+
+
+def test_every_figure_with_a_surrogate_says_so(bare, full):
+    reader = Reader(report_page(dataclasses.replace(bare, synthetic=full.synthetic)))
+    captions = re.findall(r"Figure \d\..*?\n\n", reader.text, re.DOTALL)
+    assert len(captions) == 3
+    assert all("surrogate" in each for each in captions)
+    assert all("not real" in each["alt"] for each in reader.all("img"))
+
+
+def test_a_page_is_well_formed_whatever_it_lacks(read, bare_page):
+    bare = Reader(bare_page)
+    for reader in (read, bare):
+        targets = {each["id"] for _, each in reader.elements if "id" in each}
+        links = [each["href"] for each in reader.all("a") if each["href"].startswith("#")]
+        assert {link[1:] for link in links} <= targets
+        assert len(links) == len(reader.all("section"))
+    assert len(read.all("section")) == 6
+    assert len(bare.all("section")) == 3
+    assert len(bare.all("svg")) == len(bare.all("img")) == 1
+
+
+def test_ids_are_unique(read):
+    ids = [each["id"] for _, each in read.elements if "id" in each]
+    assert len(ids) == len(set(ids))
+
+
+def test_nothing_is_loaded_and_nothing_runs(page, read):
+    assert not read.all("script")
+    assert all(each["src"].startswith("data:image/png;base64,") for each in read.all("img"))
+    links = [each["href"] for _, each in read.elements if "href" in each]
+    assert [link for link in links if not link.startswith(("#", "data:"))] == ["https://doi.org/10.3390/cryst11030258"]
+    assert not re.search(r"url\((?!#)|@import", page)
+    assert not any(name.startswith("on") for _, each in read.elements for name in each)
+
+
+def test_hostile_names_are_text(read, page):
+    assert "<script>" not in page
+    assert HOSTILE in read.text
+    assert "make run && echo <b>" in read.text
+
+
+def test_pictures_have_words_and_tables_have_heads(read):
+    assert all(each["alt"] for each in read.all("img"))
+    assert {"Synthetic sample 000011: image", "Synthetic sample 000011: prediction"} <= {
+        e["alt"] for e in read.all("img")
+    }
+    assert all(each.get("aria-label") or each.get("aria-hidden") for each in read.all("svg"))
+    assert all(each.get("scope") in {"row", "col"} for each in read.all("th"))
+    assert len(read.all("thead")) == len(read.all("table")) > 6
+
+
+def test_figures_and_tables_are_numbered_through(read):
+    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 9)]
+    assert re.findall(r"Table (\d+)\.", read.text) == ["1", "2", "3"]
+
+
+def test_the_worst_samples_have_scores_and_places_of_their_parameters(full, read):
+    assert "Synthetic sample 000011: mean IoU 0.500 ± 0.021, odd one 0.250." in read.text
+    thickness = full.scoring["grain_boundaries.thickness_px"]
+    below = 100 * ((thickness < thickness[11]).sum() + 0.5) / 12
+    assert f"grain_boundaries.thickness_px{thickness[11]:.4g} {below:.0f}" in spaced(read.text)
+    assert "grain_boundaries.control_points3 none" in spaced(read.text)
+
+
+def test_the_table_of_phases_has_rates_and_speed(page):
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index(">how</th>") : page.index('<section id="panel">')])
+    assert cells == ["1", "64", "head", "2", "", "0.0012", "found", "8"]
+
+
+def test_the_same_report_is_the_same_bytes(tmp_path, bare, bare_page):
+    write_report(tmp_path / "report.html", bare)
+    assert (tmp_path / "report.html").read_bytes() == bare_page.encode()
+
+
+def test_markdown_keeps_links_to_dois_and_shows_all_else_as_text():
+    html = html_of("# a\n\n<b>\n\n![x](https://doi.org/x.png) [y](http://y.org) [z](https://doi.org/10.1/z)\n")
+    assert "<h3>a</h3>" in html
+    assert "&lt;b&gt;" in html
+    assert "<img" not in html
+    assert re.findall(r'(?:src|href)="([^"]*)"', html) == ["https://doi.org/x.png", "https://doi.org/10.1/z"]
+
+
+def test_markdown_tables_scroll_and_have_heads():
+    html = html_of("| a | b |\n| --- | ---: |\n| steel | 1 |\n| | 2 |\n")
+    assert html.startswith('<div class="scroll" tabindex="0"><table>')
+    assert html.strip().endswith("</table></div>")
+    assert '<th scope="col">a</th>' in html
+    assert '<th scope="row">steel</th>' in html
+    assert "<td></td>" in html
