@@ -137,7 +137,7 @@ def test_a_picture_is_seen_as_in_validation(network):
     dataset = type("Drawn", (), {"images": images, "masks": [image > 128 for image in images]})
     phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=2)
     both = np.arange(2, dtype=np.int32)
-    augmentation = Augmentation(rotation_deg=0, zoom=1, lighting=0)
+    augmentation = Augmentation(rotation_deg=0, zoom=1, lighting=0, stretch=1, jitter_px=0)
     batch, _ = next(iter(loaders(dataset, (both, both), phase, augmentation, torch.device("cpu")).valid))
     with torch.inference_mode():
         scores = network(torch.as_tensor(batch))

@@ -27,6 +27,8 @@ LARGEST_BATCH = 100
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
 
+TAKEN = "Trained earlier: what stands here was taken from the run's record in metrics/."
+
 RESTORED = "Trained elsewhere: DVC restored the network, so there are no learning curves here."
 
 

@@ -51,12 +51,23 @@ def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:
     The image keeps its size: it is mirrored outward to multiples of 32 (where a side has 32 px or fewer, its last
     pixels are repeated) and the answer is cropped.
     """
-    rows, cols = image.shape
-    grey = torch.from_numpy(np.array(image))[None, None].float() / 255
+    found: NDArray[np.float32] = probabilities(network, np.broadcast_to(image, (1, 3, *image.shape)))[0]
+    return found
+
+
+def probabilities(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the same of red, green and blue, (n, 3, rows, cols) uint8: (n, rows, cols) from 0 to 1.
+
+    Images are asked one by one, so that no answer depends on which others it came with, down to the last digit.
+    """
+    count, _, rows, cols = pixels.shape
     below, beside = -rows % STRIDE, -cols % STRIDE
-    padded = pad(grey, (0, beside, 0, below), mode="reflect" if min(rows, cols) > STRIDE else "replicate")
+    mode = "reflect" if min(rows, cols) > STRIDE else "replicate"
     device = next(network.parameters()).device
-    with torch.inference_mode():
-        scores = network(((padded.expand(-1, 3, -1, -1) - _MEAN) / _SD).to(device))
-    found: NDArray[np.float32] = scores.softmax(dim=1)[0, 1, :rows, :cols].cpu().numpy()
+    found = np.empty((count, rows, cols), np.float32)
+    for index in range(count):
+        padded = pad(torch.from_numpy(np.array(pixels[index]))[None].float() / 255, (0, beside, 0, below), mode=mode)
+        with torch.inference_mode():
+            scores = network(((padded - _MEAN) / _SD).to(device))
+        found[index] = scores.softmax(dim=1)[0, 1, :rows, :cols].cpu().numpy()
     return found

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 from micromime.mistakes import Mistake
 from micromime.training.mlflow_arm import (
     RESTORED,
+    TAKEN,
     ArmRecords,
     RunDescription,
     experiment_id,
@@ -35,6 +36,7 @@ UNLESS_SET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_LOGGING_LEVEL": "WARNING",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # also shown for two files on this disk
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds, instead of 120
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # instead of 7: a server that is silent is given up within a minute
 }
@@ -52,8 +54,8 @@ def tracking_uri() -> str:
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Set MLflow up, and turn what the store answers instead of doing as told into one sentence."""
+def answering(asked: str = "") -> Iterator[None]:
+    """Set MLflow up, and turn what the store answers instead of doing as `asked` ("to take it") into one sentence."""
     for name, value in UNLESS_SET.items():
         os.environ.setdefault(name, value)
     from alembic.util import CommandError
@@ -64,9 +66,14 @@ def _answering() -> Iterator[None]:
         yield
     except (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError) as error:
         advice = "see that it can be reached and written to, or set MLFLOW_TRACKING_URI to another store"
-        failed = f"MLflow's store at {tracking_uri()} failed ({_reason(error)}); {advice}."
-        password = urlsplit(tracking_uri()).password
-        raise Mistake(failed.replace(password, "***") if password else failed) from error
+        failed = f"MLflow's store at {tracking_uri()} failed{asked and ' ' + asked} ({_reason(error)}); {advice}."
+        raise Mistake(without_password(failed)) from error
+
+
+def without_password(text: str) -> str:
+    """Return a text about the store without the password that its address may hold."""
+    password = urlsplit(tracking_uri()).password
+    return text.replace(password, "***") if password else text
 
 
 def _reason(error: Exception) -> str:
@@ -77,7 +84,7 @@ def _reason(error: Exception) -> str:
     return text.strip().partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
-@_answering()
+@answering()
 def prepare_store(experiment: str) -> None:
     """Make the store and the experiment, or bring an older store up to date.
 
@@ -87,13 +94,13 @@ def prepare_store(experiment: str) -> None:
     from mlflow.exceptions import MlflowException
 
     try:
-        client = _client()
+        client = store_client()
     except MlflowException as error:
         if "out-of-date" not in str(error) or not tracking_uri().startswith("sqlite:"):
             raise  # a database that others use too is theirs to upgrade
         command = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri()]
         subprocess.run(command, check=False, capture_output=True)
-        client = _client()
+        client = store_client()
     experiment_id(client, experiment)
 
 
@@ -109,17 +116,18 @@ def tracked_arm(described: RunDescription) -> Iterator[str]:
 
 
 @contextmanager
-def tracked_run(arm_id: str, seed: int, described: RunDescription) -> Iterator[RunLog]:
+def tracked_run(arm_id: str, seed: int, described: RunDescription, taken: bool = False) -> Iterator[RunLog]:
     """Begin the run with one seed of an arm, and give what takes its numbers; may be used in any process.
 
-    It ends as `tracked_arm` does. The machine's load is recorded beside it. Where the same run has been finished
-    before, that one stays as it is and the numbers given now are passed over.
+    It ends as `tracked_arm` does. The machine's load is recorded beside it, unless the run is `taken` from its record
+    and costs this machine nothing. Where the same run has been finished before, that one stays as it is and the
+    numbers given now are passed over.
     """
-    with _ended(_begun_run(arm_id, seed, described)) as log:
+    with _ended(_begun_run(arm_id, seed, described, taken)) as log:
         yield log
 
 
-@_answering()
+@answering()
 def log_judged(
     described: RunDescription,
     by_seed: Mapping[int, Mapping[str, Any]],
@@ -134,7 +142,7 @@ def log_judged(
     """
     if not described.test_set:
         raise ValueError("what has been judged must say on which kind of test set")
-    records = ArmRecords.open(_client(), described)
+    records = ArmRecords.open(store_client(), described)
     arm = records.arm()
     for seed, numbers in by_seed.items():
         records.end_abandoned(seed=str(seed))
@@ -143,6 +151,12 @@ def log_judged(
     records.add_verdict(arm, of_arm)
     for file in files:
         records.client.log_artifact(arm.info.run_id, str(file))
+
+
+@answering()
+def arm_run_id(described: RunDescription) -> str:
+    """Return the id of an arm's parent run, which is made if there is none (a new store)."""
+    return str(ArmRecords.open(store_client(), described).arm().info.run_id)
 
 
 @dataclass
@@ -163,13 +177,13 @@ class RunLog:
         if len(self._waiting) >= POINTS_KEPT:
             self.flush()
 
-    @_answering()
+    @answering()
     def flush(self) -> None:
         """Send the numbers that wait."""
         log_points(self.client, self.run_id, self._waiting)
         self._waiting = []
 
-    @_answering()
+    @answering()
     def end(self, status: Literal["FINISHED", "FAILED", "KILLED"]) -> None:
         """Send what waits, and mark the run as ended."""
         if self.complete:
@@ -191,24 +205,26 @@ def _ended(log: RunLog) -> Iterator[RunLog]:
     log.end("FINISHED")
 
 
-@_answering()
+@answering()
 def _begun_arm(described: RunDescription) -> RunLog:
-    records = ArmRecords.open(_client(), described)
+    records = ArmRecords.open(store_client(), described)
     records.end_abandoned()
     run_id = records.arm().info.run_id
     records.client.update_run(run_id, status="RUNNING")
     return RunLog(records.client, run_id)
 
 
-@_answering()
-def _begun_run(arm_id: str, seed: int, described: RunDescription) -> RunLog:
+@answering()
+def _begun_run(arm_id: str, seed: int, described: RunDescription, taken: bool) -> RunLog:
     from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
 
-    records = ArmRecords.open(_client(), described)
+    records = ArmRecords.open(store_client(), described)
     records.end_abandoned(seed=str(seed))
     if finished := records.finished_run(seed):
         return RunLog(records.client, finished.info.run_id, complete=True)
-    run_id = records.make_run(seed, arm_id).info.run_id
+    run_id = records.make_run(seed, arm_id, TAKEN if taken else "").info.run_id
+    if taken:
+        return RunLog(records.client, run_id)
     monitor = SystemMetricsMonitor(run_id, sampling_interval=SYSTEM_INTERVAL_S, tracking_uri=tracking_uri())
     monitor.start()
     return RunLog(records.client, run_id, monitor)
@@ -224,7 +240,8 @@ def _finish(monitor: SystemMetricsMonitor) -> None:
     monitor.mlflow_logger.flush()
 
 
-def _client() -> MlflowClient:
+def store_client() -> MlflowClient:
+    """Return what speaks to the store; what it answers instead of doing as told must be `answering`'s."""
     from mlflow import MlflowClient
 
     return MlflowClient(tracking_uri())
