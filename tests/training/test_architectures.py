@@ -1,5 +1,8 @@
-"""Every architecture: sizes, parts and, for EfficientNet-Lite0, weights under the right names."""
+"""Every architecture: sizes, parts, and ImageNet weights under the right names."""
 
+import dataclasses
+import functools
+import hashlib
 import shutil
 from importlib.resources import files
 
@@ -15,10 +18,39 @@ CATS = [281, 282, 285]
 """Tabby, tiger cat and Egyptian cat among ImageNet's 1000 classes."""
 
 
+SIZES = [(32, 32), (64, 96), (96, 64), (32, 160)]
+"""Of which none is the one that fastai's U-Net is built for."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def resnet50_file(tmp_path_factory):
+    """Random weights in the place and under the name of torchvision's, whose hash they are given; 100 MB."""
+    import torch
+    from torchvision.models import resnet50
+
+    from micromime.training.architectures import unet_resnet50
+
+    folder = tmp_path_factory.mktemp("weights")
+    file = folder / "resnet50-0676ba61.pth"
+    torch.save(resnet50().state_dict(), file)
+    pinned = dataclasses.replace(unet_resnet50.RESNET50, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MICROMIME_WEIGHTS", str(folder))
+        patch.setattr(unet_resnet50, "RESNET50", pinned)
+        yield file
+    file.unlink()
+
+
+@pytest.fixture(scope="module")
+def untrained():
+    """Give the network of an architecture without ImageNet weights, each built once: one takes 15 s."""
+    return functools.cache(functools.partial(build, pretrained=False))
+
+
 @pytest.fixture(scope="module", params=architectures())
-def named(request):
+def named(request, untrained):
     """An architecture's name, and a network of it without ImageNet weights."""
-    return request.param, build(request.param, pretrained=False)
+    return request.param, untrained(request.param)
 
 
 @pytest.fixture
@@ -28,14 +60,30 @@ def lite0():
     return unet_efficientnet_lite0
 
 
-def test_every_network_keeps_sizes_and_scores_two_classes(named):
+@pytest.mark.parametrize("size", SIZES)
+def test_every_network_keeps_sizes_and_scores_two_classes(named, size):
     import torch
 
     _, network = named
     with torch.inference_mode():
-        scores = network.eval()(torch.zeros(2, 3, 96, 64))
-    assert scores.shape == (2, 2, 96, 64)
+        scores = network.eval()(torch.zeros(2, 3, *size))
+    assert scores.shape == (2, 2, *size)
     assert scores.dtype == torch.float32
+
+
+def test_every_network_answers_the_same_after_it_was_stored(named, tmp_path):
+    import torch
+
+    from micromime.training.networks import load_network, save_network
+
+    name, network = named
+    save_network(network, {"architecture": name}, tmp_path / "run")
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        expected = network.eval()(images)
+        loaded = load_network(tmp_path / "run").to(memory_format=torch.contiguous_format)
+        assert torch.equal(loaded(images), expected)
+    shutil.rmtree(tmp_path / "run")  # up to 1.4 GB
 
 
 def test_body_and_head_hold_every_parameter_once(named):
@@ -62,6 +110,51 @@ def test_imagenet_weights_are_in_the_body_and_nowhere_else(named):
     for one, other in zip(head, trained_head, strict=True):
         for key, value in one.state_dict().items():
             assert torch.equal(value, other.state_dict()[key]), key
+
+
+def test_the_unet_on_resnet50_is_fastais_for_whatever_size_that_was_built(untrained):
+    import torch
+    from fastai.vision.learner import create_unet_model
+    from torchvision.models import resnet50
+
+    ours = untrained("unet_resnet50")
+    fastais = create_unet_model(resnet50, 2, (160, 96), pretrained=False)
+    fastais.load_state_dict(ours.state_dict())
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert torch.equal(ours.eval()(images), fastais.eval()(images))
+
+
+def test_the_parts_of_the_unet_on_resnet50_are_fastais(untrained):
+    from fastai.vision.learner import model_meta
+    from torchvision.models import resnet50
+
+    network = untrained("unet_resnet50")
+    first, deep, head = model_meta[resnet50]["split"](network)
+    ours = [[each for module in part for each in module.parameters()] for part in parts("unet_resnet50", network)]
+    assert [list(map(id, part)) for part in ours] == [list(map(id, part)) for part in ([*first, *deep], head)]
+
+
+def test_the_body_of_the_resnet50_holds_the_files_weights(resnet50_file):
+    import torch
+    from torchvision.models import resnet50
+
+    body = build("unet_resnet50", pretrained=True)[0].eval()
+    whole = resnet50()
+    whole.load_state_dict(torch.load(resnet50_file, weights_only=True))
+    whole.avgpool, whole.fc = torch.nn.Identity(), torch.nn.Identity()
+    images = torch.rand(1, 3, 64, 96)
+    with torch.inference_mode():
+        assert torch.equal(body(images).flatten(1), whole.eval()(images))
+
+
+def test_without_its_weights_the_unet_on_resnet50_names_the_other_architecture(tmp_path, monkeypatch):
+    monkeypatch.setenv("MICROMIME_WEIGHTS", str(tmp_path))
+    (tmp_path / "resnet50-0676ba61.pth").write_bytes(b"torchvision's, but cut off")
+    with pytest.raises(
+        Mistake, match=r"resnet50-0676ba61\.pth is not the .* or choose architecture unet_efficientnet_l"
+    ):
+        build("unet_resnet50", pretrained=True)
 
 
 def test_unknown_architectures_are_told_the_known_ones():
