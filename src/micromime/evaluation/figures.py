@@ -1,7 +1,7 @@
-"""The panel: every test picture beside its truth and its prediction, none distorted."""
+"""The panel: every test picture beside its truth and its prediction, none distorted; and the tools of figures."""
 
+import io
 import math
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,19 +49,32 @@ def panel(shown: Sequence[Shown], headline: str) -> Colours:
     """
     if not shown:
         raise ValueError("a panel needs at least one picture")
-    triples = [_triple(each) for each in shown]
+    triples = [[framed(reduced(part, LARGEST_SIDE_PX)) for part in triple(each)] for each in shown]
     column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
-    blocks = [_block(each, triple, column_px) for each, triple in zip(shown, triples, strict=True)]
-    lines = [_beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
-    titles = [_padded(_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
-    across = _beside([_beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
-    page = _below([_headline(headline, across.shape[1]), _legend(), across, *lines], MARGIN_PX // 2)
+    blocks = [_block(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
+    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
+    titles = [padded(text_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
+    across = beside([beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
+    page = below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2)
     return np.pad(page, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
 
 
 def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
     """Write the panel as a PNG file; the same pictures give the same bytes."""
-    Pillow.fromarray(panel(shown, headline)).save(path, format="PNG", optimize=True)
+    path.write_bytes(png(panel(shown, headline)))
+
+
+def png(colours: Colours) -> bytes:
+    """Return the picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Pillow.fromarray(colours).save(file, format="PNG", optimize=True)
+    return file.getvalue()
+
+
+def triple(shown: Shown) -> list[Colours]:
+    """Return image, truth and prediction in full size: the image in its greys, the masks coloured by `agreement`."""
+    grey = np.repeat(shown.image[..., None], 3, axis=2)
+    return [grey, agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
 
 
 def agreement(prediction: Mask, truth: Mask) -> Colours:
@@ -86,39 +99,39 @@ def reduced(colours: Colours, largest_px: int) -> Colours:
     return means
 
 
-def _triple(shown: Shown) -> list[Colours]:
-    """Return image, truth and prediction as they are displayed, each with a thin frame."""
-    grey = np.repeat(shown.image[..., None], 3, axis=2)
-    pictures = [grey, agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
-    frame = ((1, 1), (1, 1), (0, 0))
-    return [np.pad(reduced(each, LARGEST_SIDE_PX), frame, constant_values=FRAME_GREY) for each in pictures]
-
-
-def _block(shown: Shown, triple: Sequence[Colours], column_px: int) -> Colours:
+def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
     """Return the three pictures, each in a column of its own, under their caption."""
     iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
     scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
-    caption = _line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
-    pictures = _beside([_padded(picture, column_px) for picture in triple], GAP_PX)
-    return _below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
+    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
 
 
-def _headline(text: str, width_px: int) -> Colours:
-    """Return the text in large letters, in as many lines as the width asks for."""
-    size_px = 24
-    letter_px = ImageFont.load_default(size_px).getlength(text) / len(text)
-    return _below([_line([(INK, line)], size_px) for line in textwrap.wrap(text, int(width_px / letter_px))], 0)
-
-
-def _legend() -> Colours:
+def legend(size_px: int = 15) -> Colours:
+    """Return one line that says what the colours of `agreement` mean, in letters of `size_px`."""
+    side_px = size_px + 3
     entries = []
     for colour, meaning in LEGEND:
-        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (18, 18, 3))
-        entries.append(_beside([swatch, _line([(INK, meaning)], 15)], GAP_PX))
-    return _beside([_line([(INK, "Prediction:")], 15), *entries], 2 * GAP_PX)
+        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (side_px, side_px, 3))
+        entries.append(beside([swatch, text_line([(INK, meaning)], size_px)], GAP_PX))
+    return beside([text_line([(INK, "Prediction:")], size_px), *entries], 2 * GAP_PX)
 
 
-def _line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
+def paragraph(text: str, size_px: int, width_px: int) -> Colours:
+    """Return the text on white, broken between words so that no line with two words is above `width_px`."""
+    font = ImageFont.load_default(size_px)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and font.getlength(longer) > width_px - 2 * GAP_PX:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return below([text_line([(INK, line)], size_px) for line in lines], 0)
+
+
+def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
     """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
     font = ImageFont.load_default(size_px)
     widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
@@ -129,11 +142,17 @@ def _line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
     return np.asarray(sheet)
 
 
-def _padded(picture: Colours, width_px: int) -> Colours:
+def framed(picture: Colours) -> Colours:
+    """Return the picture with a thin grey frame, so that a white one does not melt into the page."""
+    return np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=FRAME_GREY)
+
+
+def padded(picture: Colours, width_px: int) -> Colours:
+    """Return the picture with white to its right, at least `width_px` wide."""
     return np.pad(picture, ((0, 0), (0, max(width_px - picture.shape[1], 0)), (0, 0)), constant_values=255)
 
 
-def _beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
+def beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
     """Return the pictures in a row on white, tops aligned."""
     tallest = max(each.shape[0] for each in pictures)
     gaps = [0] + [gap_px] * (len(pictures) - 1)
@@ -144,7 +163,7 @@ def _beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
     return np.concatenate(columns, axis=1)
 
 
-def _below(pictures: Sequence[Colours], gap_px: int) -> Colours:
+def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
     """Return the pictures in a column on white, left edges aligned."""
     turned = [each.transpose(1, 0, 2) for each in pictures]
-    return _beside(turned, gap_px).transpose(1, 0, 2)
+    return beside(turned, gap_px).transpose(1, 0, 2)
