@@ -71,6 +71,23 @@ def render(  # noqa: PLR0913 - one argument an option
 
 
 @app.command()
+def resample(  # noqa: PLR0913 - one argument an option
+    use_case: str,
+    round_: Annotated[str, typer.Argument(metavar="ROUND", help="A key of <use case>.rounds in the parameter file.")],
+    from_run: Annotated[str, typer.Option(help="Id of the MLflow run (an arm) that logged the table of scores.")],
+    out: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
+    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Render what a sampler asks for, from scores that were logged in MLflow instead of those of this folder."""
+    from micromime.parameters import read_tree
+    from micromime.stages.resample_logged import resample_logged
+
+    resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
+    print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
+
+
+@app.command()
 def preview(
     folder: Path, out: Annotated[Path | None, typer.Option(help="Default: preview.png in the folder.")] = None
 ) -> None:
@@ -93,6 +110,18 @@ def rerender(folder: Path, sample: Annotated[str, typer.Option(help="Its id, suc
         print(f"sample {sample}: {', '.join(different)} differ from what is stored", file=sys.stderr)
         raise SystemExit(1)
     print(f"sample {sample}: equal to what is stored, byte by byte")
+
+
+@app.command()
+def tune(
+    use_case: str,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long each combination is timed.")] = 4,
+    params: Params = Path("params.yaml"),
+) -> None:
+    """Measure with which precision, order in memory and threads this machine trains fastest; change nothing."""
+    from micromime.stages.tune import tune as tune_stage
+
+    tune_stage(params, use_case, seconds)
 
 
 def main() -> None:

@@ -45,21 +45,23 @@ def vary(model: M, within: Mapping[str, float], name: str, seed: int) -> M:
     """
     moved = {}
     for key, most in within.items():
-        adapter, stored = _adapter(type(model).model_fields[key]), getattr(model, key)
+        field, stored = type(model).model_fields[key], getattr(model, key)
+        low, high = _bounds(field)
+        least, largest = max(stored - most, low), min(stored + most, high)
         u = float(stream(seed, f"{name}.{key}").random())
         if isinstance(stored, int):
-            steps = range(math.ceil(stored - most), math.floor(stored + most) + 1)
-            allowed = [value for value in steps if _allows(adapter, value)]
+            adapter = _adapter(field)
+            allowed = [each for each in range(math.ceil(least), math.floor(largest) + 1) if _allows(adapter, each)]
             moved[key] = allowed[int(u * len(allowed))]
         else:
-            low, high = _bounds(type(model).model_fields[key])
-            place = max(stored - most, low) * (1 - u) + min(stored + most, high) * u
-            moved[key] = min(max(place, low), high)  # against rounding
+            moved[key] = min(max(least * (1 - u) + largest * u, least), largest)  # against rounding
     return type(model)(**(model.model_dump() | moved))
 
 
 def check_within(kind: type[PartialModel], within: Mapping[str, Any], where: str) -> None:
     """Raise Mistake unless every key is a parameter that can be varied and every value says how far."""
+    if not within:
+        raise Mistake(f"{where} names nothing to vary; give a parameter and how far it may move, or remove it.")
     for key, most in within.items():
         if key not in kind.model_fields:
             raise Mistake(unknown_key(f"{where}.{key}", kind.model_fields))
@@ -90,9 +92,13 @@ def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
 
 def _bounds(field: FieldInfo) -> tuple[float, float]:
     """Return the least and the greatest value of a parameter, as its Field has them."""
-    low = next((bound.ge for bound in field.metadata if hasattr(bound, "ge")), -math.inf)
-    high = next((bound.le for bound in field.metadata if hasattr(bound, "le")), math.inf)
-    return float(low), float(high)
+    lows, highs = [-math.inf], [math.inf]
+    for bound in field.metadata:
+        lows += [float(bound.ge)] if hasattr(bound, "ge") else []
+        lows += [math.nextafter(bound.gt, math.inf)] if hasattr(bound, "gt") else []
+        highs += [float(bound.le)] if hasattr(bound, "le") else []
+        highs += [math.nextafter(bound.lt, -math.inf)] if hasattr(bound, "lt") else []
+    return max(lows), min(highs)
 
 
 def _allows(adapter: TypeAdapter[Any], value: int) -> bool:

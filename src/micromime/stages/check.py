@@ -7,21 +7,27 @@ from typing import Annotated, Any
 import typer
 
 from micromime.datasets.sources import TestSetParameters
+from micromime.evaluation.metrics import SEGMENTATION
 from micromime.mistakes import Mistake
 from micromime.parameters import Section, one_of, read_tree, section, typed, unknown_key
+from micromime.samplers import read_sampler
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
 from micromime.stages.render import RenderParameters
+from micromime.stages.resample import BASE, ResampleParameters, RoundParameters
 from micromime.training.architectures import architectures
-from micromime.training.phases import TrainParameters
+from micromime.training.phases import FinetuneParameters, TrainParameters
 
 SECTIONS: dict[str, type[Section]] = {
     "render": RenderParameters,
     "test_set": TestSetParameters,
     "train": TrainParameters,
+    "scoring": RenderParameters,
+    "resample": ResampleParameters,
+    "finetune": FinetuneParameters,
 }
-"""What stands under a use case besides its scenario."""
+"""What stands under a use case besides its scenario and its rounds."""
 
 
 def main(params: Annotated[Path, typer.Option()], out: Annotated[Path, typer.Option()]) -> None:
@@ -56,12 +62,24 @@ def use_cases_in(params: Path) -> list[str]:
 def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
     content = section(tree, use_case)
     for key in content:
-        if key not in {"scenario", *SECTIONS}:
-            raise Mistake(unknown_key(f"{use_case}.{key}", ["scenario", *SECTIONS]))
+        if key not in {"scenario", "rounds", *SECTIONS}:
+            raise Mistake(unknown_key(f"{use_case}.{key}", ["scenario", "rounds", *SECTIONS]))
     Scenario.read(instance_kind(use_case), section(tree, use_case, "scenario"), f"{use_case}.scenario")
     for key, kind in SECTIONS.items():
         typed(kind, section(tree, use_case, key), f"{use_case}.{key}")
     one_of(content["train"]["architecture"], architectures(), f"{use_case}.train.architecture")
+    one_of(content["resample"]["score"], SEGMENTATION, f"{use_case}.resample.score")
+    for name, written in section(tree, use_case, "rounds").items():
+        _check_round(use_case, str(name), written)
+
+
+def _check_round(use_case: str, name: str, written: Any) -> None:
+    where = f"{use_case}.rounds.{name}"
+    if not name.isidentifier() or name in (BASE, "scoring"):
+        raise Mistake(f"{where}: {name!r} cannot be the name of a round; use another word, of letters and digits.")
+    asked = typed(RoundParameters, written, where)
+    one_of(asked.parent, [BASE], f"{where}.parent")
+    read_sampler(asked.sampler, f"{where}.sampler").check(instance_kind(use_case), f"{where}.sampler")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from dvc.config import Config, ConfigError
-
 from micromime.datasets.sources import Source, choose_source
-from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
+from micromime.stages.dvc_cache import cached_file, dvc_settings
 
 PATIENCE_S = 60.0
 """How long a remote may take to give the stored test set before it counts as dead."""
@@ -41,13 +39,11 @@ def stored_files(use_case: str, file: Path, project: Path) -> dict[str, Path]:
     listing = _recorded_out(use_case, file, project)
     if listing is None:
         return {}
-    cache = Path(_settings(project)["cache"].get("dir") or project / ".dvc" / "cache") / "files" / "md5"
-    try:
-        entries = json.loads((cache / listing[:2] / listing[2:]).read_bytes())
-    except FileNotFoundError:
-        return {}
-    files = {entry["relpath"]: cache / entry["md5"][:2] / entry["md5"][2:] for entry in entries}
-    return files if all(path.is_file() for path in files.values()) else {}
+    listed = cached_file(listing, project)
+    entries = json.loads(listed.read_bytes()) if listed else []
+    files = {entry["relpath"]: cached_file(entry["md5"], project) for entry in entries}
+    found = {name: path for name, path in files.items() if path}
+    return found if len(found) == len(files) else {}
 
 
 def _write_source(use_case: str, project: Path) -> Source:
@@ -61,7 +57,7 @@ def _stored(use_case: str, file: Path, project: Path) -> bool:
     """Return whether the cache holds the test set that `file` describes, fetched from the remote if need be."""
     if stored_files(use_case, file, project):
         return True
-    remote = _settings(project)["core"].get("remote")
+    remote = dvc_settings(project)["core"].get("remote")
     if remote is None or _recorded_out(use_case, file, project) is None:
         return False
     stage = f"import_{use_case}"
@@ -88,13 +84,6 @@ def _recorded_out(use_case: str, file: Path, project: Path) -> str | None:
         return None
     folders = [entry["md5"] for entry in stage.get("outs", []) if entry.get("md5", "").endswith(".dir")]
     return folders[0] if folders else None
-
-
-def _settings(project: Path) -> Config:
-    try:
-        return Config(project / ".dvc")
-    except ConfigError as error:
-        raise Mistake(f"DVC's settings in {project / '.dvc'} cannot be read ({error}); correct them.") from None
 
 
 def _fetch(stage: str, project: Path) -> bool:

@@ -1,41 +1,51 @@
-"""Tell MLflow what the judge has found: beside the runs of each arm, by the fingerprint they were trained under."""
+"""Tell MLflow what has come out: beside the runs of each arm, by the fingerprint they were trained under."""
 
-import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from micromime.evaluation.metrics import SEGMENTATION
-from micromime.evaluation.verdict import Verdict
+from micromime.stages.arms import described
+from micromime.stages.judged import Judged
+from micromime.stages.networks import network_here
+from micromime.training.logged_files import log_pictures
 from micromime.training.mlflow_arm import RunDescription
-from micromime.training.tracking import log_judged, prepare_store
-from micromime.training.versions import DataVersion, data_version, revision
+from micromime.training.registry import register
+from micromime.training.tracking import arm_run_id, log_judged, prepare_store
+from micromime.training.versions import data_version
 
 
-def tell(  # noqa: PLR0913 - all that the judge has, called in one place
-    use_case: str, models: Path, test_set: Path, said: Verdict, scores: pd.DataFrame, files: Path
-) -> None:
-    """Log each run's means over the pictures, each arm's part of the verdict, and the files beside the verdict."""
+def tell(use_case: str, judged: Judged, test_set: Path, files: Sequence[Path], pictures: Mapping[str, Path]) -> None:
+    """Log each run's means over the pictures, each arm's statistics with the files, and register the median runs.
+
+    The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
+    record has no network here, and is not registered.
+    """
     prepare_store(use_case)
-    for arm, part in said["arms"].items():
-        trained = json.loads((models / arm / "arm.json").read_text())
-        means = scores[scores["arm"] == arm].groupby("run")[list(SEGMENTATION)].mean()
-        by_run = {int(str(run)): row.to_dict() for run, row in means.iterrows()}
-        log_judged(_described(use_case, trained, test_set, said), by_run, part, sorted(files.iterdir()))
+    for arm, run in judged.representative.items():
+        said = tested(arm, judged.verdict["test_set"], test_set)
+        means = judged.scores[judged.scores["arm"] == arm.name].groupby("run")[list(SEGMENTATION)].mean()
+        by_run = {int(str(number)): {str(key): row[key] for key in row.index} for number, row in means.iterrows()}
+        log_judged(said, by_run, statistics_of(arm.name, judged.verdict), files)
+        if arm == judged.arms[0]:
+            log_pictures(arm_run_id(said), pictures)
+        if network := network_here(arm, run):
+            print(f"{arm.name}: run {run} is registered as {register(said, network).uri}", flush=True)
+        else:
+            print(f"{arm.name}: run {run} was taken from its record; there is no network to register", flush=True)
 
 
-def _described(use_case: str, trained: dict[str, Any], test_set: Path, said: Verdict) -> RunDescription:
+def tested(arm: Path, on: Mapping[str, Any], test_set: Path) -> RunDescription:
     """Return the description of a trained arm, now with the test set it was judged on."""
-    seen = tuple(DataVersion(**version) for version in trained["data"])
-    return RunDescription(
-        use_case=use_case,
-        arm=trained["arm"],
-        profile=trained["profile"],
-        fingerprint=trained["fingerprint"],
-        params=trained["params"],
-        data=(*seen, data_version("test_set", test_set, "testing")),
-        revision=revision(),
-        test_set=said["test_set"]["kind"],
-        test_set_reason=said["test_set"]["reason"] or "",
-    )
+    said = described(arm)
+    data = (*said.data, data_version("test_set", test_set, "testing"))
+    return replace(said, data=data, test_set=on["kind"], test_set_reason=on["reason"] or "")
+
+
+def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the verdict says of an arm alone, and of its comparison with each earlier one."""
+    tests = [test for test in verdict["paired"].values() if test["a"] == arm]
+    kept = ("mean_difference", "p_value", "effect_size", "n_pairs")
+    against = {f"{test['metric']}.minus_{test['b']}": {key: test[key] for key in kept} for test in tests}
+    return {**verdict["arms"][arm], **against}

@@ -1,135 +1,83 @@
 """Train an arm: its runs differ in nothing but their seed, go side by side, and go on where they were stopped."""
 
 import json
-import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.engine import Progress, alone, run_tasks, trainings
-from micromime.evaluation.metrics import SEGMENTATION
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree, section, typed
+from micromime.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.work import fingerprint, source_files, work_folder
-from micromime.training.phases import TrainParameters
-from micromime.training.mlflow_arm import RunDescription
+from micromime.stages.arms import FIRST, Arm, describe, planned_arm, profile_of
+from micromime.stages.fit import Tracked, facts
+from micromime.stages.networks import bring, fit_runs, put_back
+from micromime.stages.run_records import RunRecord, record_file
+from micromime.stages.work import sole_maker
 from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
-from micromime.training.versions import data_version, revision
-
-DECIDING = ("training/learner", "training/loaders", "training/phases", "datasets/splits", "datasets/store", "streams")
-"""Source files that decide what a network becomes; what else a run imports (tracking, say) leaves its weights alone."""
-
-WATCHED = {name: SEGMENTATION[name] for name in ("pixel_error", "mean_iou")}
-"""Metrics of every epoch's validation; skeletons for the others would take longer than small networks."""
 
 
-@dataclass(frozen=True)
-class Task:
-    """One run, as it is handed to a worker process."""
-
-    run: int
-    settings: TrainParameters
-    data: Path
-    folder: Path
-    arm_id: str
-    described: RunDescription
-
-
-def main(
+def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
     data: Annotated[Path, Option(help="The synthetic data set.")],
     out: Annotated[Path, Option(help="Folder to make: run-001/ and so on, and arm.json.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.train.")] = Path("params.yaml"),
+    records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
+    start: Annotated[Path | None, Option(help="Folder of the arm whose networks this one goes on with.")] = None,
+    params: Annotated[Path, Option(help="The file with the sections <use case>.train and .finetune.")] = Path(
+        "params.yaml"
+    ),
 ) -> None:
-    """Train the runs of one arm, named as its folder, and write their networks."""
-    tree = read_tree(params)
-    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    """Train the runs of one arm, named as its folder, and write their networks.
+
+    A run whose record fits is taken from it, with its network where DVC's cache has that.
+    """
     if out.exists():
         raise Mistake(f"{out} is there already; remove it or give another folder.")
     Dataset(data)  # says so if it is none
-    mark = fingerprint(settings.model_dump(), data / "dataset.json", *_deciding(settings))
-    work = work_folder("train", use_case, out.name, mark)
-    described = describe(use_case, out.name, str(tree.get("profile", "")), mark, settings, data)
+    arm = planned_arm(read_tree(params), use_case, data, out, start)
+    described = describe(arm, profile_of(params))
     prepare_store(use_case)
-    with alone(work), tracked_arm(described) as arm_id:
-        runs = range(1, settings.runs + 1)
-        fit_missing([Task(run, settings, data, work / f"run-{run:03d}", arm_id, described) for run in runs])
-        out.mkdir(parents=True)
-        for run in runs:
-            shutil.copytree(work / f"run-{run:03d}", out / f"run-{run:03d}")
-        (out / "arm.json").write_text(json.dumps(_arm(described), indent=1) + "\n")
-    shutil.rmtree(work)
+    with sole_maker(out), tracked_arm(described) as arm_id:
+        tracked = Tracked(arm_id, described)
+        if not arm.settings.rates:
+            arm = replace(arm, rates=obtain(arm, [FIRST], records, tracked)[FIRST].rates)
+        found = obtain(arm, arm.runs, records, tracked)
+        unfinished = out.with_name(f".{out.name}")
+        put_back(unfinished)
+        for run, record in found.items():
+            bring(unfinished, run, record.training)
+        (unfinished / "arm.json").write_text(json.dumps(arm.written(described), indent=1) + "\n")
+        unfinished.rename(out)
 
 
-def describe(  # noqa: PLR0913 - all that MLflow is told of an arm
-    use_case: str, arm: str, profile: str, mark: str, settings: TrainParameters, data: Path
-) -> RunDescription:
-    """Return what MLflow is told of the arm: settings of the data set and of the training, versions of both."""
-    origin: dict[str, Any] = {key: Dataset(data).description[key] for key in ("scenario", "count", "seed")}
-    return RunDescription(
-        use_case=use_case,
-        arm=arm,
-        profile=profile,
-        fingerprint=mark,
-        params={"data": origin, "train": settings.model_dump()},
-        data=(data_version(data.name, data),),
-        revision=revision(),
-    )
+def obtain(arm: Arm, runs: Iterable[int], records: Path, tracked: Tracked) -> dict[int, RunRecord]:
+    """Return the record of every run: those that fit as they are, the others after training."""
+    files = {run: record_file(records, arm.name, run) for run in runs}
+    found = {run: record for run, file in files.items() if (record := fitting_record(file, arm.inputs(run)))}
+    for record in found.values():
+        tell_taken(record, tracked)
+    missing = {run: file for run, file in files.items() if run not in found}
+    for run, place in fit_runs(arm, missing, tracked).items():
+        found[run] = RunRecord.of_run(place)
+        found[run].write(files[run])
+    return {run: found[run] for run in files}
 
 
-def _deciding(settings: TrainParameters) -> list[Path]:
-    return source_files(*DECIDING, f"training/architectures/{settings.architecture}")
+def fitting_record(file: Path, inputs: str) -> RunRecord | None:
+    """Return the record in a file if it is that of a run with these inputs."""
+    record = RunRecord.read(file)
+    return record if record and record.inputs == inputs else None
 
 
-def _arm(described: RunDescription) -> dict[str, Any]:
-    """Return what a later stage needs to find the arm's runs in MLflow, or to make them there."""
-    kept = ("arm", "profile", "fingerprint", "params")
-    return {key: getattr(described, key) for key in kept} | {"data": [each._asdict() for each in described.data]}
-
-
-def fit_missing(tasks: list[Task]) -> None:
-    """Train the runs whose folders are not there yet, as many side by side as there are cores."""
-    missing = [task for task in tasks if not task.folder.exists()]
-    epochs = tasks[0].settings.epochs
-    print(
-        f"{len(missing)} of {len(tasks)} runs to train, {min(trainings(), len(missing))} side by side, one thread each"
-    )
-    done = Progress("train", "epochs", epochs * len(tasks), lambda: sum(_epochs_done(task) for task in tasks))
-    run_tasks(fit, missing, trainings(), done)
-
-
-def fit(task: Task) -> None:
-    """Train one run in this process; its folder appears when it is whole."""
-    import torch
-
-    from micromime.training.learner import fit_run
-
-    torch.set_num_threads(1)
-    unfinished = _unfinished(task)
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    with tracked_run(task.arm_id, task.run, task.described) as log:
-        fit_run(task.settings, Dataset(task.data), task.run, WATCHED, unfinished, log.metrics)
-        record = json.loads((unfinished / "run.json").read_text())
-        log.metrics({key: record[key] for key in ("seconds", "peak_gpu_memory_mib") if record[key] is not None})
-    unfinished.rename(task.folder)
-
-
-def _unfinished(task: Task) -> Path:
-    return task.folder.with_name(f"unfinished-{task.folder.name}")
-
-
-def _epochs_done(task: Task) -> int:
-    if task.folder.exists():
-        return task.settings.epochs
-    try:
-        return len((_unfinished(task) / "epochs.jsonl").read_text().splitlines())
-    except FileNotFoundError:  # not begun, or renamed just now
-        return 0
+def tell_taken(record: RunRecord, tracked: Tracked) -> None:
+    """Tell MLflow of a run that was taken from its record, unless it knows of it."""
+    with tracked_run(tracked.arm_id, record.training["run"], tracked.described, taken=True) as log:
+        for number, epoch in enumerate(record.training["epochs"], 1):
+            log.metrics({key: value for key, value in epoch.items() if key != "phase"}, number)
+        log.metrics(facts(record.training))
 
 
 if __name__ == "__main__":

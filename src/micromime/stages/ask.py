@@ -1,0 +1,140 @@
+"""Ask networks about pictures: what each of them finds, measured against the truth and kept in its run's record."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from micromime.arrays import Image, Mask
+from micromime.datasets.real import LIST_NAME, listed_files, read_micrographs
+from micromime.datasets.store import Dataset
+from micromime.engine import Progress, run_tasks, trainings
+from micromime.evaluation.grain_size import count_grains, mean_intercept_px
+from micromime.evaluation.metrics import SEGMENTATION
+from micromime.stages.arms import Arm, trained
+from micromime.stages.networks import networks_of
+from micromime.stages.run_records import Answers, RunRecord, record_file
+from micromime.stages.work import code_of, fingerprint
+
+THRESHOLD = 0.5
+"""Probability from which a pixel counts as boundary."""
+
+DECIDING = ("evaluation/grain_size", "evaluation/metrics", "training/networks")
+"""Code that decides what a network answers and how that is measured."""
+
+
+Key = tuple[Path, int]
+"""The folder of an arm, and a run of it."""
+
+
+class Picture(NamedTuple):
+    """What a network is asked about, and what is right."""
+
+    name: str
+    image: Image
+    truth: Mask
+
+
+@dataclass(frozen=True)
+class Question:
+    """One network and the pictures to ask it about, as they are handed to a worker process."""
+
+    network: Path
+    record: RunRecord
+    record_file: Path
+    purpose: str
+    pictures: Path
+    inputs: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether the record on disk has the answers."""
+        kept = RunRecord.read(self.record_file)
+        return kept is not None and kept.fitting(self.purpose, self.inputs) is not None
+
+
+def pictures_in(folder: Path) -> Iterator[Picture]:
+    """Yield what a folder of micrographs or a synthetic data set holds."""
+    if (folder / LIST_NAME).is_file():
+        yield from (Picture(each.name, each.image, each.mask) for each in read_micrographs(folder))
+        return
+    dataset = Dataset(folder)
+    for n, name in enumerate(dataset.samples["id"]):
+        yield Picture(str(name), np.array(dataset.images[n]), np.array(dataset.masks[n]))  # not read-only: skeletons
+
+
+def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -> pd.DataFrame:
+    """Return a row for every arm, run and picture: every metric, number of grains and mean linear intercept.
+
+    What a record tells is taken from it; the other networks are asked, several side by side, and their records written.
+    """
+    identity = listed_files(pictures) if (pictures / LIST_NAME).is_file() else pictures / "dataset.json"
+    known = {(arm, run): _record(arm, run, records) for arm in arms for run in Arm.read(arm).runs}
+    code = [THRESHOLD, *code_of(*DECIDING)]
+    inputs = {key: fingerprint(record.inputs, identity, code) for key, record in known.items()}
+    questions = _questions(known, inputs, records, (purpose, pictures))
+    there = len(known) - len(questions)
+    done = Progress(f"ask ({purpose})", "runs", len(known), lambda: there + sum(each.answered for each in questions))
+    run_tasks(_ask, questions, trainings(), done)
+    tables = []
+    for (arm, run), wanted in inputs.items():
+        kept = RunRecord.read(record_file(records, arm.name, run))
+        found = kept.fitting(purpose, wanted) if kept else None
+        assert found, "asked above"
+        tables.append(pd.DataFrame(found.table).assign(arm=arm.name, run=run))
+    return pd.concat(tables, ignore_index=True)
+
+
+def measured(picture: Picture, found: Mask) -> dict[str, Any]:
+    """Return one row: how a mask that was found compares with the truth."""
+    scores = {name: metric(found, picture.truth) for name, metric in SEGMENTATION.items()}
+    return {"picture": picture.name, **scores, **grain_size(found)}
+
+
+def grain_size(mask: Mask) -> dict[str, Any]:
+    """Return the number of grains and their mean linear intercept, None where there is none."""
+    return {"grains": count_grains(mask), "intercept_px": mean_intercept_px(mask)}
+
+
+def predictor(network: Path) -> Callable[[Image], Mask]:
+    """Return what gives a network's mask of a picture: on a GPU where there is one, else with one thread."""
+    import torch
+
+    from micromime.training.networks import load_network, probability
+
+    torch.set_num_threads(1)
+    loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
+    return lambda image: probability(loaded, image) > THRESHOLD
+
+
+def _record(arm: Path, run: int, records: Path) -> RunRecord:
+    """Return the record of a run, begun anew from run.json where another network's or none lies in its place."""
+    said = trained(arm, run)
+    kept = RunRecord.read(record_file(records, arm.name, run))
+    return kept if kept and kept.inputs == said["inputs"] else RunRecord(inputs=said["inputs"], training=said)
+
+
+def _questions(
+    known: Mapping[Key, RunRecord], inputs: Mapping[Key, str], records: Path, asked: tuple[str, Path]
+) -> list[Question]:
+    """Return what no record tells, with the networks to ask; those that only a record is left of are trained."""
+    missing = [key for key, record in known.items() if not record.fitting(asked[0], inputs[key])]
+    networks: dict[Key, Path] = {}
+    for arm in dict.fromkeys(arm for arm, _ in missing):
+        places = networks_of(arm, [run for each, run in missing if each == arm])
+        networks |= {(arm, run): place for run, place in places.items()}
+    return [
+        Question(networks[arm, run], known[arm, run], record_file(records, arm.name, run), *asked, inputs[arm, run])
+        for arm, run in missing
+    ]
+
+
+def _ask(question: Question) -> None:
+    """Ask one network about all pictures, and add the answers to its run's record."""
+    find = predictor(question.network)
+    rows = [measured(each, find(each.image)) for each in pictures_in(question.pictures)]
+    answers = Answers.of(question.inputs, rows)
+    question.record.with_answers(question.purpose, answers).write(question.record_file)

@@ -1,0 +1,24 @@
+"""What DVC keeps on this machine, looked up without starting DVC."""
+
+from pathlib import Path
+
+from dvc.config import Config, ConfigError
+
+from micromime.mistakes import Mistake
+
+
+def dvc_settings(project: Path) -> Config:
+    """Return DVC's settings in a project's folder; Mistake where they cannot be read."""
+    try:
+        return Config(project / ".dvc")
+    except ConfigError as error:
+        raise Mistake(f"DVC's settings in {project / '.dvc'} cannot be read ({error}); correct them.") from None
+
+
+def cached_file(md5: str, project: Path = Path()) -> Path | None:
+    """Return the file with this MD5 (of a folder: `<md5>.dir`, its listing) in DVC's cache, if it is there."""
+    if not (project / ".dvc").is_dir():
+        return None
+    cache = Path(dvc_settings(project)["cache"].get("dir") or project / ".dvc" / "cache")
+    file = cache / "files" / "md5" / md5[:2] / md5[2:]
+    return file if file.is_file() else None

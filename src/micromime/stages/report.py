@@ -1,0 +1,151 @@
+"""Write the report of a use case: one page and its pictures, of all that came out; then tell MLflow."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from typer import Option
+
+from micromime.datasets.real import Micrograph, read_micrographs
+from micromime.datasets.store import Dataset
+from micromime.evaluation.failures import SCORE, Score, WorstSample
+from micromime.evaluation.figure_4 import write_figure_4
+from micromime.evaluation.figures import Shown, panel, png, write_panel
+from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.report import Report, write_report
+from micromime.evaluation.tables import headline, verdict_table
+from micromime.stages import command
+from micromime.stages.arms import FIRST, Arm, described, trained
+from micromime.stages.ask import predictor
+from micromime.stages.judge import CURVES, SCORES
+from micromime.stages.judged import Judged
+from micromime.stages.networks import networks_of
+from micromime.stages.tell import tell
+from micromime.stages.work import sole_maker
+
+EXAMPLES, WORST = 5, 6
+"""Synthetic and real pictures of Figure 4 at most, and samples that are shown as the worst."""
+
+PANEL, FIGURE_4, WORST_PANEL = "panel.png", "figure_4.png", "worst.png"
+
+
+def main(  # noqa: PLR0913 - one argument an option
+    use_case: str,
+    models: Annotated[Path, Option(help="Folder of arms.")],
+    arm: Annotated[list[str], Option(help="An arm that was judged; once for each, the base arm first.")],
+    verdict: Annotated[Path, Option(help="The verdict; scores and learning curves lie in the folder of its name.")],
+    scores: Annotated[Path, Option(help="The table of scores of the scoring set.")],
+    scoring: Annotated[Path, Option(help="The scoring set.")],
+    test_set: Annotated[Path, Option(help="Folder of the test set.")],
+    out: Annotated[Path, Option(help="The page, HTML; its pictures lie beside it.")],
+) -> None:
+    """Write the page and its pictures, from the network that stands for the first arm; tell MLflow of every arm."""
+    with sole_maker(out):
+        folder = verdict.with_suffix("")
+        judged = Judged(
+            json.loads(verdict.read_text()),
+            pd.read_parquet(folder / SCORES),
+            pd.read_csv(folder / CURVES),
+            pd.read_parquet(scores),
+            [models / name for name in arm],
+        )
+        report = made(judged, Dataset(scoring), read_micrographs(test_set))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_report(out, report)
+        pictures = write_pictures(out.parent, report)
+        tell(use_case, judged, test_set, [verdict.with_suffix(".md"), out, folder / SCORES], pictures)
+
+
+def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:
+    """Return all that the page tells."""
+    base, run = next(iter(judged.representative.items()))
+    find = predictor(networks_of(base, [run])[run])
+    real = [Shown(each.name, each.source, each.image, each.mask, find(each.image)) for each in pictures]
+    worst = judged.scoring.sort_values(SCORE, kind="stable").head(WORST)
+
+    def synthetic(index: int) -> Shown:
+        image, name = pool.images[index], f"sample {pool.samples['id'].iloc[index]}"
+        return Shown(name, "synthetic", np.array(image), np.array(pool.masks[index]), find(image))
+
+    predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
+    return Report(
+        verdict=judged.verdict,
+        tables_markdown=verdict_table(judged.verdict),
+        predicted_by=predicted_by,
+        synthetic=[synthetic(index) for index in range(min(EXAMPLES, len(pool.images)))],
+        real=one_of_each_source(real)[:EXAMPLES],
+        worst=[worst_sample(row, synthetic(int(str(index)))) for index, row in worst.iterrows()],
+        scoring=judged.scoring,
+        epochs=judged.epochs,
+        rates=pd.DataFrame([row for arm in judged.arms for row in phases_of(arm)]),
+        panel=panel(real, f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."),
+        origin=origin(judged.arms),
+    )
+
+
+def write_pictures(folder: Path, report: Report) -> dict[str, Path]:
+    """Write the pictures of the page as files of their own; return name -> file."""
+    files = {"panel": folder / PANEL, "figure_4": folder / FIGURE_4, "worst": folder / WORST_PANEL}
+    title = f"{headline(report.verdict['test_set'])}. Predictions: {report.predicted_by}."
+    files["panel"].write_bytes(png(report.panel))
+    write_figure_4(files["figure_4"], report.synthetic, report.real, report.verdict["test_set"]["kind"])
+    write_panel(files["worst"], [each.shown for each in report.worst], title)
+    return files
+
+
+def one_of_each_source(shown: Sequence[Shown]) -> list[Shown]:
+    """Return the pictures in an order in which every source comes once before any comes again."""
+    seen: dict[str, int] = {}
+    turns = []
+    for each in shown:
+        seen[each.source] = turn = seen.get(each.source, 0) + 1
+        turns.append(turn)
+    order = sorted(range(len(shown)), key=turns.__getitem__)
+    return [shown[n] for n in order]
+
+
+def worst_sample(row: "pd.Series[Any]", shown: Shown) -> WorstSample:
+    """Return a sample of the scoring table with its scores over the runs and its parameters."""
+    scores = {}
+    for metric in SEGMENTATION:
+        by_run = row[[name for name in row.index if str(name).startswith(f"score.{metric}.run-")]].astype(float)
+        scores[metric] = Score(float(row[f"score.{metric}"]), float(by_run.std()) if len(by_run) > 1 else None)
+    parameters = {str(name): row[name] for name in row.index if "." in str(name) and not str(name).startswith("score.")}
+    return WorstSample(str(row["id"]), shown, scores, parameters)
+
+
+def phases_of(folder: Path) -> list[dict[str, Any]]:
+    """Return a row for each phase of an arm, with the learning rate that was used and how it came about."""
+    settings, rates = Arm.read(folder).settings, trained(folder, FIRST)["rates"]
+    kept = ("size_px", "trainable", "epochs", "batch_size")
+    return [
+        {
+            "arm": folder.name,
+            "phase": number,
+            **{key: getattr(phase, key) for key in kept},
+            "peak_rate": rate,
+            "how": "found" if phase.peak_rate == "find" else "given",
+        }
+        for number, (phase, rate) in enumerate(zip(settings.phases, rates, strict=True), 1)
+    ]
+
+
+def origin(arms: Sequence[Path]) -> dict[str, str]:
+    """Return how all of it was made: profile, settings and machine of the trainings."""
+    said, settings = described(arms[0]), Arm.read(arms[0]).settings
+    first = trained(arms[0], FIRST)
+    return {
+        "Profile": f"{said.profile} (`micromime profile {said.profile} && make run`)",
+        "Network": f"{settings.architecture}, {settings.precision}, channels last: {settings.channels_last}",
+        "Runs": ", ".join(f"{arm.name} {Arm.read(arm).settings.runs}" for arm in arms) + "; run number = seed",
+        "Data": ", ".join(f"{each.name} {each.digest}" for arm in arms for each in described(arm).data),
+        "Trained on": f"{first['device']} ({first['processor']}), threads of a run: {first['threads']}",
+        "PyTorch": first["torch"],
+    }
+
+
+if __name__ == "__main__":
+    command(main)

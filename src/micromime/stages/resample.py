@@ -1,0 +1,78 @@
+"""Render what a sampler asks for: a new data version of only new samples, from the scores of those before."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+from typer import Option
+
+from micromime.datasets.real import sha256
+from micromime.datasets.render import render_dataset
+from micromime.engine import cores
+from micromime.parameters import Section, read_tree, section, typed
+from micromime.samplers import read_sampler
+from micromime.scenario import Scenario
+from micromime.scenarios import instance_kind
+from micromime.stages import command
+from micromime.stages.score_table import read_scores
+from micromime.stages.work import sole_maker, work_folder
+from micromime.streams import LARGEST_SEED, stream
+
+BASE = "base"
+"""The arm whose networks score, and are gone on with."""
+
+
+class ResampleParameters(Section):
+    """What all rounds have in common."""
+
+    count: int = Field(ge=1, le=10_000_000, description="New images of each round.")
+    score: str = Field(description="The metric that the samplers go by.")
+
+
+class RoundParameters(Section):
+    """One round: a new data version, and the arm that is trained on it."""
+
+    parent: str = Field(description="The arm whose networks score, and are gone on with.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of all that the sampler draws.")
+    sampler: dict[str, Any] = Field(description="One key, the sampler's name, with its settings.")
+
+
+def main(
+    use_case: str,
+    round_: Annotated[str, Option("--round", help="A key of <use case>.rounds.")],
+    scores: Annotated[Path, Option(help="The table of scores, made by the stage score.")],
+    out: Annotated[Path, Option(help="Folder of the new data version.")],
+    params: Annotated[Path, Option()] = Path("params.yaml"),
+) -> None:
+    """Render the new data version of one round."""
+    with sole_maker(out):
+        resample(read_tree(params), (use_case, round_), scores, out, cores())
+
+
+def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Path, workers: int) -> None:
+    """Ask the sampler of a round (`which`: use case and round) for instances, and render them to a folder."""
+    use_case, name = which
+    kind, content = instance_kind(use_case), section(tree, use_case, "scenario")
+    asked = typed(ResampleParameters, section(tree, use_case, "resample"), f"{use_case}.resample")
+    chosen = typed(RoundParameters, section(tree, use_case, "rounds", name), f"{use_case}.rounds.{name}")
+    sampler = read_sampler(chosen.sampler, f"{use_case}.rounds.{name}.sampler")
+    scored, origin = read_scores(scores, use_case, asked.score)
+    scenario = Scenario.read(kind, content, f"{use_case}.scenario")
+    wanted = sampler.ask(scenario, scored, asked.count, stream(chosen.seed, "resample"))
+    description = {
+        "use_case": use_case,
+        "scenario": content,
+        "count": asked.count,
+        "seed": chosen.seed,
+        "sampler": chosen.sampler,
+        "score": asked.score,
+        **{key: origin[key] for key in ("parent", "scored", "arm", "runs")},
+        "scores": sha256(scores),
+    }
+    work = work_folder("resample", description)
+    parents = [each.parent for each in wanted]
+    render_dataset([each.instance for each in wanted], description, out, work, workers, parents)
+
+
+if __name__ == "__main__":
+    command(main)

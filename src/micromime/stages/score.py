@@ -1,0 +1,58 @@
+"""Score the fixed synthetic set by every run of an arm: what a sampler is given to choose by."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import pandas as pd
+from typer import Option
+
+from micromime.datasets.store import Dataset, identity
+from micromime.evaluation.metrics import SEGMENTATION
+from micromime.stages import command
+from micromime.stages.arms import Arm, described
+from micromime.stages.ask import answers
+from micromime.stages.score_table import write_scores
+from micromime.stages.work import sole_maker
+from micromime.training.logged_files import log_file
+from micromime.training.tracking import arm_run_id, prepare_store
+
+
+def main(
+    use_case: str,
+    arm: Annotated[Path, Option(help="Folder of the arm whose networks score.")],
+    scoring: Annotated[Path, Option(help="The synthetic data set that is scored; no run has trained on it.")],
+    out: Annotated[Path, Option(help="The table, Parquet: a row a sample.")],
+    records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
+) -> None:
+    """Write the scores of every run and their means beside every parameter of the samples; log the same file."""
+    with sole_maker(out):
+        given = answers([arm], records, "scoring", scoring)
+        write_scores(out, joined(Dataset(scoring).samples, given), _origin(use_case, arm, scoring))
+        prepare_store(use_case)
+        log_file(arm_run_id(described(arm)), out)
+
+
+def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on."""
+    columns: dict[str, Any] = {}
+    for metric in SEGMENTATION:
+        by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
+        columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
+        columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}
+    return pd.concat([samples, pd.DataFrame(columns, index=samples.index)], axis=1)
+
+
+def _origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
+    trained = Arm.read(arm)
+    return {
+        "use_case": use_case,
+        "arm": arm.name,
+        "fingerprint": trained.fingerprint,
+        "runs": len(trained.runs),
+        "parent": {"path": trained.data.as_posix(), "sha256": identity(trained.data)},
+        "scored": {"path": scoring.as_posix(), "sha256": identity(scoring)},
+    }
+
+
+if __name__ == "__main__":
+    command(main)
