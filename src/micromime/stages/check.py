@@ -10,12 +10,11 @@ from micromime.datasets.sources import TestSetParameters
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.mistakes import Mistake
 from micromime.parameters import Section, one_of, read_tree, section, typed, unknown_key
-from micromime.samplers import read_sampler
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
 from micromime.stages.render import RenderParameters
-from micromime.stages.resample import BASE, ResampleParameters, RoundParameters
+from micromime.stages.resample import BASE, ResampleParameters, RoundParameters, checked_sampler
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -79,7 +78,7 @@ def _check_round(use_case: str, name: str, written: Any) -> None:
         raise Mistake(f"{where}: {name!r} cannot be the name of a round; use another word, of letters and digits.")
     asked = typed(RoundParameters, written, where)
     one_of(asked.parent, [BASE], f"{where}.parent")
-    read_sampler(asked.sampler, f"{where}.sampler").check(instance_kind(use_case), f"{where}.sampler")
+    checked_sampler(asked.sampler, instance_kind(use_case), f"{where}.sampler")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Render what a sampler asks for: a new data version of only new samples, from the scores of those before."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,8 +11,9 @@ from micromime.datasets.real import sha256
 from micromime.datasets.render import render_dataset
 from micromime.engine import cores
 from micromime.parameters import Section, read_tree, section, typed
+from micromime.sampler import Sampler
 from micromime.samplers import read_sampler
-from micromime.scenario import Scenario
+from micromime.scenario import Instance, Scenario
 from micromime.scenarios import instance_kind
 from micromime.stages import command
 from micromime.stages.score_table import read_scores
@@ -55,7 +57,7 @@ def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Pa
     kind, content = instance_kind(use_case), section(tree, use_case, "scenario")
     asked = typed(ResampleParameters, section(tree, use_case, "resample"), f"{use_case}.resample")
     chosen = typed(RoundParameters, section(tree, use_case, "rounds", name), f"{use_case}.rounds.{name}")
-    sampler = read_sampler(chosen.sampler, f"{use_case}.rounds.{name}.sampler")
+    sampler = checked_sampler(chosen.sampler, kind, f"{use_case}.rounds.{name}.sampler")
     scored, origin = read_scores(scores, use_case, asked.score)
     scenario = Scenario.read(kind, content, f"{use_case}.scenario")
     wanted = sampler.ask(scenario, scored, asked.count, stream(chosen.seed, "resample"))
@@ -72,6 +74,13 @@ def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Pa
     work = work_folder("resample", description)
     parents = [each.parent for each in wanted]
     render_dataset([each.instance for each in wanted], description, out, work, workers, parents)
+
+
+def checked_sampler(written: Mapping[str, Any], kind: type[Instance], where: str) -> Sampler:
+    """Return the sampler of a round; Mistake where there is none of this name, or its settings do not fit."""
+    sampler = read_sampler(written, where)
+    sampler.check(kind, f"{where}.{next(iter(written))}")
+    return sampler
 
 
 if __name__ == "__main__":

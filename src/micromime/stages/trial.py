@@ -12,7 +12,7 @@ from micromime.engine import Progress, run_tasks, trainings
 from micromime.mistakes import Mistake
 from micromime.training.phases import TrainParameters
 
-GRACE_S, TIMES = 15.0, 6.0
+GRACE_S, TIMES = 15.0, 4.0
 """A trial is given up where its warm-up takes so many times as long as the fastest trial needs for a step, and so much
 longer: bfloat16 on a processor that was not made for it may need minutes for one."""
 
@@ -111,7 +111,7 @@ def time_run(trial: Trial) -> None:
     try:
         from micromime.training.speed import training_speed
 
-        trial.end(training_speed(trial.settings, trial.seconds, reach))
+        trial.end(training_speed(trial.settings, trial.seconds, reach, trial.folder))
     except Exception as error:  # settings that do not work here are a result
         trial.end(0, " ".join(f"{type(error).__name__}: {error}".split()))
     finally:

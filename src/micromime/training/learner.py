@@ -1,13 +1,14 @@
 """One run: a network trained through its phases by fastai, everything random from one seed."""
 
 import json
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from fastai.callback.schedule import Learner  # the Learner that knows fit_one_cycle and lr_find
+from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
 from fastai.data.core import DataLoaders
 from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import AvgMetric
@@ -29,7 +30,7 @@ Metrics = Mapping[str, Callable[[Mask, Mask], float]]
 
 CLASSES = ["inside", "boundary"]
 
-LEAST_RATE, LARGEST_RATE = 1e-6, 1.0
+LEAST_RATE, LARGEST_RATE = 1e-5, 1.0
 """Between these the finder looks; each batch tries a rate a constant factor higher."""
 
 FEWEST_POINTS = 5
@@ -62,7 +63,7 @@ def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
     the same rate makes the same network. Raises Mistake where the images do not fill a batch, a loss is no number or
     no rate can be found.
     """
-    settings, device = run.settings, _device()
+    settings, device = run.settings, this_device()
     set_seed(run.number, reproducible=True)
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()  # this process may have trained another run before
@@ -74,7 +75,7 @@ def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
         batches = loaders(run.dataset, run.indices, phase, settings.augmentation, device)
         journal.phase, journal.images = number, len(batches.train) * phase.batch_size
         learner = learner_for(batches, network, settings, metrics, folder)
-        _set_trainable(learner, phase)
+        set_trainable(learner, phase)
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(phase.epochs, rates[-1], cbs=[journal])
     described = {"architecture": settings.architecture, "classes": CLASSES, "run": run.number}
@@ -111,25 +112,29 @@ def learner_for(
 def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float:
     """Return the learning rate that the finder (Smith 2017, section 3.3) suggests for a phase, by fastai's `valley`.
 
-    The network and the state of everything random are afterwards as before.
+    The network and the state of everything random are afterwards as before. Raises Mistake where the loss has none.
     """
     settings = run.settings
     with no_random(run.number):
-        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, _device())
+        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, this_device())
         learner = learner_for(batches, network, settings, {}, folder)
-        _set_trainable(learner, phase)
+        set_trainable(learner, phase)
         with learner.no_bar():
-            found = learner.lr_find(LEAST_RATE, LARGEST_RATE, num_it=settings.finder_steps, show_plot=False)
-    seen = len(learner.recorder.losses) - settings.finder_steps // 10 - 5  # those that fastai looks at
-    if seen < FEWEST_POINTS or not LEAST_RATE <= found.valley <= LARGEST_RATE:
+            learner.lr_find(LEAST_RATE, LARGEST_RATE, settings.finder_steps, show_plot=False, suggest_funcs=None)
+    tried = slice(settings.finder_steps // 10, -5)  # all that fastai's own suggestions look at
+    losses = [float(loss) for loss in learner.recorder.losses[tried] if math.isfinite(loss)]
+    rates = learner.recorder.lrs[tried][: len(losses)]
+    # Of a loss that falls once and then only grows, fastai's valley is the last rate of all.
+    if len(losses) < FEWEST_POINTS or (found := valley(rates, losses, len(losses))[0]) == rates[-1]:
         raise Mistake(
-            f"run {run.number}: the learning-rate finder has seen the loss at {max(seen, 0)} rates before it grew too "
-            "large, which is too few; raise train.finder_steps, or give peak_rate as a number."
+            f"run {run.number}: the learning-rate finder sees no valley in the loss at the {len(losses)} rates tried "
+            "before it grew too large; raise train.finder_steps, or give peak_rate as a number."
         )
-    return float(found.valley)
+    return float(found)
 
 
-def _device() -> torch.device:
+def this_device() -> torch.device:
+    """Return where networks are trained here: the GPU, if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -140,7 +145,8 @@ def _network(run: Run) -> nn.Module:
     return load_network(run.start).to(memory_format=torch.contiguous_format)
 
 
-def _set_trainable(learner: Learner, phase: Phase) -> None:
+def set_trainable(learner: Learner, phase: Phase) -> None:
+    """Freeze the body, or no layer, as the phase asks."""
     if phase.trainable == "head":
         learner.freeze()
     else:

@@ -1,11 +1,18 @@
 """What a training consists of, as it stands in params.yaml. Nothing here imports torch."""
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from micromime.parameters import Section
+
+
+def _rate(written: Any) -> Any:
+    """Return what stands for a peak rate; pydantic would say of another word that it is no number."""
+    if written != "find" and (type(written) not in (int, float) or not 0 < written <= 1):
+        raise ValueError(f"{written!r} is not allowed; give a number above 0 and up to 1, or find")
+    return written
 
 
 class Phase(Section):
@@ -14,7 +21,7 @@ class Phase(Section):
     size_px: int = Field(ge=32, le=2048, multiple_of=32, description="Side the images are resized to, px.")
     trainable: Literal["head", "all"] = Field(description="The head (decoder) with the body frozen, or all layers.")
     epochs: int = Field(ge=1, le=1000, description="Passes over the training images.")
-    peak_rate: Annotated[float, Field(gt=0, le=1)] | Literal["find"] = Field(
+    peak_rate: Annotated[float | Literal["find"], BeforeValidator(_rate)] = Field(
         description="Highest learning rate of the one-cycle policy, or `find`: the first run of the arm finds it."
     )
     batch_size: int = Field(ge=2, le=4096, description="Images a step.")
