@@ -16,6 +16,7 @@ test-slow: .venv/installed
 
 readme: .venv/installed
 	$(BIN)/python docs/write_readme.py
+	$(BIN)/python docs/write_statistics.py
 
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/render.py

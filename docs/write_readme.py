@@ -13,6 +13,7 @@ from pathlib import Path
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
+from micromime.evaluation.tables import arms_table, headline
 from micromime.parameters import read_tree
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
@@ -26,8 +27,9 @@ def blocks() -> dict[str, str]:
     metrics = PROJECT / "metrics"
     (row,) = json.loads((metrics / "benchmarks.json").read_text())
     ratio = row["ratio"]
+    verdict = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
     return {
-        "verdict": (metrics / "demo" / "grain_boundaries.md").read_text().strip(),
+        "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
         "benchmark": f"{row['per_second']:.0f} samples a second on one core ({row['name']}), "
         f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
         f"{row['peak_memory_mib']:.0f} MiB at most",

@@ -152,3 +152,18 @@ def test_without_a_gpu_a_network_is_trained_on_each_core(monkeypatch):
     monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
     monkeypatch.setattr("micromime.engine._has_gpu", lambda: False)
     assert trainings() == cores()
+
+
+@pytest.mark.parametrize(("threads", "expected"), [(1, 7), (2, 3), (3, 2), (4, 1), (7, 1), (8, 1), (64, 1)])
+def test_threads_of_a_training_share_the_cores(monkeypatch, threads, expected):
+    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
+    monkeypatch.setattr("micromime.engine._has_gpu", lambda: False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)))
+    assert trainings(threads) == expected
+
+
+@pytest.mark.parametrize(("written", "gpu", "expected"), [("", True, 1), ("5", True, 5), ("5", False, 5)])
+def test_what_is_set_counts_whatever_the_threads(monkeypatch, written, gpu, expected):
+    monkeypatch.setenv("MICROMIME_WORKERS", written)
+    monkeypatch.setattr("micromime.engine._has_gpu", lambda: gpu)
+    assert trainings(4) == expected

@@ -1,10 +1,10 @@
 """The whole pipeline with the tiny profile, in a clone of the working tree: two commands, as a person gives them."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 import PIL.Image
 import psutil
 import pytest
 
 from micromime.datasets.real import Micrograph
 from micromime.datasets.sources import NO_REAL_SET
+from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate import write_micrographs
 from micromime.parameters import read_tree
 
@@ -28,6 +30,7 @@ METRICS = {"pixel_error", "mean_iou", "boundary_f1"}
 INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}
 COMPARISON = {"a", "b", "metric", "on", "n_pairs", "mean_difference", "p_value", "effect_size"}
 PATIENCE_S = 300
+ARMS = ["base", "random", "adaptive"]
 
 
 class Ran(NamedTuple):
@@ -38,14 +41,20 @@ class Ran(NamedTuple):
 
     @property
     def stages(self) -> list[str]:
-        return re.findall(r"^Running stage '(\w+)'", self.said, re.MULTILINE)
+        return re.findall(r"^Running stage '([\w@]+)'", self.said, re.MULTILINE)
 
     @property
     def verdict(self) -> dict:
         return json.loads((self.clone / VERDICT).read_text())
 
-    def weights(self) -> dict[str, bytes]:
-        return {file.parent.name: file.read_bytes() for file in self.clone.glob("models/*/base/*/weights.safetensors")}
+    @property
+    def trained(self) -> list[str]:
+        """The arms of which runs were trained, and of how many: `base: 2 of 2`."""
+        return re.findall(r"^(\w+: \d+ of \d+) runs to train", self.said, re.MULTILINE)
+
+    def weights(self, arm: str = "base") -> dict[str, bytes]:
+        found = self.clone.glob(f"models/*/{arm}/*/weights.safetensors")
+        return {file.parent.name: file.read_bytes() for file in found}
 
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
@@ -75,22 +84,27 @@ def run(clone: Path, **settings: object) -> Ran:
     return Ran(clone, module(clone, "micromime", "run", **settings))
 
 
-def run_killed(clone: Path, when: str, **settings: object) -> None:
-    """Start `micromime run`, and kill it and all that it has started as soon as a path appears."""
+def run_killed(clone: Path, when: str, spared: str = "", **settings: object) -> list[psutil.Process]:
+    """Start `micromime run`, and kill it and all that it has started as soon as a path appears.
+
+    Spared are processes with a word in their command, and their children: those that still run are returned.
+    """
     command = [sys.executable, "-m", "micromime", "run"]
     env = environment(clone, **settings)
     with (clone / ".micromime" / "killed.txt").open("w") as said:
-        running = subprocess.Popen(command, cwd=clone, env=env, stdout=said, stderr=said, start_new_session=True)
-        try:
-            deadline = time.monotonic() + PATIENCE_S
-            while not any(clone.glob(when)) and running.poll() is None and time.monotonic() < deadline:
-                time.sleep(0.05)
-        finally:
-            if running.poll() is None:
-                started = psutil.Process(running.pid).children(recursive=True)
-                os.killpg(running.pid, signal.SIGKILL)
-                running.wait()
-                psutil.wait_procs(started, timeout=PATIENCE_S)  # DVC takes those not reaped yet for running
+        running = psutil.Popen(command, cwd=clone, env=env, stdout=said, stderr=said, start_new_session=True)
+        deadline = time.monotonic() + PATIENCE_S
+        while not any(clone.glob(when)) and running.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        started = running.children(recursive=True)
+        roots = [each for each in started if spared and spared in each.cmdline()]
+        kept = {*roots, *(child for each in roots for child in each.children(recursive=True))}
+        killed = [each for each in [running, *started] if each not in kept]
+        for each in killed:
+            each.kill()
+        running.wait()
+        psutil.wait_procs(killed, timeout=PATIENCE_S)  # DVC takes those not reaped yet for running
+    return [each for each in kept if each.is_running()]
 
 
 def git(clone: Path, *words: str) -> None:
@@ -143,41 +157,107 @@ def real(first: Ran, given: Path, tmp_path_factory: pytest.TempPathFactory) -> R
 
 @pytest.fixture(scope="module")
 def bereft(real: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The same after all that DVC keeps, the test set and the networks were lost, and a first new run was killed.
+    """The same after all that DVC keeps, the test set, networks and records were lost, and a new run was killed.
 
     One worker, so that one training surely has ended and the other has not.
     """
     clone = copied(real, tmp_path_factory.mktemp("bereft"))
-    for lost in (".dvc/cache", "data/test_set", "models"):
+    for lost in (".dvc/cache", "data/test_set", "models", "metrics/tiny/runs"):
         shutil.rmtree(clone / lost)
-    run_killed(clone, ".micromime/work/train/*/run-001", MICROMIME_WORKERS=1)
+    run_killed(clone, "metrics/tiny/runs/grain_boundaries/base/run-001.json", MICROMIME_WORKERS=1)
+    return run(clone)
+
+
+@pytest.fixture(scope="module")
+def from_records(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A fresh clone that has nothing but what is in git, and the records of every run."""
+    clone = tmp_path_factory.mktemp("records") / "clone"
+    git(first.clone, "clone", "--quiet", str(first.clone), str(clone))
+    shutil.copytree(first.clone / "metrics/tiny/runs", clone / "metrics/tiny/runs")
+    module(clone, "micromime", "profile", "tiny")
+    return run(clone)
+
+
+@pytest.fixture(scope="module")
+def other_round(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """The same after the sampler of one round was changed."""
+    clone = copied(first, tmp_path_factory.mktemp("round"))
+    written = (clone / "params.yaml").read_text()
+    assert "fraction: 0.1" in written
+    (clone / "params.yaml").write_text(written.replace("fraction: 0.1", "fraction: 0.5"))
     return run(clone)
 
 
 def test_without_real_pictures_the_table_says_so_and_why(first):
     assert f"Test set: surrogate, not real ({NO_REAL_SET}); grain_boundaries, n = 3" in first.said
-    assert first.stages == list(read_tree(first.clone / "dvc.yaml")["stages"])
+    names = [name.removesuffix("_grain_boundaries") for name in read_tree(first.clone / "dvc.yaml")["stages"]]
+    assert [
+        name.partition("_grain_boundaries")[0]
+        for name in dict.fromkeys(stage.partition("@")[0] for stage in first.stages)
+    ] == names
+    assert [stage for stage in first.stages if "@" in stage] == [
+        f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune") for arm in ("random", "adaptive")
+    ]
 
 
 def test_the_verdict_has_all_its_keys(first):
     verdict = first.verdict
     assert verdict["test_set"].items() >= {"kind": "surrogate", "name": "grain_boundaries", "n": 3}.items()
     assert verdict["baselines"].keys() == {"nothing_found", "otsu", "local_threshold"}
-    arm = verdict["arms"]["base"]
-    assert arm.pop("n_runs") == 2
-    assert arm.keys() == METRICS
-    for summary in arm.values():
-        assert summary.keys() == {"mean", "sd", *INTERVALS}
-        assert all(summary[key].keys() >= {"lo", "hi"} for key in INTERVALS)
+    assert list(verdict["arms"]) == ARMS
+    for arm in verdict["arms"].values():
+        assert arm.pop("n_runs") == 2
+        assert arm.keys() == METRICS
+        for summary in arm.values():
+            assert summary.keys() == {"mean", "sd", *INTERVALS}
+            assert all(summary[key].keys() >= {"lo", "hi"} for key in INTERVALS)
     assert all(part["arms"]["base"].keys() == METRICS for part in verdict["by_source"].values())
+    assert verdict["grain_size"]["all"]["arms"].keys() == set(ARMS)
+    assert {(test["a"], test["b"]) for test in verdict["paired"].values() if test["paired_by"] == "run"} == {
+        ("random", "base"),
+        ("adaptive", "base"),
+        ("adaptive", "random"),
+    }
     assert all(test.keys() >= COMPARISON for test in verdict["paired"].values())
     assert {test["metric"] for test in verdict["paired"].values()} == METRICS
 
 
-def test_the_panel_is_a_picture(first):
-    with PIL.Image.open(first.clone / VERDICT.with_suffix("") / "panel.png") as panel:
-        panel.load()
-    assert min(panel.size) > 200
+@pytest.mark.parametrize("name", ["panel", "figure_4", "worst"])
+def test_the_pictures_are_pictures(first, name):
+    with PIL.Image.open(first.clone / VERDICT.with_suffix("") / f"{name}.png") as picture:
+        picture.load()
+    assert min(picture.size) > 200
+
+
+def test_the_report_is_a_page_that_says_what_was_tested_on(first):
+    page = (first.clone / VERDICT.with_suffix("") / "report.html").read_text()
+    assert (
+        "surrogate, not real"
+        in re.search(r"<h1.*?</h1>", page, re.DOTALL)[0] + re.search(r"<title>.*?</title>", page)[0]
+    )
+    assert all(f">{arm}" in page for arm in ARMS)
+
+
+def test_every_arm_has_as_many_new_images_and_says_what_they_vary(first):
+    described = {
+        arm: json.loads((first.clone / f"data/synthetic/grain_boundaries/{arm}/dataset.json").read_text())
+        for arm in ARMS[1:]
+    }
+    assert {each["count"] for each in described.values()} == {10}
+    base = first.clone / "data/synthetic/grain_boundaries/base/dataset.json"
+    assert {each["parent"]["sha256"] for each in described.values()} == {hashlib.sha256(base.read_bytes()).hexdigest()}
+    parents = {
+        arm: set(Dataset(first.clone / f"data/synthetic/grain_boundaries/{arm}").samples["parent"]) for arm in ARMS[1:]
+    }
+    scores = pd.read_parquet(first.clone / "data/scores/grain_boundaries/base.parquet")
+    assert parents == {"random": {""}, "adaptive": {scores.loc[scores["score.mean_iou"].idxmin(), "id"]}}
+
+
+def test_dvc_plots_the_learning_curves_and_the_pictures(first, tmp_path):
+    module(first.clone, "dvc", "plots", "show", "--out", str(tmp_path))
+    page = (tmp_path / "index.html").read_text()
+    assert "curves.csv" in page
+    assert len(list(tmp_path.rglob("*.png"))) == 3
 
 
 def test_dvc_shows_the_numbers(first):
@@ -192,28 +272,77 @@ def test_a_second_run_runs_no_stage(first):
     assert second.said.count("didn't change, skipping") == len(first.stages)
 
 
-def test_mlflow_holds_an_arm_and_a_run_for_each_seed(first):
+@pytest.fixture(scope="module")
+def logged(first):
+    """The runs in MLflow, and what asks for more."""
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{first.clone / 'mlflow.db'}")
     (experiment,) = [each for each in client.search_experiments() if each.name != "Default"]
     assert experiment.name == "grain_boundaries"
-    runs = client.search_runs([experiment.experiment_id])
-    (arm,) = [each for each in runs if each.data.tags["micromime.level"] == "arm"]
-    seeds = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == arm.info.run_id]
-    assert {each.data.tags["micromime.seed"] for each in seeds} == {"1", "2"}
-    assert len(runs) == 3
+    return client, client.search_runs([experiment.experiment_id])
+
+
+def test_mlflow_shows_the_arms_side_by_side_with_a_run_for_each_seed(first, logged):
+    client, runs = logged
+    base = next(each for each in runs if each.data.tags["micromime.level"] == "arm" and each.info.run_name == "base")
+    wanted = (
+        f"tags.`micromime.comparison` = '{base.data.tags['micromime.comparison']}' and tags.`micromime.level` = 'arm'"
+    )
+    arms = {each.info.run_name: each for each in client.search_runs([base.info.experiment_id], wanted)}
+    assert set(arms) == set(ARMS)
+    for name, arm in arms.items():
+        seeds = [each for each in runs if each.data.tags.get("mlflow.parentRunId") == arm.info.run_id]
+        assert {each.data.tags["micromime.seed"] for each in seeds} == {"1", "2"}
+        means = [each.data.metrics["surrogate.mean_iou"] for each in seeds]
+        assert np.mean(means) == pytest.approx(first.verdict["arms"][name]["mean_iou"]["mean"])
+        assert arm.data.metrics["surrogate.mean_iou.mean"] == first.verdict["arms"][name]["mean_iou"]["mean"]
+    assert "surrogate.mean_iou.minus_random.p_value" in arms["adaptive"].data.metrics
+
+
+def test_mlflow_says_of_every_run_what_it_was_made_of(logged):
+    _, runs = logged
+    assert len(runs) == 9
     for each in runs:
         assert each.info.status == "FINISHED"
-        assert each.data.params.items() >= {"train.runs": "2", "data.count": "12"}.items()
         assert each.data.tags["micromime.test_set"] == "surrogate, not real"
-        assert {each.dataset.name for each in each.inputs.dataset_inputs} == {"base", "test_set"}
-    means = [each.data.metrics["surrogate.mean_iou"] for each in seeds]
-    assert np.mean(means) == pytest.approx(first.verdict["arms"]["base"]["mean_iou"]["mean"])
+        assert each.data.params["train.threads"] == "1"
+        data = {given.dataset.name for given in each.inputs.dataset_inputs}
+        assert data == {each.data.tags["micromime.arm"], "test_set"}
+
+
+def test_mlflow_keeps_the_table_of_scores_and_the_pictures(first, logged, tmp_path):
+    client, runs = logged
+    base = next(each for each in runs if each.data.tags["micromime.level"] == "arm" and each.info.run_name == "base")
+    table = Path(client.download_artifacts(base.info.run_id, "base.parquet", str(tmp_path)))
+    assert table.read_bytes() == (first.clone / "data/scores/grain_boundaries/base.parquet").read_bytes()
+    pictures = {each.path for each in client.list_artifacts(base.info.run_id, "pictures")}
+    assert pictures == {f"pictures/{name}.png" for name in ("panel", "figure_4", "worst")}
+
+
+def test_the_median_run_of_every_arm_is_registered(logged):
+    client, _ = logged
+    aliases = client.get_registered_model("micromime-grain_boundaries-tiny").aliases
+    assert set(aliases) == set(ARMS)
+
+
+def test_readmes_python_loads_the_registered_network(project, first):
+    block = next(each for each in (project / "README.md").read_text().split("```python\n") if "load_model" in each)
+    code = block.partition("```")[0].replace("-demo@", "-tiny@")
+    ended = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=first.clone,
+        env=environment(first.clone),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "(1, 200, 300)" in ended.stdout, ended.stderr
 
 
 def test_given_pictures_are_judged_on_and_nothing_else_runs(real):
-    assert real.stages == ["import_grain_boundaries", "judge_grain_boundaries"]
+    assert real.stages == ["import_grain_boundaries", "judge_grain_boundaries", "report_grain_boundaries"]
+    assert real.trained == []
     assert "Test set: real pictures; grain_boundaries, n = 2" in real.said
     assert real.verdict["test_set"]["kind"] == "real"
 
@@ -232,10 +361,38 @@ def test_without_test_set_and_cache_it_is_a_surrogate_again(bereft):
 
 
 def test_a_killed_training_goes_on_to_the_same_weights(first, bereft):
-    assert "1 of 2 runs to train" in bereft.said
-    assert bereft.stages == ["train_grain_boundaries", "judge_grain_boundaries"]
-    assert bereft.weights() == first.weights()
-    assert len(set(first.weights().values())) == 2
+    assert bereft.trained == ["base: 1 of 2", "random: 2 of 2", "adaptive: 2 of 2"]
+    for arm in ARMS:
+        assert bereft.weights(arm) == first.weights(arm)
+        assert len(set(first.weights(arm).values())) == 2
+
+
+def test_a_clone_with_records_trains_only_what_the_pictures_need(first, from_records):
+    assert from_records.verdict == first.verdict
+    assert from_records.trained == ["base: 1 of 2"]
+    assert from_records.said.count("was taken from its record; there is no network to register") == 2
+
+
+def test_a_changed_round_runs_itself_alone(first, other_round):
+    stages = ["check", *(f"{each}_grain_boundaries" for each in ("resample", "finetune", "judge", "report"))]
+    assert [stage.removesuffix("@adaptive") for stage in other_round.stages] == stages
+    assert other_round.trained == ["adaptive: 2 of 2"]
+    assert other_round.weights("random") == first.weights("random")
+    assert other_round.weights("adaptive").keys() == first.weights("adaptive").keys()
+
+
+def test_beside_a_stage_that_outlived_its_dvc_nothing_is_trained(first, tmp_path):
+    clone = copied(first, tmp_path)
+    shutil.rmtree(clone / "models")
+    shutil.rmtree(clone / ".dvc" / "cache")
+    shutil.rmtree(clone / "metrics" / "tiny" / "runs")
+    alive = run_killed(clone, ".micromime/networks/unfinished-*/epochs.jsonl", spared="micromime.stages.train")
+    assert alive
+    said = module(clone, "micromime", "run", code=2)
+    assert "is being worked on by another micromime; wait until it ends, or end it." in said
+    assert "Traceback" not in said
+    psutil.wait_procs(alive, timeout=PATIENCE_S)
+    assert run(clone).weights() == first.weights()
 
 
 def test_a_wrong_key_ends_it_in_one_sentence_before_any_stage(first, tmp_path):

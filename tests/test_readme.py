@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from ruamel.yaml import YAML
 
 
 def blocks(project: Path, language: str) -> list[str]:
@@ -58,6 +59,13 @@ def test_its_numbers_are_those_in_metrics(project):
     run("docs/write_readme.py", "--check", cwd=project)
 
 
+def test_its_round_is_that_of_params(project):
+    (written,) = [block for block in blocks(project, "yaml") if "rounds" in block]
+    read = YAML(typ="safe", pure=True).load
+    rounds = read((project / "params.yaml").read_text())["grain_boundaries"]["rounds"]
+    assert read(written)["rounds"] == {"adaptive": rounds["adaptive"]}
+
+
 @pytest.mark.pipeline
 def test_its_commands_and_python_work(project, copy):
     commands = [line for block in blocks(project, "sh") for line in block.splitlines() if line.startswith("micromime")]
@@ -78,7 +86,7 @@ def test_a_new_partial_model_moves_no_other_pixel(dusty):
 
 @pytest.mark.pipeline
 def test_its_partial_model_is_drawn_stored_and_tested(project, dusty):
-    (values,) = blocks(project, "yaml")
+    (values,) = [block for block in blocks(project, "yaml") if "dust" in block]
     params = (dusty / "params.yaml").read_text()
     (dusty / "params.yaml").write_text(params.replace("    illumination:\n", f"{values}    illumination:\n"))
     run("-m", "micromime", "check", cwd=dusty)

@@ -80,3 +80,63 @@ def test_each_partial_model_of_an_instance_has_a_stream_of_its_own(grains):
     numbers = [instance.stream(name).random() for name in instance.partial_models()]
     assert len(set(numbers)) == len(numbers)
     assert numbers[0] == instance.stream(next(iter(instance.partial_models()))).random()
+
+
+THICKNESS = {"grain_boundaries": {"thickness_px": 1.5}}
+
+
+def changed(one, other):
+    """The columns in which two instances differ."""
+    return {key for key, value in one.row().items() if other.row()[key] != value}
+
+
+def test_a_variation_with_the_same_seed_changes_nothing_but_what_is_asked(grains):
+    stored = grains.draw_one(0, 0)
+    varied = stored.varied(THICKNESS, True, stream(0, "test"))
+    assert changed(stored, varied) == {"grain_boundaries.thickness_px"}
+    assert abs(varied.grain_boundaries.thickness_px - stored.grain_boundaries.thickness_px) <= 1.5
+    before, after = stored.render(), varied.render()
+    assert np.array_equal(before.labels, after.labels)
+    thicker = varied.grain_boundaries.thickness_px > stored.grain_boundaries.thickness_px
+    assert (after.mask.sum() > before.mask.sum()) == thicker
+    assert not np.array_equal(before.mask, after.mask)
+
+
+def test_a_variation_with_a_new_seed_has_other_grains_too(grains):
+    stored = grains.draw_one(0, 0)
+    varied = stored.varied(THICKNESS, False, stream(0, "test"))
+    assert changed(stored, varied) == {"seed", "grain_boundaries.thickness_px"}
+    assert varied.grain_boundaries == stored.varied(THICKNESS, True, stream(0, "test")).grain_boundaries
+    assert not np.array_equal(stored.render().labels, varied.render().labels)
+
+
+def test_one_variation_after_another_differs(grains):
+    stored, rng = grains.draw_one(0, 0), stream(0, "test")
+    within = THICKNESS | {"grain_shades": {"mean_grey": 30}}
+    many = [stored.varied(within, False, rng) for _ in range(20)]
+    for key in ("seed", "grain_boundaries.thickness_px", "grain_shades.mean_grey"):
+        assert len({each.row()[key] for each in many}) == 20
+    assert all(
+        changed(stored, each) <= {"seed", "grain_boundaries.thickness_px", "grain_shades.mean_grey"} for each in many
+    )
+
+
+@given(st.integers(0, LARGEST_SEED), st.booleans())
+def test_the_row_of_a_variation_rebuilds_it(grains, seed, keep_seed):
+    varied = grains.draw_one(0, 0).varied(THICKNESS, keep_seed, stream(seed, "test"))
+    assert GRAINS.from_row(pd.DataFrame([{"parent": "000000", **varied.row()}]).iloc[0]) == varied
+    assert GRAINS.model_validate_json(varied.model_dump_json()) == varied
+
+
+def test_what_is_rebuilt_from_the_row_of_a_variation_is_rendered_the_same(grains):
+    varied = grains.draw_one(0, 0).varied(THICKNESS, False, stream(0, "test"))
+    assert np.array_equal(GRAINS.from_row(varied.row()).render().image, varied.render().image)
+
+
+def test_data_sets_of_different_purposes_have_nothing_in_common(grains):
+    purposes = [{}, {"purpose": "scoring"}, {"purpose": "check"}]
+    drawn = [grains.draw_one(0, index, **each) for each in purposes for index in range(20)]
+    assert len({each.seed for each in drawn}) == 60
+    assert len({each.grain_structure.diameter_px for each in drawn}) == 60
+    assert grains.draw_one(0, 3, "scoring") == drawn[23]
+    assert grains.draw_one(0, 3, "instance") == drawn[3]

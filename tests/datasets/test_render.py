@@ -69,6 +69,28 @@ def test_unfinished_work_for_something_else_is_begun_anew(grains, tmp_path, monk
     assert store.Dataset(tmp_path / "out").samples["seed"].tolist() == [each.seed for each in other]
 
 
+def test_parents_are_beside_their_samples_in_every_shard(grains, tmp_path, monkeypatch):
+    monkeypatch.setattr("micromime.datasets.render.SHARD_SIZE", 2)
+    instances = [grains.draw_one(0, index) for index in range(5)]
+    parents = ["000030", "", "000010", "000010", "000002"]
+    identities = []
+    for name, given in (("varied", parents), ("other", parents[::-1]), ("fresh", ())):
+        render_dataset(instances, {"use_case": name}, tmp_path / name, tmp_path / "work", parents=given)
+        samples = store.Dataset(tmp_path / name).samples
+        assert samples["parent"].tolist() == ([*given] or [""] * 5)
+        assert samples["id"].tolist() == [f"{index:06d}" for index in range(5)]
+        assert samples["seed"].tolist() == [each.seed for each in instances]
+        identities.append(store.identity(tmp_path / name))
+    assert len(store.shards(tmp_path / "varied")) == 3
+    assert len(set(identities)) == 3
+
+
+def test_the_same_data_set_has_the_same_identity(grains, tmp_path):
+    for name in "ab":
+        rendered(grains, tmp_path, name, 3)
+    assert store.identity(tmp_path / "a") == store.identity(tmp_path / "b")
+
+
 def test_what_is_there_is_not_written_over(grains, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(Mistake, match="out is there already; remove it or give another folder"):

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from micromime.datasets.store import Dataset, write_description, write_shard
+from micromime.datasets.store import Dataset, identity, write_description, write_shard
 from micromime.mistakes import Mistake
 
 
@@ -65,3 +65,40 @@ def test_unknown_samples_and_folders_are_said(folder, tmp_path):
         Dataset(folder)
     with pytest.raises(Mistake, match=r"holds no dataset\.json"):
         Dataset(tmp_path / "nowhere")
+
+
+def test_samples_have_no_parents_unless_they_are_given(folder, grains):
+    assert Dataset(folder).samples["parent"].tolist() == [""] * 5
+    instances = [grains.draw_one(0, index) for index in range(3)]
+    samples = [each.render() for each in instances]
+    write_shard(folder / "shard-00002", 5, instances, samples, ["000041", "", "000007"])
+    table = Dataset(folder).samples
+    assert table["parent"].tolist() == [*[""] * 5, "000041", "", "000007"]
+    assert table["seed"].tolist()[5:] == [each.seed for each in instances]
+
+
+@pytest.mark.parametrize("parents", [["000001"], ["000001"] * 3])
+def test_a_shard_with_too_few_or_too_many_parents_is_not_written(tmp_path, grains, parents):
+    instances = [grains.draw_one(0, index) for index in range(2)]
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        write_shard(tmp_path / "shard-00000", 0, instances, [each.render() for each in instances], parents)
+    assert not (tmp_path / "shard-00000").exists()
+
+
+def test_the_identity_changes_with_what_is_asked_for_and_with_every_file(folder):
+    description = {"use_case": "grain_boundaries", "seed": 0}
+    found = [identity(folder)]
+    write_description(folder, description)
+    assert identity(folder) == found[0]
+    for name in ("images.npy", "masks.npy", "labels.npy", "samples.parquet"):
+        (folder / "shard-00001" / name).write_bytes(b"x")
+        write_description(folder, description)
+        found.append(identity(folder))
+    write_description(folder, description | {"seed": 1})
+    assert len({*found, identity(folder)}) == 6
+    assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in found)
+
+
+def test_the_identity_is_what_sha256sum_says_of_the_description(tmp_path):
+    (tmp_path / "dataset.json").write_text("abc")
+    assert identity(tmp_path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"

@@ -1,6 +1,7 @@
 """What holds for every partial model, whichever files are in the folder."""
 
 from importlib import import_module
+from itertools import pairwise
 from pkgutil import iter_modules
 from typing import Any
 
@@ -9,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 import micromime.partial_models as folder
-from micromime.partial_model import PartialModel
+from micromime.partial_model import PartialModel, vary
 
 
 def kinds() -> list[type[PartialModel]]:
@@ -59,3 +60,18 @@ def test_values_beyond_the_bounds_are_refused(kind):
 def test_json_gives_it_back(kind):
     model = kind(**least(kind))
     assert kind.model_validate_json(model.model_dump_json()) == model
+
+
+@pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
+def test_a_thousand_variations_stay_in_bounds(kind):
+    ends = {name: bounds(field) for name, field in kind.model_fields.items()}
+    within = {name: (high - low) / 3 for name, (low, high) in ends.items()}
+    models = [kind(**least(kind))]
+    for seed in range(1000):
+        models.append(vary(models[-1], within, "walk", seed))
+    assert all(kind.model_validate_json(model.model_dump_json()) == model for model in models[::50])
+    for name, (low, high) in ends.items():
+        values = [getattr(model, name) for model in models]
+        assert low <= min(values) < low + (high - low) / 20
+        assert high - (high - low) / 20 < max(values) <= high
+        assert max(abs(one - two) for one, two in pairwise(values)) <= within[name]

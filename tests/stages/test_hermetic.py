@@ -30,13 +30,21 @@ grain_boundaries:
   train:
     runs: 1
     phases: [{size_px: 64, trainable: all, epochs: 1, peak_rate: 0.001, batch_size: 4}]
+  scoring: {count: 2}
+  resample: {count: 5}
+  finetune:
+    runs: 1
+    phases: [{size_px: 64, trainable: all, epochs: 1, peak_rate: 0.001, batch_size: 4}]
 """
 TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
 PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
 
-NEEDS_TORCH = ("train_", "judge_")
-LEFT_BEHIND = (".micromime", "mlflow.db", "mlruns", "params.yaml", "src")
-"""What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src."""
+NEEDS_TORCH = ("train_", "score_", "resample_", "finetune_", "judge_", "report_")
+LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params.yaml", "src")
+"""What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src.
+
+Records are written but never declared: a stage gives the same with them and without.
+"""
 
 Stage = dict[str, Any]
 Made = Callable[[str], Path]
@@ -56,9 +64,27 @@ def chosen(paths: list[str]) -> dict[str, Any]:
     return tree
 
 
+def filled(tree: Any, values: dict[str, str]) -> Any:
+    """A part of dvc.yaml with `${...}` replaced: by these values, or else by what params.yaml has."""
+    if isinstance(tree, dict):
+        return {filled(key, values): filled(each, values) for key, each in tree.items()}
+    if isinstance(tree, list):
+        return [filled(each, values) for each in tree]
+    if not isinstance(tree, str):
+        return tree
+    return re.sub(r"\$\{([\w.]+)\}", lambda found: values.get(found[1]) or str(value(found[1])), tree)
+
+
 def stages() -> dict[str, Stage]:
-    text = re.sub(r"\$\{([\w.]+)\}", lambda found: str(value(found[1])), (PROJECT / "dvc.yaml").read_text())
-    declared: dict[str, Stage] = YAML_OF_PROJECT.load(text)["stages"]
+    """Every stage of dvc.yaml by its name, those of a `foreach` as `name@key`."""
+    declared: dict[str, Stage] = {}
+    for name, stage in YAML_OF_PROJECT.load((PROJECT / "dvc.yaml").read_text())["stages"].items():
+        if "foreach" not in stage:
+            declared[name] = filled(stage, {})
+            continue
+        for key, item in value(stage["foreach"].strip("${}")).items():
+            words = {f"item.{each}": str(word) for each, word in item.items()}
+            declared[f"{name}@{key}"] = filled(stage["do"], {"key": key, **words})
     return declared
 
 
@@ -75,7 +101,7 @@ def outs(stage: Stage) -> list[str]:
 
 
 def sources(stage: Stage) -> list[str]:
-    return [path for path in stage["deps"] if path.startswith("src/")]
+    return [path for path in stage["deps"] if path.startswith("src/") and path.endswith(".py")]
 
 
 def a_source(stage: Stage) -> str:
@@ -93,6 +119,9 @@ def loaded_by_name(package: str, use_cases: list[str]) -> set[str]:
     named = {
         "micromime.scenarios": use_cases,
         "micromime.training.architectures": [value(f"{use_case}.train.architecture") for use_case in use_cases],
+        "micromime.samplers": [
+            next(iter(each["sampler"])) for case in use_cases for each in value(f"{case}.rounds").values()
+        ],
     }
     return {f"{package}.{name}" for name in named.get(package, ())}
 

@@ -1,0 +1,127 @@
+"""The table that a sampler chooses by: every run's scores beside the parameters of the very same sample."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from micromime.datasets.store import Dataset, identity
+from micromime.stages import score
+from micromime.stages.run_records import RunRecord, record_file
+from micromime.stages.score import joined
+
+SHARES = [340 / 2560, 488 / 2560, 636 / 2560]
+"""Of boundaries in the samples of the scoring set."""
+
+SAMPLES = pd.DataFrame(
+    {"id": ["000000", "000001", "000002"], "seed": [11, 12, 13], "grain_shades.mean_grey": [90.0, 140, 190]}
+)
+
+ROWS = [
+    ("000002", 1, 0.9),
+    ("000000", 2, 0.3),
+    ("000001", 1, 0.5),
+    ("000000", 1, 0.1),
+    ("000001", 2, 0.7),
+    ("000002", 2, 0.2),
+]
+"""Picture, run and mean IoU, in no order."""
+
+
+def given(rows):
+    table = pd.DataFrame(rows, columns=["picture", "run", "mean_iou"])
+    return table.assign(pixel_error=1 - table["mean_iou"], boundary_f1=table["mean_iou"] / 2, arm="base", grains=3)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_scores_stand_beside_their_own_sample(order):
+    samples = SAMPLES.iloc[order].reset_index(drop=True)
+    table = joined(samples, given(ROWS)).sort_values("id")
+    assert table["seed"].tolist() == [11, 12, 13]
+    assert table["grain_shades.mean_grey"].tolist() == [90, 140, 190]
+    assert table["score.mean_iou.run-001"].tolist() == [0.1, 0.5, 0.9]
+    assert table["score.mean_iou.run-002"].tolist() == [0.3, 0.7, 0.2]
+    assert table["score.mean_iou"].tolist() == pytest.approx([0.2, 0.6, 0.55])
+    assert table["score.boundary_f1"].tolist() == pytest.approx([0.1, 0.3, 0.275])
+    assert table["score.pixel_error"].tolist() == pytest.approx([0.8, 0.4, 0.45])
+
+
+def test_a_sample_that_no_run_was_asked_about_is_an_error():
+    with pytest.raises(KeyError, match="000002"):
+        joined(SAMPLES, given([row for row in ROWS if row[0] != "000002"]))
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """Score without MLflow: what would have been logged, to which arm."""
+    files = []
+    monkeypatch.setattr(score, "prepare_store", lambda _: None)
+    monkeypatch.setattr(score, "arm_run_id", lambda described: described.arm)
+    monkeypatch.setattr(score, "log_file", lambda run_id, file: files.append((run_id, file.read_bytes())))
+    return files
+
+
+def scored(arm, scoring):
+    out = Path("data/scores/base.parquet")
+    score.main("grain_boundaries", arm, scoring, out, Path("records"))
+    return out
+
+
+def test_the_table_has_every_parameter_and_what_every_run_scored(workshop, scoring, logged):
+    out = scored(workshop.train(), scoring)
+    table, samples = pd.read_parquet(out), Dataset(scoring).samples
+    assert table[samples.columns].equals(samples)
+    runs = [f"score.pixel_error.run-00{run}" for run in (1, 2, 3)]
+    assert list(table.columns[len(samples.columns) :][:4]) == ["score.pixel_error", *runs]
+    assert table[runs].to_numpy().T.tolist() == [[0, 0, 0], [round(share, 6) for share in SHARES], [1, 1, 1]]
+    assert table["score.pixel_error"].tolist() == pytest.approx([(share + 1) / 3 for share in SHARES], abs=1e-6)
+    assert logged == [("base", out.read_bytes())]
+
+
+def test_the_file_says_what_was_scored_by_which_networks(workshop, scoring, logged):
+    arm = workshop.train()
+    out = scored(arm, scoring)
+    assert json.loads(pq.read_schema(out).metadata[b"micromime"]) == {
+        "use_case": "grain_boundaries",
+        "arm": "base",
+        "fingerprint": json.loads((arm / "arm.json").read_text())["fingerprint"],
+        "runs": 3,
+        "parent": {"path": "data/base", "sha256": identity(Path("data/base"))},
+        "scored": {"path": "data/scoring", "sha256": identity(scoring)},
+    }
+    assert len(logged) == 1
+
+
+@pytest.mark.usefixtures("logged")
+def test_scores_come_from_the_records_and_give_the_same_bytes_again(workshop, scoring):
+    arm = workshop.train()
+    first = scored(arm, scoring).read_bytes()
+    file = record_file(Path("records"), "base", 2)
+    assert RunRecord.read(file).answers["scoring"].table["pixel_error"] == [round(share, 6) for share in SHARES]
+    assert scored(arm, scoring).read_bytes() == first
+    text = file.read_text()
+    file.write_text(text.replace(str(round(SHARES[1], 6)), "0.5"))
+    assert file.read_text() != text
+    assert pd.read_parquet(scored(arm, scoring))["score.pixel_error.run-002"][1] == 0.5
+
+
+@pytest.mark.slow
+def test_a_run_in_mlflow_gives_the_same_bytes_back(workshop, scoring):
+    from micromime.stages.arms import described
+    from micromime.training.logged_files import fetch_logged
+    from micromime.training.tracking import arm_run_id, store_client
+
+    arm = workshop.train()
+    out = scored(arm, scoring)
+    run_id = arm_run_id(described(arm))
+    assert store_client().get_run(run_id).info.run_name == "base"
+    assert fetch_logged(run_id, "base.parquet", Path("fetched")).read_bytes() == out.read_bytes()
+    before = np.array(pd.read_parquet(out)["score.mean_iou"])
+    out.unlink()
+    scored(arm, scoring)
+    assert np.array_equal(
+        pd.read_parquet(fetch_logged(run_id, "base.parquet", Path("again")))["score.mean_iou"], before
+    )
