@@ -27,7 +27,7 @@ def blocks() -> dict[str, str]:
     metrics = PROJECT / "metrics"
     (row,) = json.loads((metrics / "benchmarks.json").read_text())
     ratio = row["ratio"]
-    verdict = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
+    verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
     return {
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
         "benchmark": f"{row['per_second']:.0f} samples a second on one core ({row['name']}), "

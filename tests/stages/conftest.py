@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
+import micromime
 from micromime.arrays import Image, Mask
 from micromime.datasets.sources import SOURCE_NAME, Source
 from micromime.datasets.store import write_description, write_shard
@@ -89,7 +92,7 @@ class Workshop:
             weights = f"{before} > {task.arm.name} {task.run} at {rates}"
             (task.folder / "weights.safetensors").write_text(weights)
             said = {
-                "inputs": task.arm.inputs(task.run),
+                "inputs": task.inputs,
                 "weights_md5": hashlib.md5(weights.encode()).hexdigest(),
                 "run": task.run,
                 "rates": rates,
@@ -135,6 +138,24 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     monkeypatch.setattr(ask, "predictor", guess)
     made.write()
     return made
+
+
+@pytest.fixture
+def another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AbstractContextManager[Any]]:
+    """Run a script beside the tests, in the working directory, until it has printed a line; it is killed at the end."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(micromime.__file__).parents[1]))
+
+    @contextmanager
+    def run(script: str) -> Iterator[None]:
+        with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            try:
+                assert process.stdout.readline() == "holds\n"
+                yield
+            finally:
+                process.kill()  # as kill -9
+
+    return run
 
 
 def guess(network: Path) -> Callable[[Image], Mask]:

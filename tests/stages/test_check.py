@@ -12,9 +12,14 @@ from micromime.stages.check import check_file, check_tree, main
 BASE_ONLY = "'base' cannot be the name of a round; use another word, of letters and digits."
 
 
+@pytest.fixture(scope="module")
+def whole(project):
+    return read_tree(project / "params.yaml")
+
+
 @pytest.fixture
-def tree(project):
-    return copy.deepcopy(read_tree(project / "params.yaml"))
+def tree(whole):
+    return copy.deepcopy(whole)
 
 
 def changed(tree, path, value):
@@ -101,6 +106,7 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
         ("GRAINS.finetune", None, "GRAINS.finetune is missing from params.yaml; add that section."),
         ("GRAINS.finetune.runs", 0, "GRAINS.finetune.runs: 0 is not allowed"),
         ("GRAINS.finetune.architecture", "unet", f"GRAINS.finetune.architecture {NOT_KNOWN} runs, phases."),
+        ("GRAINS.finetune.runs", 4, "GRAINS.finetune.runs is 4, but GRAINS.train.runs is 3; lower the first."),
         ("GRAINS.finetune.phases.0.peak_rate", "seek", "GRAINS.finetune.phases.0.peak_rate"),
         ("GRAINS.rounds", None, "GRAINS.rounds is missing from params.yaml; add that section."),
         ("GRAINS.rounds.base", {}, f"GRAINS.rounds.base: {BASE_ONLY}"),

@@ -45,8 +45,12 @@ def test_the_cache_may_lie_elsewhere(tmp_path, written):
     assert cached_file(MD5, folder).samefile(file)
 
 
-def test_a_folder_that_is_no_dvc_project_keeps_nothing(tmp_path):
-    keep(tmp_path / ".cache")
+def test_a_folder_that_is_no_dvc_project_keeps_nothing(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
+    keep(tmp_path / "shelf")
+    (tmp_path / "global").mkdir()
+    (tmp_path / "global" / "config").write_text(f"[cache]\n    dir = {tmp_path / 'shelf'}\n")
+    assert cached_file(MD5, project(tmp_path / "project")).read_text() == "content"
     assert cached_file(MD5, tmp_path) is None
 
 

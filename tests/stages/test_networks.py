@@ -2,13 +2,10 @@
 
 import hashlib
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import micromime
 from micromime.mistakes import Mistake
 from micromime.stages.arms import Arm, trained
 from micromime.stages.networks import KEPT, fit_runs, network_here, networks_of
@@ -131,15 +128,12 @@ def test_a_network_trained_on_demand_moves_into_its_arm(workshop, base):
     assert networks_of(base, [2]) == {2: base / "run-002"}
 
 
-def test_while_another_process_trains_none_is_trained_here(workshop, base, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(Path(micromime.__file__).parents[1]))
+def test_while_another_process_trains_none_is_trained_here(workshop, base, another_process):
     lose(base, 2)
-    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "holds\n"
+    with another_process(HOLDER):
         said = r"^\.micromime/networks is being worked on by another micromime; wait until it ends, or end it\.$"
         with pytest.raises(Mistake, match=said):
             fit_runs(Arm.read(base), {2: None})
         assert networks_of(base, [1, 3]) == {1: base / "run-001", 3: base / "run-003"}
         assert workshop.trained == []
-        holder.kill()  # as kill -9
     assert networks_of(base, [2]) == {2: KEPT / trained(base, 2)["inputs"]}

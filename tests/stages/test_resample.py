@@ -30,10 +30,15 @@ PIXEL_ERROR = [0.1, 0.2, 0.05, 0.4, 0.15, 0.3]
 SCORES = Path("scores.parquet")
 
 
+@pytest.fixture(scope="module")
+def whole(project):
+    return read_tree(project / "params.yaml")
+
+
 @pytest.fixture
-def tree(project):
+def tree(whole):
     """Rounds of five images, which vary the worst third of the samples."""
-    tree = copy.deepcopy(read_tree(project / "params.yaml"))
+    tree = copy.deepcopy(whole)
     asked = tree["grain_boundaries"]
     asked["scenario"] |= {"rows": 40, "cols": 56}
     asked["resample"] = {"count": 5, "score": "mean_iou"}

@@ -162,7 +162,7 @@ def test_progress_counts_the_epochs_of_finished_and_unfinished_runs(workshop, mo
     workshop.train()
     arm, seen = workshop.tasks[0].arm, []
     monkeypatch.setattr(fit, "run_tasks", lambda _work, tasks, _workers, shown: seen.append((tasks, shown)))
-    fits = [Fit(arm, run, Path("work", f"run-00{run}"), None) for run in (1, 2, 3)]
+    fits = [Fit(arm, run, "n1", Path("work", f"run-00{run}"), None) for run in (1, 2, 3)]
     fits[0].folder.mkdir(parents=True)
     fits[1].unfinished.mkdir()
     (fits[1].unfinished / "epochs.jsonl").write_text("{}\n{}\n")

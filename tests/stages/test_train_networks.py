@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from micromime.datasets.render import render_dataset
+from micromime.stages import arms as stage
 from micromime.stages import fit, train
 
 pytestmark = [
@@ -66,6 +67,11 @@ def arms(grains, tmp_path_factory, begun):
         for task in tasks:
             work(task)
 
+    def while_code_is_edited(work, tasks, *_):
+        with pytest.MonkeyPatch.context() as edit:
+            edit.setattr(stage, "code_of", lambda *_: ["other code"])
+            here(work, tasks)
+
     def stop_after_one(work, tasks, *_):
         here(work, tasks[:1])
         raise KeyboardInterrupt
@@ -90,6 +96,7 @@ def arms(grains, tmp_path_factory, begun):
         shutil.copytree(".micromime/networks", "stopped")
         patch.setattr(fit, "run_tasks", here)
         trained("base")
+        patch.setattr(fit, "run_tasks", while_code_is_edited)
         trained("tuned", "base")
         write_params(run_of(folder / "models" / "base", 1)["rates"][0])
         patch.setattr(fit, "run_tasks", side_by_side)
@@ -138,6 +145,12 @@ def test_an_arm_that_goes_on_begins_with_its_parents_networks_run_by_run(arms):
         tuned, parent, wrong = weights(arms / "tuned", run), weights(arms / "base", run), weights(arms / "base", other)
         assert max(np.abs(tuned[name] - parent[name]).max() for name in parent) < 1e-6
         assert max(np.abs(tuned[name] - wrong[name]).max() for name in wrong) > 1e-3
+
+
+def test_code_that_is_edited_while_it_trains_does_not_pass_for_the_code_that_trained(arms, monkeypatch):
+    monkeypatch.chdir(arms.parent)
+    planned = stage.Arm.read(arms / "tuned")
+    assert [run_of(arms / "tuned", run)["inputs"] for run in (1, 2)] == [planned.inputs(run) for run in (1, 2)]
 
 
 def test_nothing_unfinished_is_left(arms):

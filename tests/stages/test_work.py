@@ -1,12 +1,9 @@
 """Where unfinished work lies, what it depends on, and that one process alone does it."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import micromime
 from micromime.mistakes import Mistake
 from micromime.stages import work
 from micromime.stages.work import code_of, fingerprint, sole_maker, work_folder
@@ -104,16 +101,13 @@ def test_code_of_several_files_has_an_order_of_its_own():
     assert code_of("b", "a") == [*code_of("a"), *code_of("b")]
 
 
-def test_a_second_process_is_refused_until_the_first_has_ended_however_it_ends(tmp_path, monkeypatch):
+def test_a_second_process_is_refused_until_the_first_has_ended_however_it_ends(tmp_path, monkeypatch, another_process):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PYTHONPATH", str(Path(micromime.__file__).parents[1]))
     out = Path("models/grains/base")
-    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE, text=True) as holder:
-        assert holder.stdout.readline() == "holds\n"
+    with another_process(HOLDER):
         with pytest.raises(Mistake, match=r"^\S*models-grains-base is being worked on by another micro[^.]*\.$"):
             sole_maker(out).__enter__()
         with sole_maker(Path("models/grains/other")):
             pass
-        holder.kill()  # as kill -9
     with sole_maker(out):
         pass

@@ -33,6 +33,6 @@ def test_what_is_empty_does_not_vanish():
 )
 def test_tags_name_the_test_set_once_there_is_one(kind, tags):
     data = (DataVersion("train", "data/grains", "f.dir"),)
-    described = RunDescription("grains", "synthetic", "tiny", "f1", {}, data, Revision("", dirty=False), kind)
+    described = RunDescription("grains", "synthetic", "tiny", "f1", {}, data, Revision("", dirty=False), test_set=kind)
     assert {key: value for key, value in described.tags().items() if "test_set" in key} == tags
     assert described.tags()["micromime.data.train"] == "f.dir"

@@ -68,6 +68,9 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
         typed(kind, section(tree, use_case, key), f"{use_case}.{key}")
     one_of(content["train"]["architecture"], architectures(), f"{use_case}.train.architecture")
     one_of(content["resample"]["score"], SEGMENTATION, f"{use_case}.resample.score")
+    runs, trained = (content[key]["runs"] for key in ("finetune", "train"))
+    if runs > trained:
+        raise Mistake(f"{use_case}.finetune.runs is {runs}, but {use_case}.train.runs is {trained}; lower the first.")
     for name, written in section(tree, use_case, "rounds").items():
         _check_round(use_case, str(name), written)
 

@@ -35,6 +35,8 @@ class Fit:
 
     arm: Arm
     run: int
+    inputs: str
+    """Hash of all that decides the network, taken before it is trained: files may be edited meanwhile."""
     folder: Path
     start: Path | None
     """Folder of the network that it goes on with."""
@@ -88,7 +90,7 @@ def fit(task: Fit) -> None:
         fit_run(run, WATCHED, task.unfinished, log)
         weights = (task.unfinished / "weights.safetensors").read_bytes()
         record = json.loads((task.unfinished / "run.json").read_text())
-        record |= {"inputs": task.arm.inputs(task.run), "weights_md5": hashlib.md5(weights).hexdigest()}
+        record |= {"inputs": task.inputs, "weights_md5": hashlib.md5(weights).hexdigest()}
         (task.unfinished / "run.json").write_text(json.dumps(record, indent=1) + "\n")
         log(facts(record), 0)
     task.unfinished.rename(task.folder)

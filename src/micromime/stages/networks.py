@@ -40,10 +40,13 @@ def fit_runs(arm: Arm, records: Mapping[int, Path | None], tracked: Tracked | No
     """
     starts = networks_of(arm.start, records) if arm.start else {}
     with alone(KEPT):
-        places = {run: KEPT / arm.inputs(run) for run in records}
-        fits = [Fit(arm, run, places[run], starts.get(run), tracked, file) for run, file in records.items()]
+        inputs = {run: arm.inputs(run) for run in records}
+        fits = [
+            Fit(arm, run, inputs[run], KEPT / inputs[run], starts.get(run), tracked, file)
+            for run, file in records.items()
+        ]
         fit_missing(fits, arm.settings.runs)
-    return places
+    return {each.run: each.folder for each in fits}
 
 
 def bring(arm: Path, run: int, said: dict[str, object]) -> None:
