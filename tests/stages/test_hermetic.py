@@ -1,5 +1,6 @@
 """dvc.yaml tells the truth: a stage declares just what its command imports, and runs with nothing else."""
 
+import itertools
 import os
 import re
 import shlex
@@ -159,6 +160,14 @@ def corrections(stage: Stage) -> list[str]:
 def test_the_sources_declared_are_those_that_the_command_needs(name):
     wrong = corrections(STAGES[name])
     assert not wrong, f"dvc.yaml, deps of {name}: {'; '.join(wrong)}"
+
+
+@pytest.mark.parametrize("stage", ["judge_grain_boundaries", "report_grain_boundaries"])
+def test_every_round_is_judged_and_reported(stage):
+    words = shlex.split(STAGES[stage]["cmd"])
+    arms = [word for before, word in itertools.pairwise(words) if before == "--arm"]
+    assert arms == ["base", *value("grain_boundaries.rounds")]
+    assert {f"models/grain_boundaries/{arm}" for arm in arms} <= set(STAGES[stage]["deps"])
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -87,6 +87,21 @@ def test_no_other_run_is_trained_than_those_asked_for(workshop, base):
     assert network_here(base, 1) is None
 
 
+def test_what_would_become_another_network_is_not_trained(workshop, base):
+    lose(base, 1)
+    description = Arm.read(base).data / "dataset.json"
+    description.write_text(description.read_text() + " ")
+    with pytest.raises(Mistake, match="base was trained by other code or on other data than are here now"):
+        networks_of(base, [1, 2])
+    assert networks_of(base, [2]) == {2: base / "run-002"}
+    assert workshop.trained == []
+
+
+def test_where_nothing_is_missing_nobody_has_to_wait(base, another_process):
+    with another_process(HOLDER):
+        assert networks_of(base, [1, 2, 3])[3] == base / "run-003"
+
+
 def test_runs_with_found_rates_are_trained_with_these(workshop):
     phases = [{"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": "find", "batch_size": 4}]
     workshop.write(phases=phases)

@@ -20,7 +20,6 @@ from micromime.training.phases import TrainParameters
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.usefixtures("one_thread"),
-    # fastai 2.8's finder loads what it saved with the help of names that numpy 2 deprecates.
 ]
 
 HEAD = {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from micromime.engine import alone
+from micromime.mistakes import Mistake
 from micromime.stages.arms import Arm, run_folder, trained
 from micromime.stages.dvc_cache import cached_file
 from micromime.stages.fit import Fit, Tracked, fit_missing
@@ -22,8 +23,10 @@ def networks_of(arm: Path, runs: Iterable[int]) -> dict[int, Path]:
     """
     places = {run: _place(arm, run) for run in runs}
     missing = [run for run in places if network_here(arm, run) is None]
-    if missing:
-        fit_runs(Arm.read(arm), dict.fromkeys(missing))
+    described = Arm.read(arm)
+    if any(places[run] != KEPT / described.inputs(run) for run in missing):
+        raise Mistake(f"{arm} was trained by other code or on other data than are here now; train it anew: `make run`.")
+    fit_runs(described, dict.fromkeys(missing))
     return places
 
 
@@ -38,6 +41,8 @@ def fit_runs(arm: Arm, records: Mapping[int, Path | None], tracked: Tracked | No
 
     Returns run -> folder of its network under `.micromime/networks/`. Raises Mistake where another process trains.
     """
+    if not records:
+        return {}
     starts = networks_of(arm.start, records) if arm.start else {}
     with alone(KEPT):
         inputs = {run: arm.inputs(run) for run in records}
