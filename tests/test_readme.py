@@ -95,4 +95,4 @@ def test_its_partial_model_is_drawn_stored_and_tested(project, dusty):
     assert specks.between(0, 40).all()
     run("-m", "micromime", "rerender", "dusty", "--sample", 1, cwd=dusty)
     found = run("-m", "pytest", "-q", "tests/partial_models/test_every_partial_model.py", "-k", "Dust", cwd=dusty)
-    assert "4 passed" in found
+    assert "5 passed" in found
