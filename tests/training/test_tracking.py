@@ -3,7 +3,6 @@
 import dataclasses
 import math
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -48,24 +47,10 @@ with tracked_run(sys.argv[1], int(sys.argv[2]), {described!r}) as log:
 """
 
 
-@pytest.fixture(scope="session")
-def made_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A store made once: making one takes seconds."""
-    folder = tmp_path_factory.mktemp("store")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        prepare_store("made beforehand")
-    return folder / "mlflow.db"
-
-
 @pytest.fixture
-def project(tmp_path: Path, made_store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(store: Path) -> Path:
     """A project's folder with a store of its own, the working directory."""
-    shutil.copy(made_store, tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    return tmp_path
+    return store.parent
 
 
 def client():
