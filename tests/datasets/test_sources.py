@@ -12,7 +12,7 @@ from micromime.datasets.sources import NO_REAL_SET, Source, bring_in, choose_sou
 from micromime.datasets.surrogate import write_micrographs
 from micromime.mistakes import Mistake
 
-FEW = sources.TestSetParameters(surrogate_count=2, surrogate_side_px=64, surrogate_seed=5)
+FEW = sources.TestSetParameters(simulator="grains", surrogate_count=2, surrogate_side_px=64, surrogate_seed=5)
 SURROGATE = Source(kind="surrogate", reason=NO_REAL_SET, files={})
 
 
@@ -38,7 +38,7 @@ def unset(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("variable")
 def test_a_given_set_is_described_without_its_place(tmp_path: Path, given: Path) -> None:
-    source = choose_source("grains", tmp_path / "s.json", lambda: pytest.fail("not asked"))
+    source = choose_source("grains", (), tmp_path / "s.json", lambda: pytest.fail("not asked"))
     assert source == Source(kind="real", reason=None, files=listed_files(given))
     source.write(tmp_path / "s.json")
     text = (tmp_path / "s.json").read_text()
@@ -48,12 +48,23 @@ def test_a_given_set_is_described_without_its_place(tmp_path: Path, given: Path)
 
 
 @pytest.mark.usefixtures("variable")
-def test_a_use_case_that_is_not_given_and_a_bad_set_are_mistakes(tmp_path: Path, given: Path) -> None:
-    with pytest.raises(Mistake, match="MICROMIME_REAL is set but has no folder cracks"):
-        choose_source("cracks", tmp_path / "s.json", lambda: True)
+def test_a_bad_set_is_a_mistake(tmp_path: Path, given: Path) -> None:
     (given / "masks/m10.png").unlink()
     with pytest.raises(Mistake, match=r"line 2: mask masks/m10\.png is not there"):
-        choose_source("grains", tmp_path / "s.json", lambda: True)
+        choose_source("grains", (), tmp_path / "s.json", lambda: True)
+
+
+@pytest.mark.usefixtures("variable")
+def test_a_use_case_that_is_not_given_has_a_surrogate_that_says_so(tmp_path: Path) -> None:
+    source = choose_source("cracks", (), tmp_path / "s.json", lambda: False)
+    assert source == SURROGATE
+
+
+@pytest.mark.usefixtures("variable")
+def test_a_folder_with_no_use_case_at_all_is_mistyped() -> None:
+    sources.check_given(["cracks", "grains"])
+    with pytest.raises(Mistake, match="MICROMIME_REAL is set but has no folder cracks nor dents"):
+        sources.check_given(["cracks", "dents"])
 
 
 @pytest.mark.parametrize("emptied", [True, False])
@@ -66,15 +77,15 @@ def test_a_described_set_stays_while_it_is_stored(
     monkeypatch.setenv("MICROMIME_REAL", "")
     if not emptied:
         monkeypatch.delenv("MICROMIME_REAL")
-    assert choose_source("grains", file, lambda: True) == real
-    assert choose_source("grains", file, lambda: False) == SURROGATE
+    assert choose_source("grains", (), file, lambda: True) == real
+    assert choose_source("grains", (), file, lambda: False) == SURROGATE
 
 
 @pytest.mark.usefixtures("unset")
 def test_without_any_real_set_it_is_a_surrogate_with_a_reason(tmp_path: Path) -> None:
-    assert choose_source("grains", tmp_path / "s.json", lambda: pytest.fail("not asked")) == SURROGATE
+    assert choose_source("grains", (), tmp_path / "s.json", lambda: pytest.fail("not asked")) == SURROGATE
     SURROGATE.write(tmp_path / "s.json")
-    assert choose_source("grains", tmp_path / "s.json", lambda: pytest.fail("not asked")) == SURROGATE
+    assert choose_source("grains", (), tmp_path / "s.json", lambda: pytest.fail("not asked")) == SURROGATE
 
 
 def test_an_unchanged_source_is_not_written_again(tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ from micromime.datasets.surrogate import write_micrographs
 from micromime.mistakes import Mistake
 from micromime.stages.import_test_set import main
 
-PARAMS = "grains:\n  test_set: {surrogate_count: 3, surrogate_side_px: 64, surrogate_seed: 1}\n"
+PARAMS = (
+    "grain_boundaries:\n  test_set: {simulator: grains, surrogate_count: 3, surrogate_side_px: 64, surrogate_seed: 1}\n"
+)
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(micromime.__file__).parents[1])}
 
 
@@ -27,7 +29,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(*more: str) -> subprocess.CompletedProcess[str]:
-    words = ["grains", "--source", "source.json", "--out", "out", "--params", "params.yaml", *more]
+    words = ["grain_boundaries", "--source", "source.json", "--out", "out", "--params", "params.yaml", *more]
     command = [sys.executable, "-m", "micromime.stages.import_test_set", *words]
     return subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRONMENT)
 
@@ -46,7 +48,7 @@ def test_a_mistake_is_one_sentence_and_exit_code_2() -> None:
     done = run()
     assert done.returncode == 2
     assert done.stdout == ""
-    assert done.stderr.startswith("micromime: grains.test_set.surrogate_count: -3 is not allowed")
+    assert done.stderr.startswith("micromime: grain_boundaries.test_set.surrogate_count: -3 is not allowed")
     assert done.stderr.count("\n") == 1
 
 
@@ -59,12 +61,12 @@ def test_an_unknown_option_is_exit_code_2_too() -> None:
 
 
 def test_a_real_set_comes_from_the_variable(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (folder / "given" / "grains").mkdir(parents=True)
+    (folder / "given" / "grain_boundaries").mkdir(parents=True)
     image = np.full((4, 7), 9, np.uint8)
-    write_micrographs([Micrograph("m", "steel", image, image > 9)], folder / "given" / "grains")
-    source = Source(kind="real", reason=None, files=listed_files(folder / "given" / "grains"))
+    write_micrographs([Micrograph("m", "steel", image, image > 9)], folder / "given" / "grain_boundaries")
+    source = Source(kind="real", reason=None, files=listed_files(folder / "given" / "grain_boundaries"))
     source.write(folder / "source.json")
-    words = ("grains", Path("source.json"), Path("out"), Path("params.yaml"))
+    words = ("grain_boundaries", Path("source.json"), Path("out"), Path("params.yaml"))
     with pytest.raises(Mistake, match="neither in the cache nor given"):
         main(*words)
     monkeypatch.setenv("MICROMIME_REAL", str(folder / "given"))

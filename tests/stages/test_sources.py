@@ -19,15 +19,19 @@ from micromime.mistakes import Mistake
 from micromime.stages import sources
 from micromime.stages.sources import stored_files, write_sources
 
-FILE = Path("data/sources/grains.json")
-OUT = Path("data/real/grains")
-PARAMS = "grains:\n  test_set: {surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}\n"
+FILE = Path("data/sources/grain_boundaries.json")
+OUT = Path("data/real/grain_boundaries")
+PARAMS = (
+    "grain_boundaries:\n  test_set: {simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}\n"
+)
 DVC_YAML = f"""
 stages:
-  import_grains:
-    cmd: {sys.executable} -m micromime.stages.import_test_set grains --source {FILE} --out {OUT} --params params.yaml
+  import_grain_boundaries:
+    cmd: >-
+      {sys.executable} -m micromime.stages.import_test_set grain_boundaries
+      --source {FILE} --out {OUT} --params params.yaml
     deps: [{FILE}]
-    params: [grains.test_set]
+    params: [grain_boundaries.test_set]
     outs: [{OUT}]
 """
 
@@ -43,8 +47,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `project`, after one `make run` on the real set in `given`."""
     folder = tmp_path_factory.mktemp("finished")
     image = np.arange(28, dtype=np.uint8).reshape(4, 7)
-    (folder / "given" / "grains").mkdir(parents=True)
-    write_micrographs([Micrograph("m", "steel", image, image > 9)], folder / "given" / "grains")
+    (folder / "given" / "grain_boundaries").mkdir(parents=True)
+    write_micrographs([Micrograph("m", "steel", image, image > 9)], folder / "given" / "grain_boundaries")
     (folder / "project").mkdir()
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder / "project")
@@ -52,7 +56,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
         dvc("init", "--no-scm", "--quiet")
         Path("params.yaml").write_text(PARAMS)
         Path("dvc.yaml").write_text(DVC_YAML)
-        write_sources(["grains"], Path())
+        write_sources(["grain_boundaries"], Path())
         dvc("repro", "--quiet")
     return folder
 
@@ -67,7 +71,7 @@ def project(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def kind_now() -> str:
-    kind = write_sources(["grains"], Path())["grains"].kind
+    kind = write_sources(["grain_boundaries"], Path())["grain_boundaries"].kind
     assert Source.read(FILE).kind == kind
     return kind
 
@@ -94,7 +98,7 @@ def test_surrogate_then_real_then_stored(project: Path, monkeypatch: pytest.Monk
 def test_stored_in_a_cache_elsewhere(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.move(".dvc/cache", project.parent / "store")
     Path(".dvc/config").write_text("[cache]\n    dir = ../../store\n")
-    assert stored_files("grains", FILE, Path()).keys() == {*Source.read(FILE).files, "source.json"}
+    assert stored_files("grain_boundaries", FILE, Path()).keys() == {*Source.read(FILE).files, "source.json"}
     monkeypatch.setattr(subprocess, "Popen", no_dvc)
     assert kind_now() == "real"
 
@@ -120,7 +124,7 @@ def test_stored_in_the_remote_only_then_nowhere(tmp_path: Path, capsys: pytest.C
     shutil.rmtree(".dvc/cache")
     shutil.rmtree(tmp_path / "shelf")
     assert kind_now() == "surrogate"
-    assert "'shelf' does not give the stored test set of grains (`dvc fetch" in capsys.readouterr().err
+    assert "'shelf' does not give the stored test set of grain_boundaries (`dvc fetch" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("project")
@@ -142,7 +146,7 @@ def test_a_remote_that_does_not_answer_is_given_up(
         assert kind_now() == "surrogate"
     assert time.monotonic() - started < 10
     said = capfd.readouterr().err
-    assert "'dead' does not give the stored test set of grains (no answer within 3 s)" in said
+    assert "'dead' does not give the stored test set of grain_boundaries (no answer within 3 s)" in said
     assert said.count("\n") == 1
 
 
@@ -150,7 +154,7 @@ def test_a_remote_that_does_not_answer_is_given_up(
 def test_another_source_than_the_recorded_one_is_not_stored() -> None:
     real = Source.read(FILE)
     real.model_copy(update={"files": real.files | {"masks/m.png": "0" * 64}}).write(FILE)
-    assert stored_files("grains", FILE, Path()) == {}
+    assert stored_files("grain_boundaries", FILE, Path()) == {}
 
 
 @pytest.mark.usefixtures("project")
@@ -162,4 +166,4 @@ def test_broken_settings_of_dvc_are_a_mistake() -> None:
 
 def test_a_project_without_a_record_stores_nothing(tmp_path: Path) -> None:
     (tmp_path / "s.json").write_text("{}")
-    assert stored_files("grains", tmp_path / "s.json", tmp_path) == {}
+    assert stored_files("grain_boundaries", tmp_path / "s.json", tmp_path) == {}

@@ -1,19 +1,18 @@
 """Micrographs with their masks, as they lie in a folder that a person fills.
 
 `images.csv` lists them, one a row: `image` and `mask` name files relative to the folder, `source` says which
-specimen and microscope a micrograph comes from, `um_per_px` (may be absent, or empty) how many micrometres a pixel
-is wide, and further columns are free. Nothing in such a folder is trusted: every micrograph is checked before it is
-handed on.
+specimen and microscope a micrograph comes from (the column may also be called `group`), `um_per_px` (may be absent, or
+empty) how many micrometres a pixel is wide, and further columns are free. Nothing in such a folder is trusted: every
+micrograph is checked before it is handed on.
 """
 
 import csv
 import hashlib
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -24,6 +23,8 @@ from micromime.mistakes import Mistake
 
 LIST_NAME = "images.csv"
 COLUMNS = ("image", "mask", "source")
+ALSO_SOURCE = "group"
+"""What the column `source` may be called."""
 SCALE = "um_per_px"
 LARGEST_PX = 64 * 2**20
 FORMATS = ("PNG", "TIFF", "JPEG", "BMP")
@@ -40,7 +41,7 @@ class Micrograph:
     source: str
     image: Image
     mask: Mask
-    """(rows, cols) of the image; true on a boundary."""
+    """(rows, cols) of the image; true on what is to be found: a boundary, a crack."""
     um_per_px: float | None = None
     """Micrometres on the specimen to a pixel; None where nobody has said."""
 
@@ -50,22 +51,24 @@ class _Row:
     place: str
     image: str
     mask: str
+    """Empty where there is nothing to be found."""
     source: str
     um_per_px: float | None
 
 
-def read_micrographs(folder: Path) -> list[Micrograph]:
+def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     """Return every micrograph that the folder's images.csv lists, in its order; their sizes may differ.
 
     Images are 8-bit grey or RGB (turned into grey by ITU-R 601 luma), masks 8-bit with 255 on a boundary and
-    0 elsewhere. Anything missing, damaged, too large or inconsistent raises Mistake.
+    0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
+    missing, damaged, too large or inconsistent raises Mistake.
     """
-    return [_micrograph(folder, row) for row in _rows(folder)]
+    return [_micrograph(folder, row) for row in _rows(folder, maskless)]
 
 
 def listed_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 (64 hexadecimal digits) of images.csv and of each file that it lists, by relative name."""
-    names = [LIST_NAME, *(name for row in _rows(folder) for name in (row.image, row.mask))]
+    names = [LIST_NAME, *(name for row in _rows(folder, True) for name in (row.image, row.mask) if name)]
     return {name: sha256(folder / name) for name in names}
 
 
@@ -87,9 +90,10 @@ def stays_inside(name: str) -> bool:
     return not path.anchor and path.parts != () and ".." not in path.parts
 
 
-def _rows(folder: Path) -> list[_Row]:
+def _rows(folder: Path, maskless: bool) -> list[_Row]:
     path = folder / LIST_NAME
-    rows = [_row(written, f"{path} line {line}") for line, written in _lines(path)]
+    needed = ("image", "source") if maskless else COLUMNS
+    rows = [_row(written, f"{path} line {line}", needed) for line, written in table_lines(path, COLUMNS)]
     if not rows:
         raise Mistake(f"{path} lists no images; add one line for each.")
     first: dict[str, str] = {}
@@ -101,29 +105,44 @@ def _rows(folder: Path) -> list[_Row]:
     return rows
 
 
-def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def table_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """Yield the number of each line of a CSV file and its cells by column, without blanks about them.
+
+    Raises Mistake where there is no such file, it is no table or lacks one of the columns.
+    """
     try:
         with path.open(encoding="utf-8-sig", newline="") as opened:
             table = csv.DictReader(opened)
-            if missing := [column for column in COLUMNS if column not in (table.fieldnames or ())]:
-                raise Mistake(f"{path} lacks the column {missing[0]}; its first line must name {', '.join(COLUMNS)}.")
+            named = [_column(name) for name in table.fieldnames or ()]
+            if missing := [column for column in columns if column not in named]:
+                raise Mistake(f"{path} lacks the column {missing[0]}; its first line must name {', '.join(columns)}.")
             for written in table:
-                yield table.line_num, written
+                cells = {_column(name): (cell or "").strip() for name, cell in written.items() if name}
+                yield table.line_num, {column: cells.get(column, "") for column in (*columns, SCALE)}
     except FileNotFoundError:
-        raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(COLUMNS)}.") from None
+        raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(columns)}.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Mistake(f"{path} is not a table of comma-separated values in UTF-8 ({error}); save it as one.") from None
 
 
-def _row(written: dict[str, Any], place: str) -> _Row:
-    cells = {column: (written[column] or "").strip() for column in COLUMNS}
-    for column, cell in cells.items():
-        if not cell:
+def _column(name: str) -> str:
+    return "source" if name == ALSO_SOURCE else name
+
+
+def checked_cells(written: Mapping[str, str], place: str, needed: Sequence[str], files: Sequence[str]) -> None:
+    """Raise Mistake unless the cells needed are filled, and those that name files stay inside the folder."""
+    for column in needed:
+        if not written[column]:
             raise Mistake(f"{place}: the cell {column} is empty; fill it in or remove the line.")
-    for column in ("image", "mask"):
-        if not stays_inside(cells[column]):
-            raise Mistake(f"{place}: {column} {cells[column]!r} leaves the folder; name a file inside it.")
-    return _Row(place, **cells, um_per_px=_scale((written.get(SCALE) or "").strip(), place))
+    for column in files:
+        if written[column] and not stays_inside(written[column]):
+            raise Mistake(f"{place}: {column} {written[column]!r} leaves the folder; name a file inside it.")
+
+
+def _row(written: Mapping[str, str], place: str, needed: Sequence[str]) -> _Row:
+    checked_cells(written, place, needed, ("image", "mask"))
+    cells = {column: written[column] for column in COLUMNS}
+    return _Row(place, **cells, um_per_px=_scale(written[SCALE], place))
 
 
 def _scale(cell: str, place: str) -> float | None:
@@ -139,17 +158,25 @@ def _scale(cell: str, place: str) -> float | None:
 
 
 def _micrograph(folder: Path, row: _Row) -> Micrograph:
-    image = _picture(folder / row.image, f"{row.place}: image {row.image}")
-    mask = _picture(folder / row.mask, f"{row.place}: mask {row.mask}")
+    image = read_picture(folder / row.image, f"{row.place}: image {row.image}")
+    mask = read_mask(folder, row.mask, image, row.place) if row.mask else np.zeros(image.shape, dtype=np.bool_)
+    return Micrograph(Path(row.image).stem, row.source, image, mask, row.um_per_px)
+
+
+def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
+    """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255."""
+    mask = read_picture(folder / name, f"{place}: mask {name}")
     if image.shape != mask.shape:
         sizes = " and ".join(f"{cols} x {rows}" for rows, cols in (image.shape, mask.shape))
-        raise Mistake(f"{row.place}: {row.image} and {row.mask} differ in size ({sizes} px); make them equal.")
+        raise Mistake(f"{place}: the image and its mask {name} differ in size ({sizes} px); make them equal.")
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
-        raise Mistake(f"{row.place}: mask {row.mask} holds the grey {others[0]}; it may hold only 0 and 255.")
-    return Micrograph(Path(row.image).stem, row.source, image, mask == 255, row.um_per_px)
+        raise Mistake(f"{place}: mask {name} holds the grey {others[0]}; it may hold only 0 and 255.")
+    found: Mask = mask == 255
+    return found
 
 
-def _picture(path: Path, where: str) -> Image:
+def read_picture(path: Path, where: str) -> Image:
+    """Return a picture as 8-bit grey, (rows, cols); Mistake unless it is sound, 8-bit and not too large."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large pictures, bounded below, and of damaged TIFFs before it fails

@@ -84,5 +84,5 @@ def _render_missing(tasks: list[_Shard], workers: int) -> None:
 
 
 def _render_shard(task: _Shard) -> None:
-    samples = [each.render() for each in task.instances]
+    samples = type(task.instances[0]).render_all(task.instances)
     write_shard(task.folder, task.first, task.instances, samples, task.parents)

@@ -7,7 +7,7 @@ names every file with its SHA-256 but no path; the stage that brings the test se
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,6 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from micromime.datasets.real import LIST_NAME, listed_files, read_micrographs, sha256, stays_inside
 from micromime.datasets.surrogate import simulate_micrographs, write_micrographs
+from micromime.datasets.surrogate_parts import write_parts
+from micromime.datasets.tiles import read_tiles, tile_files
 from micromime.mistakes import Mistake
 from micromime.parameters import Section
 from micromime.streams import LARGEST_SEED
@@ -22,14 +24,15 @@ from micromime.streams import LARGEST_SEED
 VARIABLE = "MICROMIME_REAL"
 """Environment variable: a folder with one folder a use case, each with an images.csv; unset or empty means none."""
 SOURCE_NAME = "source.json"
-NO_REAL_SET = f"{VARIABLE} is not set and no stored copy of the real set is in the DVC cache or remote"
+NO_REAL_SET = f"{VARIABLE} gives none, and no stored copy is in the DVC cache or remote"
 AGAIN = "run `micromime sources` or `make run` again"
 
 
 class TestSetParameters(Section):
     """What is made where no real micrographs are to be had: `<use case>.test_set` in params.yaml."""
 
-    surrogate_count: int = Field(ge=1, le=1000, description="Number of simulated micrographs.")
+    simulator: Literal["grains", "parts"] = Field(description="What is simulated: micrographs of grains, or parts.")
+    surrogate_count: int = Field(ge=1, le=1000, description="Number of simulated micrographs, or of parts.")
     surrogate_side_px: int = Field(ge=64, le=1024, description="Longest side of a simulated micrograph, in pixels.")
     surrogate_seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the simulator.")
 
@@ -70,18 +73,18 @@ class Source(BaseModel):
             path.write_bytes(text.encode())
 
 
-def choose_source(use_case: str, file: Path, stored: Callable[[], bool]) -> Source:
+def choose_source(use_case: str, classes: Sequence[str], file: Path, stored: Callable[[], bool]) -> Source:
     """Return the source to use here and now: given, else stored, else surrogate.
 
-    A set under MICROMIME_REAL is checked whole. Without one, a real set that `file` describes stays when
-    `stored()` says that DVC can give it back.
+    A set under MICROMIME_REAL is checked whole; where there are `classes`, it has tiles of each. Without one, a real
+    set that `file` describes stays when `stored()` says that DVC can give it back.
     """
     given = given_folder(use_case)
     if given is not None:
-        if not given.is_dir():
-            raise Mistake(f"{VARIABLE} is set but has no folder {use_case} ({given}); add it or unset {VARIABLE}.")
-        read_micrographs(given)
-        return Source(kind="real", reason=None, files=listed_files(given))
+        read_micrographs(given, maskless=bool(classes))
+        if classes:
+            read_tiles(given, classes)
+        return Source(kind="real", reason=None, files=listed_files(given) | tile_files(given))
     if file.exists() and (known := Source.read(file)).kind == "real" and stored():
         return known
     return Source(kind="surrogate", reason=NO_REAL_SET, files={})
@@ -90,7 +93,16 @@ def choose_source(use_case: str, file: Path, stored: Callable[[], bool]) -> Sour
 def given_folder(use_case: str) -> Path | None:
     """Return the folder in which this machine gives a use case's real micrographs, or None."""
     root = os.environ.get(VARIABLE)
-    return Path(root) / use_case if root else None
+    folder = Path(root) / use_case if root else None
+    return folder if folder and folder.is_dir() else None
+
+
+def check_given(use_cases: Sequence[str]) -> None:
+    """Raise Mistake where MICROMIME_REAL is set but has no folder of any use case: it must be mistyped."""
+    root = os.environ.get(VARIABLE)
+    if root and not any((Path(root) / use_case).is_dir() for use_case in use_cases):
+        folders = " nor ".join(use_cases)
+        raise Mistake(f"{VARIABLE} is set but has no folder {folders} ({root}); add one or unset {VARIABLE}.")
 
 
 def bring_in(
@@ -106,8 +118,7 @@ def bring_in(
     partial.mkdir(parents=True)
     try:
         if source.kind == "surrogate":
-            made = (parameters.surrogate_count, parameters.surrogate_side_px, parameters.surrogate_seed)
-            write_micrographs(simulate_micrographs(*made), partial)
+            _simulate(parameters, partial)
         else:
             _copy(source, {name: given / name for name in source.files} if given else stored, partial)
         source.write(partial / SOURCE_NAME)
@@ -116,6 +127,14 @@ def bring_in(
         partial.rename(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _simulate(parameters: TestSetParameters, folder: Path) -> None:
+    made = (parameters.surrogate_count, parameters.surrogate_side_px, parameters.surrogate_seed)
+    if parameters.simulator == "parts":
+        write_parts(*made, folder)
+    else:
+        write_micrographs(simulate_micrographs(*made), folder)
 
 
 def _copy(source: Source, places: Mapping[str, Path], folder: Path) -> None:

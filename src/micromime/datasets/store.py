@@ -6,6 +6,8 @@ shard-00000/images.npy          (n, rows, cols) uint8
 shard-00000/masks.npy           (n, rows, cols) bool
 shard-00000/labels.npy          (n, rows, cols) uint16, where there are objects
 shard-00000/samples.parquet     one row a sample: id, objects, parent, rows, cols, seed and every parameter
+
+Real tiles lie in the same way, their rows with label, specimen, and place in their photograph.
 """
 
 import hashlib
@@ -14,7 +16,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -22,11 +24,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from micromime.arrays import Image, Mask
 from micromime.mistakes import Mistake
 from micromime.scenario import Instance, Sample
 
 SHARD_SIZE = 100
 """Images a shard: the unit of parallel work and of recovery."""
+
+
+class Pictured(Protocol):
+    """What has an image and its mask: a sample, a real tile."""
+
+    @property
+    def image(self) -> Image:
+        """(rows, cols)."""
+
+    @property
+    def mask(self) -> Mask:
+        """(rows, cols)."""
 
 
 def sample_id(index: int) -> str:
@@ -41,20 +56,26 @@ def write_shard(
 
     `parents` has for each the id of the sample that it varies, empty where it varies none.
     """
-    unfinished = folder.with_name(f".{folder.name}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    np.save(unfinished / "images.npy", np.stack([each.image for each in samples]))
-    np.save(unfinished / "masks.npy", np.stack([each.mask for each in samples]))
-    labels = [each.labels for each in samples if each.labels is not None]
-    if labels:
-        np.save(unfinished / "labels.npy", np.stack(labels))
     each = zip(instances, samples, parents or [""] * len(samples), strict=True)
     rows = [
         {"id": sample_id(first + n), "objects": _objects(sample), "parent": parent, **instance.row()}
         for n, (instance, sample, parent) in enumerate(each)
     ]
-    pq.write_table(pa.Table.from_pylist(rows), unfinished / "samples.parquet", row_group_size=SHARD_SIZE)
+    write_arrays(folder, samples, rows)
+
+
+def write_arrays(folder: Path, samples: Sequence[Pictured], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write images, masks, label maps where there are some, and a row for each, as one shard, whole or not at all."""
+    unfinished = folder.with_name(f".{folder.name}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    np.save(unfinished / "images.npy", np.stack([each.image for each in samples]))
+    np.save(unfinished / "masks.npy", np.stack([each.mask for each in samples]))
+    labels = [each.labels for each in samples if isinstance(each, Sample) and each.labels is not None]
+    if labels:
+        np.save(unfinished / "labels.npy", np.stack(labels))
+    table = pa.Table.from_pylist([dict(row) for row in rows])
+    pq.write_table(table, unfinished / "samples.parquet", row_group_size=SHARD_SIZE)
     unfinished.rename(folder)
 
 
@@ -99,6 +120,12 @@ class Dataset:
     def samples(self) -> pd.DataFrame:
         """One row a sample, in order."""
         return pd.concat([pd.read_parquet(each / "samples.parquet") for each in shards(self.folder)], ignore_index=True)
+
+    @cached_property
+    def class_numbers(self) -> NDArray[np.int64]:
+        """The number of each sample's class among those of the data set, which dataset.json names in order."""
+        numbers = {label: number for number, label in enumerate(self.description["classes"])}
+        return np.array([numbers[label] for label in self.samples["label"]], dtype=np.int64)
 
     @cached_property
     def images(self) -> "Stack":

@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from micromime.datasets.sources import Source, choose_source
+from micromime.datasets.sources import Source, check_given, choose_source
 from micromime.parameters import read_tree
+from micromime.scenarios import instance_kind
 from micromime.stages.dvc_cache import cached_file, dvc_settings
 
 PATIENCE_S = 60.0
@@ -24,7 +25,8 @@ def write_sources(use_cases: Iterable[str], project: Path) -> dict[str, Source]:
     `project` is the folder with dvc.yaml and dvc.lock. A file whose content stays the same is not touched, so
     DVC sees a change only where the test set is another one.
     """
-    sources = {}
+    use_cases, sources = list(use_cases), {}
+    check_given(use_cases)
     for use_case in use_cases:
         sources[use_case] = _write_source(use_case, project)
     return sources
@@ -48,7 +50,7 @@ def stored_files(use_case: str, file: Path, project: Path) -> dict[str, Path]:
 
 def _write_source(use_case: str, project: Path) -> Source:
     file = project / "data" / "sources" / f"{use_case}.json"
-    source = choose_source(use_case, file, lambda: _stored(use_case, file, project))
+    source = choose_source(use_case, instance_kind(use_case).classes, file, lambda: _stored(use_case, file, project))
     source.write(file)
     return source
 
