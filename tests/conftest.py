@@ -1,11 +1,17 @@
 """What several tests need: the project's own files, and property tests that wait for compilation."""
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.data
 from hypothesis import settings
+from scipy.ndimage import gaussian_filter
 
-from micromime.parameters import read_tree
+from micromime.datasets.patches import cut_dictionary
+from micromime.datasets.tiles import Tile
+from micromime.parameters import filled_in, read_tree
 from micromime.scenario import Instance, Scenario
 from micromime.scenarios import instance_kind
 
@@ -25,6 +31,62 @@ def grains() -> Scenario[Instance]:
     """The scenario of params.yaml, on small images that are not square."""
     content = read_tree(PROJECT / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 72, "cols": 96}
     return Scenario.read(instance_kind("grain_boundaries"), content, "grain_boundaries.scenario")
+
+
+def cut_gravel(count: int, side: int = 128) -> list[Tile]:
+    """Made-up tiles of scikit-image's CC0 gravel, every second one with a dark line: each of a specimen of its own."""
+    rough = gaussian_filter(skimage.data.gravel().astype(np.float64), 1.5)
+    grey = np.clip(190 + 18 * (rough - rough.mean()) / rough.std(), 0, 255).astype(np.uint8)
+    tiles = []
+    for n in range(count):
+        row, col = (n * 61) % (512 - side), (n * 97) % (512 - side)
+        image, mask = grey[row : row + side, col : col + side].copy(), np.zeros((side, side), dtype=np.bool_)
+        if n % 2:
+            mask[side // 2 - 4 : side // 2 + 4] = True
+            image[side // 2 - 2 : side // 2 + 2] = image[side // 2 - 2 : side // 2 + 2] // 2
+        label = "crack" if n % 2 else "intact"
+        tiles.append(Tile(f"tile_{n:03d}", label, f"part_{n // 2:02d}", "gravel.png", row, col, image, mask))
+    return tiles
+
+
+@pytest.fixture(scope="session")
+def gravel_tiles() -> Callable[[int], list[Tile]]:
+    """What gives so many made-up tiles."""
+    return cut_gravel
+
+
+CRACK = {
+    "segments": {"integers": [5, 40]},
+    "segment_px": {"lognormal": {"median": 13, "sigma": 0.3, "low": 5, "high": 40}},
+    "segment_spread": 0.5,
+    "bend_deg": {"uniform": [5, 30]},
+    "bend_spread": 0.5,
+    "return_share": 0.75,
+    "direction_deg": {"uniform": [-20, 20]},
+    "width_px": {"uniform": [3, 8]},
+    "depth": {"uniform": [0.3, 0.6]},
+    "depth_spread": 0.2,
+    "depth_correlation_px": 13,
+    "taper_px": 20,
+    "tips": 1,
+}
+"""Plain laws of a crack, as params.yaml writes them."""
+
+
+@pytest.fixture(scope="session")
+def dictionary_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small dictionary of a CC0 texture."""
+    file = tmp_path_factory.mktemp("dictionary") / "dictionary.npz"
+    cut_dictionary(cut_gravel(16), 900, np.random.default_rng(0)).write(file)
+    return file
+
+
+@pytest.fixture(scope="session")
+def chips(dictionary_file: Path) -> Scenario[Instance]:
+    """The scenario of params.yaml for tiles of parts, as if the dictionary and these laws had been measured."""
+    content = read_tree(PROJECT / "params.yaml")["chip_cracks"]["scenario"] | {"rows": 96, "cols": 112}
+    measured = {"dictionary": str(dictionary_file), **CRACK}
+    return Scenario.read(instance_kind("chip_cracks"), filled_in(content, measured, "scenario"), "scenario")
 
 
 @pytest.fixture(scope="module")

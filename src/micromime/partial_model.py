@@ -86,7 +86,7 @@ def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Di
 
 def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
     """Return what checks a value against the type and bounds of one parameter."""
-    bounded: Any = Annotated[field.annotation, *field.metadata]
+    bounded: Any = Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation
     return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False, strict=True))
 
 

@@ -1,6 +1,6 @@
 """Scenario -> Instance -> Sample: the nouns of Figure 1 in Trampert et al. 2021."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
@@ -33,6 +33,9 @@ class Instance(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     largest_side: ClassVar[int] = 8192
+    classes: ClassVar[tuple[str, ...]] = ()
+    """Where an image belongs to a class: their names, that of nothing to be found first. The class is then a field
+    `label` of the instance, and a data set has as many of each."""
 
     rows: int = Field(ge=8, le=largest_side, description="Height of the image, in pixels.")
     cols: int = Field(ge=8, le=largest_side, description="Width of the image, in pixels.")
@@ -41,6 +44,11 @@ class Instance(BaseModel):
     def render(self) -> Sample:
         """Return the sample: a pure function of the values above."""
         raise NotImplementedError
+
+    @classmethod
+    def render_all(cls, instances: Sequence[Self]) -> list[Sample]:
+        """Return the sample of each instance: as `render` does, where together is faster than one by one."""
+        return [each.render() for each in instances]
 
     def stream(self, name: str) -> np.random.Generator:
         """Return the random stream of one partial model of this instance."""
@@ -72,8 +80,9 @@ class Instance(BaseModel):
     @classmethod
     def from_row(cls, row: Mapping[str, Any]) -> Self:
         """Return the instance that a row describes; columns that are no part of it are passed over."""
-        nested: dict[str, Any] = {key: _plain(row[key]) for key in ("rows", "cols", "seed")}
-        for name, kind in cls.partial_models().items():
+        models = cls.partial_models()
+        nested: dict[str, Any] = {key: _plain(row[key]) for key in cls.model_fields if key not in models}
+        for name, kind in models.items():
             nested[name] = {key: _plain(row[f"{name}.{key}"]) for key in kind.model_fields}
         return cls.model_validate(nested)
 
@@ -97,7 +106,11 @@ class Scenario(Generic[InstanceType]):
 
     @classmethod
     def read(cls, kind: type[InstanceType], content: Mapping[str, Any], where: str) -> Self:
-        """Return the scenario that a section of params.yaml describes, with every reachable value checked."""
+        """Return the scenario that a section of params.yaml describes, with every reachable value checked.
+
+        What it takes from measurements (`{measured: NAME}`) must have been filled in (`parameters.filled_in`) before
+        anything is drawn.
+        """
         tree = dict(content)
         rows, cols = (_side(tree, key, where) for key in ("rows", "cols"))
         models = kind.partial_models()
@@ -110,12 +123,17 @@ class Scenario(Generic[InstanceType]):
             check_distributions(model, read[name], place)
         return cls(kind, rows, cols, read)
 
-    def draw(self, rng: np.random.Generator) -> InstanceType:
-        """Return an instance: its seed comes from `rng`, every parameter from a stream of that seed."""
+    def draw(self, rng: np.random.Generator, turn: int | None = None) -> InstanceType:
+        """Return an instance: its seed comes from `rng`, every parameter from a stream of that seed.
+
+        Where there are classes, they are drawn in turns; without a `turn`, the class is drawn too.
+        """
         seed = int(rng.integers(LARGEST_SEED, endpoint=True))
-        drawn = {
+        drawn: dict[str, Any] = {
             name: draw(kind, self.parameters[name], name, seed) for name, kind in self.kind.partial_models().items()
         }
+        if classes := self.kind.classes:
+            drawn["label"] = classes[int(rng.integers(len(classes))) if turn is None else turn % len(classes)]
         return self.kind(rows=self.rows, cols=self.cols, seed=seed, **drawn)
 
     def draw_one(self, seed: int, index: int, purpose: str = "instance") -> InstanceType:
@@ -123,7 +141,7 @@ class Scenario(Generic[InstanceType]):
 
         Data sets with different purposes have nothing in common, even with the same seed.
         """
-        return self.draw(stream(seed, purpose, index))
+        return self.draw(stream(seed, purpose, index), index)
 
 
 def _mapping(content: Any, where: str) -> Mapping[str, Any]:
