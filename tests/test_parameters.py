@@ -4,7 +4,7 @@ import pytest
 from pydantic import Field
 
 from micromime.mistakes import Mistake
-from micromime.parameters import Section, one_of, read_tree, section, typed
+from micromime.parameters import Section, distributions, filled_in, one_of, read_tree, section, typed
 
 
 class Oven(Section):
@@ -68,3 +68,36 @@ def test_sections_that_are_not_there(keys, said):
 def test_unknown_names_are_told_the_known_ones():
     with pytest.raises(Mistake, match="sampler: 'wurst' is not known; use one of: random, worst"):
         one_of("wurst", ["worst", "random"], "sampler")
+
+
+MEASURED = {"depth": {"uniform": [0.2, 0.4]}, "file": "somewhere.npz"}
+
+
+def test_what_was_measured_takes_the_place_of_its_name():
+    content = {
+        "rows": 9,
+        "crack": {"depth": {"measured": "depth"}, "width_px": 3},
+        "surface": {"file": {"measured": "file"}},
+    }
+    assert filled_in(content, MEASURED, "chips.scenario") == {
+        "rows": 9,
+        "crack": {"depth": {"uniform": [0.2, 0.4]}, "width_px": 3},
+        "surface": {"file": "somewhere.npz"},
+    }
+    assert content["crack"]["depth"] == {"measured": "depth"}
+
+
+def test_what_was_not_measured_is_named():
+    with pytest.raises(
+        Mistake, match=r"chips.scenario.crack.hue: nothing was measured as 'hue'; use one of: depth, file"
+    ):
+        filled_in({"crack": {"hue": {"measured": "hue"}}}, MEASURED, "chips.scenario")
+
+
+def test_what_is_not_filled_in_can_be_checked_but_not_drawn():
+    law = distributions({"depth": {"measured": "depth"}}, "crack")["depth"]
+    assert law.limits() == ()
+    with pytest.raises(
+        Mistake, match=r"measured: depth} is not filled in; name a folder of data/exemplars with --exemplars"
+    ):
+        law.at(0.5)

@@ -6,13 +6,16 @@ Every distribution ends at known limits, so that all it can give is checked befo
 """
 
 import math
+from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from scipy.special import ndtr, ndtri
+from scipy.special import betainc, gammainc, gammaincinv, ndtr, ndtri
 
 Value = float | int | str
+Law = tuple[Callable[[float], float], Callable[[float], float]]
+"""The share of all draws below a value, and the value above a share."""
 
 
 class Distribution(BaseModel):
@@ -43,19 +46,24 @@ class Constant(Distribution):
         return (self.value,)
 
 
-class _Interval(Distribution):
-    low: float
-    high: float
+class _Ended(Distribution):
+    low: Any
+    high: Any
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        if not self.low < self.high:
+        if self.low > self.high or (self.low == self.high and isinstance(self.low, float)):
             raise ValueError(f"is empty: low {self.low:g} is not below high {self.high:g}")
         return self
 
     def limits(self) -> tuple[Value, ...]:
         """Return both ends."""
         return (self.low, self.high)
+
+
+class _Interval(_Ended):
+    low: float
+    high: float
 
 
 class Uniform(_Interval):
@@ -76,62 +84,112 @@ class LogUniform(_Interval):
         return min(max(self.low * math.exp(u * math.log(self.high / self.low)), self.low), self.high)
 
 
-class Integers(Distribution):
+class Integers(_Ended):
     """Every whole number from low to high, both included, is equally likely."""
 
     low: int
     high: int
 
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low <= self.high:
-            raise ValueError(f"is empty: low {self.low} is above high {self.high}")
-        return self
-
     def at(self, u: float) -> int:
         """Return low + floor(u n) of n numbers."""
         return self.low + int(u * (self.high - self.low + 1))
 
-    def limits(self) -> tuple[Value, ...]:
-        """Return both ends."""
-        return (self.low, self.high)
+
+class _Cut(_Interval):
+    """A law cut off at low and high: the parts outside are drawn again, not piled up at the ends."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        below, _ = self._law()
+        if not below(self.low) < below(self.high):
+            raise ValueError("is empty: nothing of it lies between its low and high")
+        return self
+
+    def at(self, u: float) -> float:
+        """Return the quantile of the cut law."""
+        below, quantile = self._law()
+        share = below(self.low) + u * (below(self.high) - below(self.low))
+        return min(max(float(quantile(share)), self.low), self.high)
+
+    def _law(self) -> Law:
+        """Return the law before it is cut off."""
+        raise NotImplementedError
 
 
-class Normal(_Interval):
-    """Gaussian, cut off at low and high (the parts outside are drawn again, not piled up at the ends)."""
+class Normal(_Cut):
+    """Gaussian."""
 
     mean: float
     sd: float = Field(gt=0)
 
-    @model_validator(mode="after")
-    def _reachable(self) -> Self:
-        _cut(self.low, self.high, self.mean, self.sd)
-        return self
-
-    def at(self, u: float) -> float:
-        """Return the quantile of the cut Gaussian."""
-        below, above = _cut(self.low, self.high, self.mean, self.sd)
-        value = self.mean + self.sd * float(ndtri(below + u * (above - below)))
-        return min(max(value, self.low), self.high)
+    def _law(self) -> Law:
+        return lambda x: float(ndtr((x - self.mean) / self.sd)), lambda p: self.mean + self.sd * float(ndtri(p))
 
 
-class LogNormal(_Interval):
-    """The logarithm is Gaussian with standard deviation sigma about log(median), cut off at low and high."""
+class LogNormal(_Cut):
+    """The logarithm is Gaussian with standard deviation sigma about log(median)."""
 
     low: float = Field(gt=0)
     median: float = Field(gt=0)
     sigma: float = Field(gt=0)
 
+    def _law(self) -> Law:
+        m, s = self.median, self.sigma
+        return lambda x: float(ndtr((math.log(x) - math.log(m)) / s)), lambda p: m * math.exp(s * float(ndtri(p)))
+
+
+class Gamma(_Cut):
+    """Density proportional to x^(shape - 1) exp(-x shape / mean); `mean` is that of the uncut law."""
+
+    low: float = Field(ge=0)
+    mean: float = Field(gt=0)
+    shape: float = Field(gt=0)
+
+    def _law(self) -> Law:
+        k, scale = self.shape, self.mean / self.shape
+        return lambda x: float(gammainc(k, x / scale)), lambda p: scale * float(gammaincinv(k, p))
+
+
+class Weibull(_Cut):
+    """The share exp(-(x / scale)^shape) lies above x."""
+
+    low: float = Field(ge=0)
+    scale: float = Field(gt=0)
+    shape: float = Field(gt=0)
+
+    def _law(self) -> Law:
+        s, k, most = self.scale, self.shape, 1 - 2**-53
+        return lambda x: -math.expm1(-((x / s) ** k)), lambda p: s * (-math.log1p(-min(p, most))) ** (1 / k)
+
+
+class NegativeBinomial(Integers):
+    """Whole numbers from 1: what a number has above 1 is negative binomial, cut off at low and high.
+
+    `mean` is that of the uncut number and `size` its evenness: 1 is a geometric law, a large size a Poisson law.
+    """
+
+    low: int = Field(ge=1)
+    high: int = Field(le=100_000)
+    mean: float = Field(gt=1)
+    size: float = Field(gt=0)
+
     @model_validator(mode="after")
     def _reachable(self) -> Self:
-        _cut(math.log(self.low), math.log(self.high), math.log(self.median), self.sigma)
+        if not self._shares()[-1] > 0:
+            raise ValueError("is empty: nothing of it lies between its low and high")
         return self
 
-    def at(self, u: float) -> float:
-        """Return the quantile of the cut log-normal law."""
-        below, above = _cut(math.log(self.low), math.log(self.high), math.log(self.median), self.sigma)
-        value = self.median * math.exp(self.sigma * float(ndtri(below + u * (above - below))))
-        return min(max(value, self.low), self.high)
+    def at(self, u: float) -> int:
+        """Return the least number up to which more than the share u of the cut law lies."""
+        shares = self._shares()
+        return min(self.low + int(np.searchsorted(shares, u * shares[-1], side="right")), self.high)
+
+    def _shares(self) -> Any:
+        """Return the shares of the uncut law from low up to each number, low and high included."""
+        numbers = np.arange(self.low - 1, self.high + 1)
+        p = self.size / (self.size + self.mean - 1)
+        upto = np.where(numbers > 0, betainc(self.size, np.maximum(numbers, 1), p), 0)
+        return upto[1:] - upto[0]
 
 
 class Choice(Distribution):
@@ -164,6 +222,9 @@ KINDS: dict[str, type[Distribution]] = {
     "integers": Integers,
     "normal": Normal,
     "lognormal": LogNormal,
+    "gamma": Gamma,
+    "weibull": Weibull,
+    "negative_binomial": NegativeBinomial,
     "choice": Choice,
 }
 
@@ -187,11 +248,3 @@ def distribution(written: Any) -> Distribution:
             raise ValueError(f"{content!r} is no interval: give two numbers, [low, high]")
         content = {"low": content[0], "high": content[1]}
     return KINDS[name].model_validate(content)
-
-
-def _cut(low: float, high: float, mean: float, sd: float) -> tuple[float, float]:
-    """Return the shares of the uncut Gaussian that lie below low and below high."""
-    below, above = float(ndtr((low - mean) / sd)), float(ndtr((high - mean) / sd))
-    if not below < above:
-        raise ValueError("is empty: nothing of it lies between its low and high")
-    return below, above

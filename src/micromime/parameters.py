@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError
 
-from micromime.distributions import Distribution, distribution
+from micromime.distributions import Distribution, Value, distribution
 from micromime.mistakes import Mistake
 
 
@@ -18,6 +18,25 @@ class Section(BaseModel):
     """Settings of one part of the work, as they stand under one key of params.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+
+class Measured(Distribution):
+    """Stands for what is measured on real specimens before anything is drawn: see `filled_in`."""
+
+    name: str
+
+    def at(self, u: float) -> Value:  # noqa: ARG002 - there is none yet
+        """Raise Mistake: nothing can be drawn from it."""
+        said = f"{{measured: {self.name}}} is not filled in; name a folder of data/exemplars with --exemplars"
+        raise Mistake(f"{said}, as `make run` makes them.")
+
+    def limits(self) -> tuple[Value, ...]:
+        """Return nothing: what is measured is checked once it is known."""
+        return ()
+
+
+MEASURED = "measured"
+"""The key in params.yaml that stands for a measured value or distribution."""
 
 
 def read_tree(path: Path) -> dict[str, Any]:
@@ -84,7 +103,27 @@ def distributions(content: Mapping[str, Any], where: str) -> dict[str, Distribut
     return {key: _distribution(written, f"{where}.{key}") for key, written in content.items()}
 
 
+def filled_in(content: Mapping[str, Any], measured: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a scenario's section in which what was measured stands in the place of each `{measured: NAME}`.
+
+    `measured` is in the syntax of params.yaml, by name.
+    """
+    found: dict[str, Any] = {}
+    for key, written in content.items():
+        if not isinstance(written, dict):
+            found[key] = written
+        elif set(written) != {MEASURED}:
+            found[key] = filled_in(written, measured, f"{where}.{key}")
+        elif (name := str(written[MEASURED])) not in measured:
+            raise Mistake(f"{where}.{key}: nothing was measured as {name!r}; use one of: {', '.join(measured)}.")
+        else:
+            found[key] = measured[name]
+    return found
+
+
 def _distribution(written: Any, where: str) -> Distribution:
+    if isinstance(written, dict) and set(written) == {MEASURED}:
+        return Measured(name=str(written[MEASURED]))
     try:
         return distribution(written)
     except ValidationError as error:

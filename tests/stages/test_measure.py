@@ -1,0 +1,105 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micromime.dictionary import Dictionary
+from micromime.parameters import read_tree
+from micromime.scenario import Scenario
+from micromime.scenarios import instance_kind
+from micromime.stages import measure
+from micromime.stages.crack_statistics import CrackStatistics
+from micromime.stages.measure import main, tiles_of, whole_photographs
+from micromime.stages.render import scenario_of
+from micromime.stages.tile import write_tiles
+
+PARAMETERS = {"segments": 9, "segment_px": 12.0, "segment_spread": 0.3, "bend_deg": 15.0, "bend_spread": 0.3}
+PARAMETERS |= {"return_share": 0.7, "direction_deg": {"normal": {"mean": 0, "sd": 5, "low": -20, "high": 20}}}
+PARAMETERS |= {"width_px": 5.0, "depth": {"uniform": [0.3, 0.5]}, "depth_spread": 0.2, "depth_correlation_px": 13.0}
+PARAMETERS |= {"taper_px": 20.0, "tips": 1}
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch, gravel_tiles):
+    """Divided tiles and params.yaml in the working directory; cracks are measured in no time."""
+    monkeypatch.chdir(tmp_path)
+    for name, tiles in (("test", gravel_tiles(4)), ("all", gravel_tiles(12)[4:]), ("4", gravel_tiles(12)[8:])):
+        write_tiles(tiles, Path("data/tiles", name), {"use_case": "chip_cracks", "classes": ["intact", "crack"]})
+    asked = {
+        "tiles": {"test_tiles": 4, "seed": 0, "subsets": ["all", 4]},
+        "exemplars": {"patches": 300, "seed": 0, "simulated_cracks": 30},
+    }
+    Path("params.yaml").write_text(json.dumps({"chip_cracks": asked}))
+    asked_about = []
+
+    def statistics(pictures, whole, seed, simulated):
+        asked_about.append((len(pictures), whole, seed, simulated))
+        table = pd.DataFrame({key: [1.0, 2.0] for key in measure.TITLES})
+        return CrackStatistics(
+            PARAMETERS, {"depth": {"choice": [0.3, 0.5]}}, table, pd.DataFrame({"law": ["normal"]}), table
+        )
+
+    monkeypatch.setattr(measure, "crack_statistics", statistics)
+    monkeypatch.setattr(measure, "whole_photographs", lambda _folder, _test: ["one", "two", "three"])
+    monkeypatch.setattr(measure, "run_tasks", lambda work, tasks, *_: [work(task) for task in tasks])
+    return asked_about
+
+
+def test_each_subset_is_measured_alone_and_all_of_them_on_whole_photographs(project):
+    main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
+    assert project == [(3, True, 0, 30), (4, False, 0, 30)]
+    for subset in ("all", "4"):
+        folder = Path("data/exemplars", subset)
+        assert sorted(each.name for each in folder.iterdir()) == [
+            "cracks.csv",
+            "dictionary.npz",
+            "fits.csv",
+            "fitted.svg",
+            "measured.yaml",
+        ]
+        assert Dictionary.read(folder / "dictionary.npz").patches.shape == (300, 17, 17)
+
+
+@pytest.mark.usefixtures("project")
+def test_the_scenario_of_params_yaml_finds_all_that_it_refers_to():
+    main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
+    tree = read_tree(Path(__file__).parents[2] / "params.yaml")
+    content = scenario_of(tree, "chip_cracks", Path("data/exemplars/4"))
+    scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
+    tile = scenario.draw_one(0, 1)
+    assert tile.exemplar_texture.dictionary == "data/exemplars/4/dictionary.npz"
+    assert (tile.crack.segments, tile.crack.tips) == (9, 1)
+    assert 0.3 <= tile.crack.depth <= 0.5
+    assert tile.render().mask.any()
+    content["crack"]["depth"] = read_tree(Path("data/exemplars/4/measured.yaml"))["depth_empirical"]
+    scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
+    assert {scenario.draw_one(0, n).crack.depth for n in range(12)} == {0.3, 0.5}
+
+
+@pytest.mark.usefixtures("project")
+def test_tiles_come_back_as_they_were_written(gravel_tiles):
+    for read, tile in zip(tiles_of(Path("data/tiles/all")), gravel_tiles(12)[4:], strict=True):
+        assert (read.name, read.label, read.specimen, read.row, read.col) == (
+            tile.name,
+            tile.label,
+            tile.specimen,
+            tile.row,
+            tile.col,
+        )
+        assert np.array_equal(read.image, tile.image)
+        assert np.array_equal(read.mask, tile.mask)
+
+
+def test_photographs_of_test_specimens_are_not_looked_at(tmp_path, gravel_tiles):
+    import PIL.Image
+
+    write_tiles(gravel_tiles(4), tmp_path / "test", {"use_case": "chip_cracks"})  # part_00 and part_01
+    lines = ["image,mask,group"]
+    for n in range(4):
+        PIL.Image.fromarray(np.full((30, 40), n, np.uint8)).save(tmp_path / f"{n}.png")
+        lines.append(f"{n}.png,,part_{n:02d}")
+    (tmp_path / "images.csv").write_text("\n".join(lines))
+    kept = whole_photographs(tmp_path, tmp_path / "test")
+    assert [int(image[0, 0]) for image, _ in kept] == [2, 3]
