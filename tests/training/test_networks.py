@@ -85,13 +85,13 @@ def test_its_files_are_a_description_and_plain_numbers(folder):
 
 
 def test_loading_unpickles_nothing_and_needs_no_imagenet_weights(folder, monkeypatch):
-    from micromime.training.architectures import unet_efficientnet_lite0
+    from micromime.training import lite0_weights
     from micromime.training.networks import load_network
 
     for place, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")):
         monkeypatch.setattr(place, name, lambda *_, **__: pytest.fail("it was unpickled"))
     monkeypatch.setattr("torch.load", lambda *_, **__: pytest.fail("it was unpickled"))
-    monkeypatch.setattr(unet_efficientnet_lite0, "imagenet_weights", lambda: pytest.fail("they were asked for"))
+    monkeypatch.setattr(lite0_weights, "lite0_weights", lambda: pytest.fail("they were asked for"))
     load_network(folder)
 
 

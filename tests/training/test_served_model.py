@@ -161,3 +161,34 @@ def test_the_signature_takes_any_size_and_nothing_but_pixel_values(uri, monkeypa
     for wrong in (pixels(1, 40, 70) / 255, pixels(1, 40, 70)[:, :1], pixels(1, 40, 70)[0]):
         with pytest.raises(MlflowException, match="schema"):
             model.predict(wrong)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory):
+    """A classifier that has learnt nothing."""
+    import torch
+
+    from micromime.training.architectures import build
+    from micromime.training.networks import save_network
+
+    torch.manual_seed(7)
+    folder = tmp_path_factory.mktemp("classifier") / "run-001"
+    description = {"architecture": "efficientnet_lite0", "run": 1, "classes": ["intact", "crack"], "size_px": 48}
+    save_network(build("efficientnet_lite0", pretrained=False), description, folder)
+    return folder
+
+
+def test_a_registered_classifier_gives_each_image_the_probability_that_the_judge_sees(store, classifier, monkeypatch):
+    import mlflow
+
+    from micromime.training.networks import class_probabilities, load_network
+
+    assert store.is_file()
+    monkeypatch.syspath_prepend("")
+    described = RunDescription("tiles", "real_all", "tiny", "f1", {}, (), Revision("", dirty=False), test_set="real")
+    model = mlflow.pyfunc.load_model(register(described, classifier).uri)
+    several = pixels(3, 40, 70)
+    found = model.predict(several)
+    assert np.array_equal(found, class_probabilities(load_network(classifier), several, 48))
+    assert (found.shape, found.dtype) == ((3,), np.float32)
+    assert [each.shape for each in model.metadata.signature.outputs.inputs] == [(-1,)]

@@ -1,5 +1,6 @@
 """Versions of code and data, on small repositories made for the purpose."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -92,3 +93,10 @@ def test_without_dvc_the_hash_of_a_real_set_counts_its_pictures(tmp_path):
 def test_no_data_set_is_a_mistake(tmp_path):
     with pytest.raises(Mistake, match="grains is no data set"):
         data_version("train", Path("grains"), root=tmp_path)
+
+
+def test_one_of_several_sets_in_a_folder_has_the_version_of_the_folder(tmp_path):
+    lock = {"stages": {"tile": {"outs": [{"path": "data/tiles", "md5": "c" * 32 + ".dir"}]}}}
+    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
+    version = data_version("all", Path("data/tiles/all"), root=tmp_path)
+    assert (version.path, version.digest) == ("data/tiles/all", "c" * 32 + ".dir")

@@ -14,16 +14,18 @@ LIKELY = 0.75
 
 
 def augmentations(asked: Augmentation) -> list[Any]:
-    """Return flips both ways, quarter turns, rotations, zoom, lighting, stretch and squish, and jitter.
+    """Return flips both ways, quarter turns where asked for, rotations, zoom, lighting, stretch and squish, and jitter.
 
     Those of Trampert et al. 2021, sections 2.2 and 3.2.1. fastai joins all that move pixels into one, so that images
     and masks are sampled once and alike; images bilinearly, masks by the nearest pixel.
     """
     moved = [AffineCoordTfm(aff_fs=partial(stretch_mat, largest=asked.stretch))] if asked.stretch > 1 else []
+    if not asked.quarter_turns:
+        moved.append(AffineCoordTfm(aff_fs=upside_down_mat))
     if asked.jitter_px > 0:
         moved.append(AffineCoordTfm(coord_fs=Jitter(asked.jitter_px)))
     joined: list[Any] = aug_transforms(
-        flip_vert=True,
+        flip_vert=asked.quarter_turns,  # fastai then turns by quarters, too
         max_rotate=asked.rotation_deg,
         max_zoom=asked.zoom,
         max_lighting=asked.lighting,
@@ -49,6 +51,14 @@ def stretch_mat(images: Tensor, largest: float) -> Tensor:
     cols = [torch.where(along_cols, part, other) for part, other in ((scale, one), (shift, zero))]
     rows = [torch.where(along_cols, other, part) for part, other in ((scale, one), (shift, zero))]
     matrices: Tensor = affine_mat(cols[0], zero, cols[1], zero, rows[0], rows[1])
+    return matrices
+
+
+def upside_down_mat(images: Tensor) -> Tensor:
+    """Return (n, 3, 3): every second image, at random, upside down."""
+    one, zero = images.new_ones(len(images)), images.new_zeros(len(images))
+    turned = torch.where(images.new_empty(len(images)).uniform_() < 0.5, -one, one)
+    matrices: Tensor = affine_mat(one, zero, zero, zero, turned, zero)
     return matrices
 
 

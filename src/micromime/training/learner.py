@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
@@ -15,20 +16,22 @@ from fastai.metrics import AvgMetric
 from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
-from micromime.arrays import Indices, Mask
-from micromime.datasets.splits import split
+from micromime.arrays import Indices
+from micromime.datasets.splits import split, split_specimens
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.streams import stream
-from micromime.training.architectures import build, parts
+from micromime.training.architectures import build, finds, parts
 from micromime.training.callbacks import Journal, Log, numerics
 from micromime.training.loaders import loaders
 from micromime.training.networks import load_network, save_network
 from micromime.training.phases import Phase, TrainParameters
 
-Metrics = Mapping[str, Callable[[Mask, Mask], float]]
+Metrics = Mapping[str, Callable[[Any, Any], float]]
+"""By name: metrics of two masks, or of the classes predicted and true of several pictures."""
 
-CLASSES = ["inside", "boundary"]
+SEGMENTS = ["inside", "boundary"]
+"""The classes of a pixel, where a network finds masks."""
 
 LEAST_RATE, LARGEST_RATE = 1e-5, 1.0
 """Between these the finder looks; each batch tries a rate a constant factor higher."""
@@ -50,8 +53,13 @@ class Run:
 
     @property
     def indices(self) -> tuple[Indices, Indices]:
-        """The samples it trains on, and those it only checks itself on: drawn anew for each run."""
+        """The samples it trains on, and those it only checks itself on: drawn anew for each run.
+
+        Where samples come from specimens, no specimen is in both.
+        """
         share, rng = self.settings.validation_share, stream(self.number, "split")
+        if "specimen" in self.dataset.samples:
+            return split_specimens(self.dataset.samples["specimen"].tolist(), share, rng)
         return split(len(self.dataset.images), share, rng)
 
 
@@ -72,13 +80,13 @@ def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
     rates, began = [], time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
         rates.append(find_rate(run, network, phase, folder) if phase.peak_rate == "find" else phase.peak_rate)
-        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, device)
+        batches = _batches(run, phase)
         journal.phase, journal.images = number, len(batches.train) * phase.batch_size
         learner = learner_for(batches, network, settings, metrics, folder)
         set_trainable(learner, phase)
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(phase.epochs, rates[-1], cbs=[journal])
-    described = {"architecture": settings.architecture, "classes": CLASSES, "run": run.number}
+    described = _described(run)
     record = {
         "run": run.number,
         "training_images": len(run.indices[0]),
@@ -100,7 +108,7 @@ def learner_for(
     return Learner(
         batches,
         network,
-        loss_func=CrossEntropyLossFlat(axis=1),
+        loss_func=CrossEntropyLossFlat(axis=1 if finds(settings.architecture) == "mask" else -1),
         splitter=lambda net: [_parameters(modules) for modules in parts(settings.architecture, net)],
         metrics=[_averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
@@ -116,7 +124,7 @@ def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float
     """
     settings = run.settings
     with no_random(run.number):
-        batches = loaders(run.dataset, run.indices, phase, settings.augmentation, this_device())
+        batches = _batches(run, phase)
         learner = learner_for(batches, network, settings, {}, folder)
         set_trainable(learner, phase)
         with learner.no_bar():
@@ -136,6 +144,20 @@ def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float
 def this_device() -> torch.device:
     """Return where networks are trained here: the GPU, if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _batches(run: Run, phase: Phase) -> DataLoaders:
+    asked = (phase, run.settings.augmentation, this_device(), finds(run.settings.architecture))
+    return loaders(run.dataset, run.indices, *asked)
+
+
+def _described(run: Run) -> dict[str, Any]:
+    """Return what model.json says: what builds the network, and what its answers mean."""
+    architecture, sees = run.settings.architecture, run.settings.phases[-1].size_px
+    if finds(architecture) == "mask":
+        return {"architecture": architecture, "classes": SEGMENTS, "run": run.number}
+    classes = run.dataset.description["classes"]
+    return {"architecture": architecture, "classes": classes, "run": run.number, "size_px": sees}
 
 
 def _network(run: Run) -> nn.Module:
@@ -168,10 +190,12 @@ def _parameters(modules: list[nn.Module]) -> list[Tensor]:
     return [each for module in modules for each in params(module)]
 
 
-def _averaged(name: str, metric: Callable[[Mask, Mask], float]) -> AvgMetric:
-    """Return a metric of masks as fastai's: the mean over the validation images."""
+def _averaged(name: str, metric: Callable[[Any, Any], float]) -> AvgMetric:
+    """Return a metric as fastai's: the mean over the validation images."""
 
     def score(scores: Tensor, truth: Tensor) -> float:
+        if truth.ndim == 1:
+            return metric(scores.argmax(dim=1).cpu().numpy(), truth.cpu().numpy())
         found = scores.argmax(dim=1).cpu().numpy().astype(bool)
         pairs = zip(found, truth.cpu().numpy().astype(bool), strict=True)
         values = [metric(prediction, true) for prediction, true in pairs]

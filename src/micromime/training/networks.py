@@ -16,6 +16,10 @@ from torch.nn.functional import pad
 from micromime.arrays import Image
 from micromime.mistakes import Mistake
 from micromime.training.architectures import build
+from micromime.training.resizing import resized
+
+TOGETHER = 16
+"""Pictures that a classifier is asked about at once."""
 
 STRIDE = 32
 """Sides are padded to a multiple of this, for the five reductions of a U-Net."""
@@ -43,6 +47,30 @@ def load_network(folder: Path) -> nn.Module:
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
         raise Mistake(f"The network in {folder} is damaged, or of another version; train it anew.") from None
     return network.to(memory_format=torch.channels_last).eval()
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """Return model.json of a network's folder: architecture, classes, run, and for classifiers the size they see."""
+    described: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return described
+
+
+def class_probabilities(network: nn.Module, pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.float32]:
+    """Return how likely each picture of (n, 3, rows, cols) uint8 shows what is looked for: (n,) from 0 to 1.
+
+    Pictures are resized to the size that the network was trained at. They are asked in batches of one size, the last
+    filled up with its first picture: so no answer depends on which others it came with (see `probabilities`).
+    """
+    device = next(network.parameters()).device
+    found = [np.empty(0, np.float32)]
+    for first in range(0, len(pixels), TOGETHER):
+        part = pixels[first : first + TOGETHER]
+        whole = [*part, *[part[0]] * (TOGETHER - len(part))]
+        seen = torch.stack([resized(picture, size_px) for picture in whole]).float() / 255
+        with torch.inference_mode():
+            scores = network(((seen - _MEAN) / _SD).to(device, memory_format=torch.channels_last))
+        found.append(scores.softmax(dim=1)[: len(part), 1].cpu().numpy())
+    return np.concatenate(found)
 
 
 def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:

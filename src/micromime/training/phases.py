@@ -25,6 +25,9 @@ class Phase(Section):
         description="Highest learning rate of the one-cycle policy, or `find`: the first run of the arm finds it."
     )
     batch_size: int = Field(ge=2, le=4096, description="Images a step.")
+    least_images: int = Field(
+        0, ge=0, le=1_000_000, description="Of an epoch: where there are fewer, they are gone through several times."
+    )
 
 
 class Augmentation(Section):
@@ -35,6 +38,7 @@ class Augmentation(Section):
     lighting: float = Field(ge=0, le=0.8, description="Largest change of brightness and contrast, share.")
     stretch: float = Field(ge=1, le=2, description="Largest enlargement of one axis alone: stretched or squished.")
     jitter_px: float = Field(ge=0, le=8, description="Each pixel is taken from a place up to this far away, px.")
+    quarter_turns: bool = Field(True, description="Besides flips both ways; not where what is seen lies one way.")
 
 
 class TrainParameters(Section):
@@ -67,6 +71,11 @@ class TrainParameters(Section):
         """Return the same settings with a number for the peak rate of every phase."""
         pairs = zip(self.phases, rates, strict=True)
         phases = tuple(phase.model_copy(update={"peak_rate": rate}) for phase, rate in pairs)
+        return self.model_copy(update={"phases": phases})
+
+    def longer(self, times: int) -> Self:
+        """Return the same settings with so many times the epochs."""
+        phases = tuple(phase.model_copy(update={"epochs": phase.epochs * times}) for phase in self.phases)
         return self.model_copy(update={"phases": phases})
 
     def finetuning(self, asked: "FinetuneParameters") -> Self:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from micromime.mistakes import Mistake
+from micromime.training.architectures import Finds, finds
 from micromime.training.imported import SOURCES, files_of, requirements_of
 from micromime.training.mlflow_arm import ArmRecords, RunDescription
 from micromime.training.tracking import answering, store_client
@@ -166,16 +167,20 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         python_model=served_model.__file__,
         artifacts={file: str(network / file) for file in NETWORK_FILES},
         code_paths=[str(folder / "micromime")],
-        signature=_signature(),
+        signature=_signature(finds(model.tags["micromime.architecture"])),
         input_example=EXAMPLE,
         pip_requirements=requirements_of(files),
     )
 
 
-def _signature() -> Any:
-    """Return what goes in, pixel values (n, 3, rows, cols), and what comes out, a probability for each pixel."""
+def _signature(found: Finds) -> Any:
+    """Return what goes in, pixel values (n, 3, rows, cols), and what comes out.
+
+    That is a probability for each pixel where a mask is found, for each image where its class is.
+    """
     from mlflow.models import ModelSignature
     from mlflow.types import Schema, TensorSpec
 
     pixels = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1))
-    return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), (-1, -1, -1))]))
+    shape = (-1,) if found == "class" else (-1, -1, -1)
+    return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), shape)]))

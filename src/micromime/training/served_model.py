@@ -3,6 +3,7 @@
 MLflow's models from code hold no pickle. Running this file is how it learns which class to ask; it imports MLflow.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,27 @@ from numpy.typing import NDArray
 
 
 class ServedModel(PythonModel):
-    """Says how likely each pixel of images is a boundary; the numbers are those of `networks.probability`."""
+    """Says how likely each pixel of images is a boundary, or how likely each image is of the second class.
+
+    Which of these, the network's architecture decides; the numbers are those of `networks`.
+    """
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the network of the artifacts `weights.safetensors` and `model.json`: MLflow puts them side by side."""
-        from micromime.training.networks import load_network  # torch takes seconds, and logging a model needs none
+        from micromime.training.architectures import finds
+        from micromime.training.networks import (  # torch takes seconds, and logging a model needs none
+            class_probabilities,
+            description_of,
+            load_network,
+            probabilities,
+        )
 
-        self.network = load_network(Path(context.artifacts["weights.safetensors"]).parent)
+        folder = Path(context.artifacts["weights.safetensors"]).parent
+        network, described = load_network(folder), description_of(folder)
+        if finds(described["architecture"]) == "class":
+            self.answer = partial(class_probabilities, network, size_px=int(described["size_px"]))
+        else:
+            self.answer = partial(probabilities, network)
 
     def predict(
         self,
@@ -27,13 +42,12 @@ class ServedModel(PythonModel):
         model_input: np.ndarray,  # a hint that MLflow knows; it grumbles about NDArray
         params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow hands them over
     ) -> NDArray[np.float32]:
-        """Return (n, rows, cols) from 0 to 1 for pixel values (n, 3, rows, cols) uint8, of any size.
+        """Return numbers from 0 to 1 for pixel values (n, 3, rows, cols) uint8, of any size.
 
+        They are (n, rows, cols), one for each pixel, where the network finds a mask, (n,) where it finds a class.
         A grey image is given three times over: `np.repeat(image[None, None], 3, axis=1)`.
         """
-        from micromime.training.networks import probabilities
-
-        return probabilities(self.network, model_input)
+        return self.answer(model_input)
 
 
 set_model(ServedModel())

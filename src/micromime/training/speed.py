@@ -11,7 +11,7 @@ import torch
 from fastai.callback.core import Callback, CancelFitException, CancelValidException
 from fastai.torch_core import set_seed
 
-from micromime.training.architectures import build
+from micromime.training.architectures import build, finds
 from micromime.training.learner import learner_for, set_trainable, this_device
 from micromime.training.loaders import loaders
 from micromime.training.phases import Phase, TrainParameters
@@ -45,7 +45,8 @@ def training_speed(settings: TrainParameters, seconds: float, reach: Reach, fold
     phase = settings.phases[-1]
     images = phase.batch_size * BATCHES
     parts = np.arange(images, dtype=np.int32), np.arange(1, dtype=np.int32)
-    batches = loaders(random_pairs(images, phase), parts, phase, settings.augmentation, this_device())
+    asked = (phase, settings.augmentation, this_device(), finds(settings.architecture))
+    batches = loaders(random_pairs(images, phase), parts, *asked)
     stopwatch = Stopwatch(seconds, reach)
     learner = learner_for(batches, build(settings.architecture, pretrained=False), settings, {}, folder)
     set_trainable(learner, phase)
@@ -55,9 +56,10 @@ def training_speed(settings: TrainParameters, seconds: float, reach: Reach, fold
 
 
 def random_pairs(count: int, phase: Phase) -> Any:
-    """Return what looks like a data set: `count` noisy images, uint8, and masks, bool, at the size of the phase."""
+    """Return what looks like a data set: `count` noisy images, uint8, at the size of the phase, masks and classes."""
     rng, shape = np.random.default_rng(0), (count, phase.size_px, phase.size_px)
-    return SimpleNamespace(images=rng.integers(0, 256, shape, np.uint8), masks=rng.random(shape, np.float32) < 0.5)
+    images, masks = rng.integers(0, 256, shape, np.uint8), rng.random(shape, np.float32) < 0.5
+    return SimpleNamespace(images=images, masks=masks, class_numbers=np.arange(count, dtype=np.int64) % 2)
 
 
 class Stopwatch(Callback):

@@ -45,8 +45,9 @@ def revision(root: Path = Path()) -> Revision:
 def data_version(name: str, path: Path, context: str = "training", root: Path = Path()) -> DataVersion:
     """Return the version of the data set that DVC last recorded for `path` in the dvc.lock of `root`.
 
-    Where DVC has recorded none, the digest is made of the hashes of the data set's files and marked `unversioned-`.
-    Raises Mistake where there is no data set either.
+    Of a data set that is one of several in a folder that DVC keeps as one, that is the version of the folder. Where
+    DVC has recorded none, the digest is made of the hashes of the data set's files and marked `unversioned-`. Raises
+    Mistake where there is no data set either.
     """
     folder = root / path
     written = Path(os.path.relpath(folder, root)).as_posix()
@@ -55,8 +56,9 @@ def data_version(name: str, path: Path, context: str = "training", root: Path = 
 
 def _recorded(lock: Path, path: str) -> str | None:
     stages = read_tree(lock).get("stages", {}) if lock.is_file() else {}
-    outs = [out for stage in stages.values() for out in stage.get("outs", [])]
-    return next((str(out["md5"]) for out in outs if out["path"] == path), None)
+    outs = {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
+    whole = (each.as_posix() for each in (Path(path), *Path(path).parents))
+    return next((outs[each] for each in whole if each in outs), None)
 
 
 def _counted(folder: Path) -> str:

