@@ -63,7 +63,7 @@ def test_preview_writes_a_png(rendered):
     ("words", "said"),
     [
         (["render", "grain_boundaries", "--out", "set"], "set is there already"),
-        (["render", "chips", "--out", "new"], "use case: 'chips' is not known; use one of: grain_boundaries"),
+        (["render", "chips", "--out", "new"], "use case: 'chips' is not known; use one of: chip_cracks, grain"),
         (["render", "grain_boundaries", "--out", "new", "--params", "no.yaml"], "no.yaml is not there"),
         (["render", "grain_boundaries", "--out", "new", "--count", "0"], "--count"),
         (["rerender", "set", "--sample", "99"], "no sample '99'"),
@@ -97,7 +97,7 @@ def logged(rendered, monkeypatch):
     ("words", "said"),
     [
         (["grain_boundaries", "third"], "grain_boundaries.rounds.third is missing from params.yaml; add that section"),
-        (["chips", "random"], "use case: 'chips' is not known; use one of: grain_boundaries"),
+        (["chips", "random"], "use case: 'chips' is not known; use one of: chip_cracks, grain_boundaries"),
         (["grain_boundaries", "random", "--params", "no.yaml"], "no.yaml is not there"),
         (["grain_boundaries", "random", "--out", "set"], "set is there already; remove it or give another folder"),
     ],

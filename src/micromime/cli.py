@@ -58,15 +58,19 @@ def render(  # noqa: PLR0913 - one argument an option
     count: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
+    exemplars: Annotated[
+        Path | None, typer.Option(help="What was measured on real parts: a folder of a subset.")
+    ] = None,
     params: Params = Path("params.yaml"),
 ) -> None:
     """Render a data set: the same seed gives the same bytes, however many workers."""
     from micromime.parameters import read_tree, typed
-    from micromime.stages.render import RenderParameters
+    from micromime.stages.render import RenderParameters, scenario_of
     from micromime.stages.render import render as render_stage
 
     asked = typed(RenderParameters, {"count": count, "seed": seed}, "render")
-    render_stage(read_tree(params), use_case, asked, out, out.with_name(f"{out.name}.unfinished"), workers)
+    content = scenario_of(read_tree(params), use_case, exemplars)
+    render_stage(use_case, content, asked, out, out.with_name(f"{out.name}.unfinished"), workers)
     print(f"{count} samples in {out}; {out / 'preview.png'} shows the first.")
 
 

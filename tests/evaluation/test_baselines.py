@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from micromime.evaluation.baselines import BASELINES, local_threshold, nothing_found, otsu
+from micromime.evaluation.baselines import (
+    BASELINES,
+    fitted_threshold,
+    line_response,
+    local_threshold,
+    nothing_found,
+    otsu,
+)
 
 
 @pytest.fixture
@@ -58,3 +65,23 @@ def test_the_local_threshold_passes_over_bright_lines():
     bright = np.full((60, 90), 100, dtype=np.uint8)
     bright[:, 40:43] = 200
     assert not local_threshold(bright)[:, 40:43].any()
+
+
+def test_a_dark_line_along_the_rows_responds_and_one_across_does_not():
+    even = np.full((64, 96), 200, np.uint8)
+    along, across = even.copy(), even.copy()
+    along[30:33] = 100
+    across[:, 40:43] = 100
+    assert line_response(even) == pytest.approx(0, abs=1e-9)
+    assert line_response(along) > 0.2
+    assert line_response(across) < 0.05
+
+
+def test_the_threshold_lies_in_the_middle_of_the_gap_with_fewest_errors():
+    # Sorted: 1 n, 2 n, 3 y, 5 n, 9 y, 10 y. Above 5: one error (3); above 2: one error (5). The wider gap is 5 to 9.
+    assert fitted_threshold([1, 2, 3, 5, 9, 10], [False, False, True, False, True, True]) == 7
+
+
+def test_a_threshold_needs_both_classes():
+    with pytest.raises(ValueError, match="values of both"):
+        fitted_threshold([1.0, 2.0], [True, True])

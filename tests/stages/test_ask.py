@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from micromime.stages import ask
-from micromime.stages.ask import Picture, answers, measured, pictures_in, predictor
+from micromime.stages.ask import Picture, answers, classified, measured, pictures_in, predictor
 from micromime.stages.run_records import RunRecord, record_file
 
 RECORDS = Path("records")
@@ -156,6 +156,13 @@ def test_what_was_found_is_measured_against_the_truth():
     assert {key: row[key] for key in ("picture", "pixel_error")} == {"picture": "p", "pixel_error": 5 / 60}
     assert row["mean_iou"] == pytest.approx((5 / 10 + 50 / 55) / 2)
     assert row["grains"] == 1
+
+
+@pytest.mark.parametrize(("probability", "number", "wrong"), [(0.6, 1, 0), (0.6, 0, 1), (0.5, 0, 0), (0.4, 1, 1)])
+def test_a_picture_is_of_the_second_class_where_that_is_more_likely_than_not(probability, number, wrong):
+    nothing = np.zeros((2, 3), np.uint8)
+    row = classified(Picture("p", nothing, nothing > 0, number), probability)
+    assert row == {"picture": "p", "error_rate": wrong, "probability": probability}
 
 
 @pytest.mark.slow

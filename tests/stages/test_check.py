@@ -51,11 +51,11 @@ GRAINS = "grain_boundaries"
     [
         ("profile", None, "profile is None"),
         ("profile", "../x", "profile is '../x'"),
-        ("chips", {}, f"chips {NOT_KNOWN} profile, grain_boundaries."),
+        ("chips", {}, f"chips {NOT_KNOWN} profile, chip_cracks, grain_boundaries."),
         (
             "GRAINS.trian",
             {},
-            f"GRAINS.trian {NOT_KNOWN} scenario, rounds, render, test_set, train, scoring, resample, finetune.",
+            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, rounds.",
         ),
         ("GRAINS.render", None, "GRAINS.render is missing"),
         ("GRAINS.render.count", 0, "GRAINS.render.count: 0 is not allowed; it should be greater than or equal to 1"),

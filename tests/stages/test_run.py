@@ -43,7 +43,10 @@ def dvc(monkeypatch):
 
         def writes_table(self):
             Path("metrics/demo").mkdir(parents=True)
-            Path("metrics/demo/grain_boundaries.md").write_text("**Test set: surrogate**\n")
+            for use_case in ("grain_boundaries", "chip_cracks"):
+                Path(f"metrics/demo/{use_case}.md").write_text("**Test set: surrogate**\n")
+                Path(f"metrics/demo/{use_case}").mkdir()
+                Path(f"metrics/demo/{use_case}/report.html").touch()
 
     stand_in = Dvc()
     stand_in.calls = []
@@ -68,7 +71,7 @@ def test_dvc_runs_with_this_python_once_the_sources_are_written(params, dvc, cap
     assert json.loads(Path("data/sources/grain_boundaries.json").read_text())["kind"] == "surrogate"
     said = capsys.readouterr().out
     assert "**Test set: surrogate**" in said
-    for place in ("metrics/demo/grain_boundaries.json", "metrics/demo/grain_boundaries/panel.png", "mlflow ui"):
+    for place in ("metrics/demo/grain_boundaries.json", "metrics/demo/chip_cracks/report.html", "mlflow ui"):
         assert place in said
 
 

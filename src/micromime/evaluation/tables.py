@@ -48,9 +48,9 @@ def arms_table(verdict: Verdict) -> str:
     metrics = _metrics(verdict, TABLE_2)
     head = ["arm", f"all {verdict['test_set']['n']} pictures", *(TABLE_2.get(each, _title(each)) for each in metrics)]
     rows = [row for arm, part in verdict["arms"].items() for row in _arm_rows(arm, part, metrics)]
-    findings = "\n".join(f"- {_finding(test)}" for test in verdict["paired"].values() if test["paired_by"] == "run")
+    findings = "\n".join(f"- {finding(test)}" for test in verdict["paired"].values() if test["paired_by"] == "run")
     caption = "The arms as in the paper's Table 2: error is the pixel error, IoU the mean IoU."
-    return "\n\n".join([caption, _markdown(head, rows), *filter(None, [findings])])
+    return "\n\n".join([caption, markdown(head, rows), *filter(None, [findings])])
 
 
 def _metrics(verdict: Verdict, order: Mapping[str, str]) -> list[str]:
@@ -61,15 +61,15 @@ def _metrics(verdict: Verdict, order: Mapping[str, str]) -> list[str]:
 
 def _arm_rows(arm: str, part: Verdict, metrics: Sequence[str]) -> Iterator[list[str]]:
     runs = part["n_runs"]
-    yield [f"{arm}, runs: {runs}", "mean ± sd", *(_cell(part[metric]) for metric in metrics)]
+    yield [f"{arm}, runs: {runs}", "mean ± sd", *(cell(part[metric]) for metric in metrics)]
     for key, method in (
         ("ci99_student", f"99 % Student t, n = {runs} (runs)"),
         ("ci99_agresti_coull_paper", f"99 % Agresti-Coull as in the paper, n = {runs**2} (runs squared)"),
     ):
-        yield ["", method, *(_interval(part[metric][key]) for metric in metrics)]
+        yield ["", method, *(interval_text(part[metric][key]) for metric in metrics)]
 
 
-def _finding(test: Mapping[str, Any]) -> str:
+def finding(test: Mapping[str, Any]) -> str:
     """Return what a paired test between two arms has found, and no more than that."""
     a, b, metric, n = test["a"], test["b"], test["metric"], test["n_pairs"]
     title = TABLE_2.get(metric, _title(metric))
@@ -77,7 +77,7 @@ def _finding(test: Mapping[str, Any]) -> str:
     if test["p_value"] is None:
         why = "1 pair of runs" if n == 1 else f"all {n} pairs of runs differ by the same"
         return f"{title}: {difference}, no test ({why})."
-    numbers = f"p = {_p(test['p_value'])}, n = {n} pairs, d_z = {test['effect_size']:+.2f}"
+    numbers = f"p = {p_text(test['p_value'])}, n = {n} pairs, d_z = {test['effect_size']:+.2f}"
     how = f"paired two-tailed t-test by run, {numbers}"
     if test["p_value"] >= SIGNIFICANT_P:
         return f"{title}: {difference}, not significant at {SIGNIFICANT_P} ({how})."
@@ -91,16 +91,14 @@ def _scores_table(verdict: Verdict, metric: str) -> str:
     for place, part in _places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
         scores = [part[kind][name][metric] for kind, name in columns]
         best = _best(scores, metric)
-        rows.append([place, *(_bold(_cell(score), i in best) for i, score in enumerate(scores))])
+        rows.append([place, *(_bold(cell(score), i in best) for i, score in enumerate(scores))])
         if all(columns[i][0] == "baselines" for i in best):
             lost.append(place)
     better = "less" if metric in LOWER_IS_BETTER else "more"
     runs = {arm: f", runs: {part['n_runs']}" for arm, part in verdict["arms"].items()}
     head = [f"{_title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
-    finding = (
-        f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
-    )
-    return f"{_markdown(head, rows)}\n\n{finding}"
+    said = f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
+    return f"{markdown(head, rows)}\n\n{said}"
 
 
 def _paired_table(verdict: Verdict) -> str:
@@ -112,12 +110,12 @@ def _paired_table(verdict: Verdict) -> str:
             test["paired_by"],
             str(test["n_pairs"]),
             f"{test['mean_difference']:+.3f}",
-            "none" if test["p_value"] is None else _p(test["p_value"]),
+            "none" if test["p_value"] is None else p_text(test["p_value"]),
             "none" if test["effect_size"] is None else f"{test['effect_size']:+.2f}",
         ]
         for test in verdict["paired"].values()
     ]
-    return _markdown(head, rows)
+    return markdown(head, rows)
 
 
 def _size_tables(compared: Verdict) -> Iterator[str]:
@@ -131,14 +129,14 @@ def _size_tables(compared: Verdict) -> Iterator[str]:
         rows = []
         for place, part in _places(compared["all"], compared["by_source"], compared["all"]["n"]):
             found = [part[kind][name] for kind, name in columns]
-            cells = [f"{_cell(each[what], form)} ({_mean(each[beside], beside_form)})" for each in found]
+            cells = [f"{cell(each[what], form)} ({_mean(each[beside], beside_form)})" for each in found]
             rows.append([place, _true_size(part["truth"], what, form), *cells])
-        yield _markdown([title, "truth", *(name for _, name in columns)], rows)
+        yield markdown([title, "truth", *(name for _, name in columns)], rows)
 
 
 def _true_size(truth: Verdict, what: str, form: str) -> str:
     if what != "astm_difference":
-        return _cell(truth[what], form)
+        return cell(truth[what], form)
     return f"{truth['astm_number']:.2f} (n = {truth['n_astm']})" if truth["n_astm"] else "no scale"
 
 
@@ -151,19 +149,20 @@ def _places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdi
     return [*((f"{source} ({part['n']})", part) for source, part in by_source.items()), (f"ALL ({n})", whole)]
 
 
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its first column to the left, the others to the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _best(scores: Sequence[Any], metric: str) -> set[int]:
     """Return the positions of the best scores; those that print alike share the place."""
-    printed = [_cell(score).split()[0] for score in scores]
+    printed = [cell(score).split()[0] for score in scores]
     best = min(printed, key=float) if metric in LOWER_IS_BETTER else max(printed, key=float)
     return {i for i, value in enumerate(printed) if value == best}
 
 
-def _cell(score: Any, form: str = ".3f") -> str:
+def cell(score: Any, form: str = ".3f") -> str:
     """Return a baseline's number, or an arm's mean and sd, as printed."""
     spread = score["sd"] if isinstance(score, Mapping) else None
     return _mean(score, form) + ("" if spread is None else f" ± {spread:{form.removeprefix('+')}}")
@@ -175,7 +174,8 @@ def _mean(score: Any, form: str) -> str:
     return "none" if value is None else f"{value:{form}}"
 
 
-def _p(p_value: float) -> str:
+def p_text(p_value: float) -> str:
+    """Return a p value in two significant digits."""
     return f"{p_value:#.2g}"
 
 
@@ -183,7 +183,8 @@ def _bold(text: str, bold: bool) -> str:
     return f"**{text}**" if bold else text
 
 
-def _interval(interval: Mapping[str, Any] | None) -> str:
+def interval_text(interval: Mapping[str, Any] | None) -> str:
+    """Return both ends of an interval, or why there is none."""
     return "none (1 run)" if interval is None else f"[{interval['lo']:.3f}, {interval['hi']:.3f}]"
 
 

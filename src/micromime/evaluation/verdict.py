@@ -11,8 +11,8 @@ from micromime.evaluation.size_comparison import compare_sizes
 from micromime.evaluation.statistics import agresti_coull_paper, mean, paired_t_test, sd, student_interval
 from micromime.mistakes import Mistake
 
-REFERENCE_BASELINE = "local_threshold"
-"""The baseline that every arm is tested against: fixed here, not the one that a test set happens to favour."""
+REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
+"""The baselines that every arm is tested against: fixed here, not those that a test set happens to favour."""
 
 KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
 """Columns of score tables that are no metric."""
@@ -101,8 +101,8 @@ def _comparisons(
     speaks of other seeds, not of other pictures.
     """
     arms = dict(_parts(scores, "arm"))
-    reference = baselines[baselines["baseline"] == REFERENCE_BASELINE]
-    pairs = [(arm, arms[arm], REFERENCE_BASELINE, reference, "picture") for arm in arms]
+    references = [(name, rows) for name, rows in _parts(baselines, "baseline") if name in REFERENCE_BASELINES]
+    pairs = [(arm, arms[arm], name, rows, "picture") for arm in arms for name, rows in references]
     pairs += [(later, arms[later], earlier, arms[earlier], "run") for earlier, later in combinations(arms, 2)]
     for a, rows_a, b, rows_b, paired_by in pairs:
         for metric in metrics:

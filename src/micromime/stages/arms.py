@@ -24,6 +24,7 @@ DECIDING = (
     "training/callbacks",
     "training/learner",
     "training/loaders",
+    "training/resizing",
 )
 """Code that decides what a network becomes; what else a run imports (tracking, say) leaves its weights as they are."""
 
@@ -40,6 +41,8 @@ class Arm:
     """Folder of the arm whose networks it goes on with, run by run."""
     rates: tuple[float, ...] | None = None
     """The peak rates that the first run has found, once it has."""
+    beside: Path | None = None
+    """Folder of an arm that it is compared with though it does not go on with it."""
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -49,7 +52,9 @@ class Arm:
             settings = TrainParameters.model_validate(written["params"]["train"])
             start = Path(written["start"]) if written["start"] else None
             rates = tuple(written["rates"]) if written["rates"] else None
-            return cls(written["use_case"], written["arm"], settings, Path(written["data"][0]["path"]), start, rates)
+            beside = Path(written["beside"]) if written["beside"] else None
+            data = Path(written["data"][0]["path"])
+            return cls(written["use_case"], written["arm"], settings, data, start, rates, beside)
         except FileNotFoundError:
             raise Mistake(
                 f"{folder} holds no arm.json; train an arm to it first, for example with `make run`."
@@ -86,6 +91,7 @@ class Arm:
             **{key: getattr(described, key) for key in kept},
             "data": [each._asdict() for each in described.data],
             "start": self.start.as_posix() if self.start else None,
+            "beside": self.beside.as_posix() if self.beside else None,
             "rates": self.rates,
         }
 
@@ -109,6 +115,7 @@ def describe(arm: Arm, profile: str) -> RunDescription:
     """Return what MLflow is told of an arm: settings of the data set and of the training, versions of both."""
     description = Dataset(arm.data).description
     origin = {key: description.get(key) for key in ("scenario", "count", "seed", "parent", "sampler")}
+    origin |= {key: description[key] for key in ("part", "specimens") if key in description}
     return RunDescription(
         use_case=arm.use_case,
         arm=arm.name,
@@ -117,7 +124,7 @@ def describe(arm: Arm, profile: str) -> RunDescription:
         params={"data": origin, "train": arm.settings.model_dump()},
         data=(data_version(arm.data.name, arm.data),),
         revision=revision(),
-        base=Arm.read(arm.start).fingerprint if arm.start else "",
+        base=Arm.read(compared).fingerprint if (compared := arm.start or arm.beside) else "",
     )
 
 

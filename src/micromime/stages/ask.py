@@ -1,5 +1,6 @@
 """Ask networks about pictures: what each of them finds, measured against the truth and kept in its run's record."""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,16 +14,17 @@ from micromime.datasets.real import LIST_NAME, listed_files, read_micrographs
 from micromime.datasets.store import Dataset
 from micromime.engine import Progress, run_tasks, trainings
 from micromime.evaluation.grain_size import count_grains, mean_intercept_px
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import SEGMENTATION, error_rate
 from micromime.stages.arms import Arm, trained
 from micromime.stages.networks import networks_of
 from micromime.stages.run_records import Answers, RunRecord, record_file
 from micromime.stages.work import code_of, fingerprint
+from micromime.training.architectures import finds
 
 THRESHOLD = 0.5
-"""Probability from which a pixel counts as boundary."""
+"""Probability from which a pixel counts as boundary, a picture as one of the second class."""
 
-DECIDING = ("evaluation/grain_size", "evaluation/metrics", "training/networks")
+DECIDING = ("evaluation/grain_size", "evaluation/metrics", "training/networks", "training/resizing")
 """Code that decides what a network answers and how that is measured."""
 
 
@@ -36,6 +38,8 @@ class Picture(NamedTuple):
     name: str
     image: Image
     truth: Mask
+    class_number: int = -1
+    """Of the picture's class; none where there are no classes."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +66,16 @@ def pictures_in(folder: Path) -> Iterator[Picture]:
         yield from (Picture(each.name, each.image, each.mask) for each in read_micrographs(folder))
         return
     dataset = Dataset(folder)
-    for n, name in enumerate(dataset.samples["id"]):
-        yield Picture(str(name), np.array(dataset.images[n]), np.array(dataset.masks[n]))  # not read-only: skeletons
+    numbers = dataset.class_numbers if "classes" in dataset.description else itertools.repeat(-1)
+    for n, (name, number) in enumerate(zip(dataset.samples["id"], numbers, strict=False)):
+        image, mask = np.array(dataset.images[n]), np.array(dataset.masks[n])  # not read-only: skeletons
+        yield Picture(str(name), image, mask, int(number))
 
 
 def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -> pd.DataFrame:
     """Return a row for every arm, run and picture: every metric, number of grains and mean linear intercept.
+
+    Of classifiers: whether the picture's class was wrong (error_rate, 0 or 1), and how probable the second class was.
 
     What a record tells is taken from it; the other networks are asked, several side by side, and their records written.
     """
@@ -110,6 +118,39 @@ def predictor(network: Path) -> Callable[[Image], Mask]:
     return lambda image: probability(loaded, image) > THRESHOLD
 
 
+def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
+    """Return what gives the probability of the second class for pictures, by a network that finds classes."""
+    import torch
+
+    from micromime.training.networks import class_probabilities, description_of, load_network
+
+    torch.set_num_threads(1)
+    loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
+    size_px = int(description_of(network)["size_px"])
+
+    def ask(images: Sequence[Image]) -> Sequence[float]:
+        colours = np.repeat(np.stack(images)[:, None], 3, axis=1)
+        found: list[float] = class_probabilities(loaded, colours, size_px).tolist()
+        return found
+
+    return ask
+
+
+def _rows(question: Question) -> list[dict[str, Any]]:
+    pictures = list(pictures_in(question.pictures))
+    if finds(question.record.training["network"]["architecture"]) == "mask":
+        find = predictor(question.network)
+        return [measured(each, find(each.image)) for each in pictures]
+    found = classifier(question.network)([each.image for each in pictures])
+    return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
+
+
+def classified(picture: Picture, probability: float) -> dict[str, Any]:
+    """Return one row: whether a picture's class was wrong, 0 or 1, and how probable the second class was."""
+    wrong = error_rate(np.array([int(probability > THRESHOLD)]), np.array([picture.class_number]))
+    return {"picture": picture.name, "error_rate": wrong, "probability": probability}
+
+
 def _record(arm: Path, run: int, records: Path) -> RunRecord:
     """Return the record of a run, begun anew from run.json where another network's or none lies in its place."""
     said = trained(arm, run)
@@ -134,7 +175,6 @@ def _questions(
 
 def _ask(question: Question) -> None:
     """Ask one network about all pictures, and add the answers to its run's record."""
-    find = predictor(question.network)
-    rows = [measured(each, find(each.image)) for each in pictures_in(question.pictures)]
+    rows = _rows(question)
     answers = Answers.of(question.inputs, rows)
     question.record.with_answers(question.purpose, answers).write(question.record_file)

@@ -13,20 +13,29 @@ from micromime.parameters import Section, one_of, read_tree, section, typed, unk
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
+from micromime.stages.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.stages.render import RenderParameters
 from micromime.stages.resample import BASE, ResampleParameters, RoundParameters, checked_sampler
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
-SECTIONS: dict[str, type[Section]] = {
+OF_ALL: dict[str, type[Section]] = {
     "render": RenderParameters,
     "test_set": TestSetParameters,
     "train": TrainParameters,
-    "scoring": RenderParameters,
-    "resample": ResampleParameters,
     "finetune": FinetuneParameters,
 }
-"""What stands under a use case besides its scenario and its rounds."""
+"""What stands under every use case besides its scenario."""
+
+WITH_ROUNDS: dict[str, type[Section]] = {"scoring": RenderParameters, "resample": ResampleParameters}
+"""What stands besides under one that finds masks, and so do its rounds."""
+
+WITH_TILES: dict[str, type[Section]] = {
+    "tiles": TileParameters,
+    "exemplars": ExemplarParameters,
+    "ablation": AblationParameters,
+}
+"""What stands besides under one that finds the class of tiles."""
 
 
 def main(params: Annotated[Path, typer.Option()], out: Annotated[Path, typer.Option()]) -> None:
@@ -59,18 +68,28 @@ def use_cases_in(params: Path) -> list[str]:
 
 
 def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
-    content = section(tree, use_case)
+    content, kind = section(tree, use_case), instance_kind(use_case)
+    sections = OF_ALL | (WITH_TILES if kind.classes else WITH_ROUNDS)
+    known = ["scenario", *sections, *([] if kind.classes else ["rounds"])]
     for key in content:
-        if key not in {"scenario", "rounds", *SECTIONS}:
-            raise Mistake(unknown_key(f"{use_case}.{key}", ["scenario", "rounds", *SECTIONS]))
-    Scenario.read(instance_kind(use_case), section(tree, use_case, "scenario"), f"{use_case}.scenario")
-    for key, kind in SECTIONS.items():
-        typed(kind, section(tree, use_case, key), f"{use_case}.{key}")
-    one_of(content["train"]["architecture"], architectures(), f"{use_case}.train.architecture")
-    one_of(content["resample"]["score"], SEGMENTATION, f"{use_case}.resample.score")
+        if key not in known:
+            raise Mistake(unknown_key(f"{use_case}.{key}", known))
+    Scenario.read(kind, section(tree, use_case, "scenario"), f"{use_case}.scenario")
+    for key, each in sections.items():
+        typed(each, section(tree, use_case, key), f"{use_case}.{key}")
+    fitting = architectures("class" if kind.classes else "mask")
+    one_of(content["train"]["architecture"], fitting, f"{use_case}.train.architecture")
     runs, trained = (content[key]["runs"] for key in ("finetune", "train"))
     if runs > trained:
         raise Mistake(f"{use_case}.finetune.runs is {runs}, but {use_case}.train.runs is {trained}; lower the first.")
+    if kind.classes:
+        pools(tree, use_case)
+    else:
+        _check_rounds(tree, use_case)
+
+
+def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
+    one_of(section(tree, use_case, "resample")["score"], SEGMENTATION, f"{use_case}.resample.score")
     for name, written in section(tree, use_case, "rounds").items():
         _check_round(use_case, str(name), written)
 

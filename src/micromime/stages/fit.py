@@ -11,13 +11,17 @@ from typing import Any
 
 from micromime.datasets.store import Dataset
 from micromime.engine import Progress, run_tasks, trainings
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import SEGMENTATION, error_rate
 from micromime.stages.arms import Arm
 from micromime.stages.run_records import RunRecord
+from micromime.training.architectures import Finds, finds
 from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import tracked_run
 
-WATCHED = {name: SEGMENTATION[name] for name in ("pixel_error", "mean_iou")}
+WATCHED: dict[Finds, Mapping[str, Callable[[Any, Any], float]]] = {
+    "mask": {name: SEGMENTATION[name] for name in ("pixel_error", "mean_iou")},
+    "class": {"error_rate": error_rate},
+}
 """Metrics of every epoch's validation; skeletons for the others would take longer than small networks."""
 
 
@@ -87,7 +91,7 @@ def fit(task: Fit) -> None:
     task.unfinished.mkdir(parents=True)
     run = Run(task.run, task.arm.settings_of(task.run), Dataset(task.arm.data), task.start)
     with _log(task) as log:
-        fit_run(run, WATCHED, task.unfinished, log)
+        fit_run(run, WATCHED[finds(task.arm.settings.architecture)], task.unfinished, log)
         weights = (task.unfinished / "weights.safetensors").read_bytes()
         record = json.loads((task.unfinished / "run.json").read_text())
         record |= {"inputs": task.inputs, "weights_md5": hashlib.md5(weights).hexdigest()}

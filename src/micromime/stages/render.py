@@ -6,12 +6,14 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field
 
+from micromime.datasets.real import sha256
 from micromime.datasets.render import render_dataset
 from micromime.engine import cores
-from micromime.parameters import Section, one_of, read_tree, section, typed
+from micromime.parameters import Section, filled_in, one_of, read_tree, section, typed
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
 from micromime.stages import command
+from micromime.stages.pools import measured, pools
 from micromime.stages.work import sole_maker, work_folder
 from micromime.streams import LARGEST_SEED
 
@@ -34,19 +36,42 @@ def main(
         str, typer.Option("--section", help="render: what is trained on; scoring: what is scored.")
     ] = "render",
     params: Annotated[Path, typer.Option()] = Path("params.yaml"),
+    exemplars: Annotated[
+        Path | None,
+        typer.Option(help="What was measured, a folder for each subset: there is then a set for each pool."),
+    ] = None,
 ) -> None:
     """Render the data set that params.yaml describes under USE_CASE.render, or under USE_CASE.scoring."""
     one_of(which, PURPOSES, "--section")
     tree = read_tree(params)
     asked = typed(RenderParameters, section(tree, use_case, which), f"{use_case}.{which}")
-    work = work_folder("render", section(tree, use_case, "scenario"), asked.model_dump(), which)
     with sole_maker(out):
-        render(tree, use_case, asked, out, work, cores(), PURPOSES[which])
+        for folder, content in scenarios_of(tree, use_case, out, exemplars).items():
+            work = work_folder("render", content, asked.model_dump(), which)
+            render(use_case, content, asked, folder, work, cores(), PURPOSES[which])
+
+
+def scenarios_of(tree: dict[str, Any], use_case: str, out: Path, exemplars: Path | None) -> dict[Path, dict[str, Any]]:
+    """Return each data set's folder and its scenario, in which what was measured is filled in."""
+    if exemplars is None:
+        return {out: scenario_of(tree, use_case, None)}
+    found = {}
+    for pool in pools(tree, use_case):
+        content = scenario_of(tree, use_case, exemplars / pool.subset)
+        found[out / pool.name] = content | {"exemplar_texture": {**content["exemplar_texture"], "way": pool.way}}
+    return found
+
+
+def scenario_of(tree: dict[str, Any], use_case: str, exemplars: Path | None) -> dict[str, Any]:
+    """Return the scenario of a use case; what was measured, if anything, is filled in from the folder of a subset."""
+    instance_kind(use_case)  # says so if there is none
+    content = section(tree, use_case, "scenario")
+    return content if exemplars is None else filled_in(content, measured(exemplars), f"{use_case}.scenario")
 
 
 def render(  # noqa: PLR0913 - the command `micromime render` hands on all that a person can choose
-    tree: dict[str, Any],
     use_case: str,
+    content: dict[str, Any],
     asked: RenderParameters,
     out: Path,
     work: Path,
@@ -55,11 +80,18 @@ def render(  # noqa: PLR0913 - the command `micromime render` hands on all that 
 ) -> None:
     """Draw the instances of a scenario and render them to a folder; other purposes draw others, with the same seed."""
     kind = instance_kind(use_case)
-    content = section(tree, use_case, "scenario")
     scenario = Scenario.read(kind, content, f"{use_case}.scenario")
     instances = [scenario.draw_one(asked.seed, index, purpose) for index in range(asked.count)]
     description = {"use_case": use_case, "scenario": content, **asked.model_dump(), "parent": None}
+    if kind.classes:
+        description |= {"classes": kind.classes, "named_files": named_files(content)}
     render_dataset(instances, description, out, work, workers)
+
+
+def named_files(content: dict[str, Any]) -> dict[str, str]:
+    """Return the SHA-256 of every file that a scenario's parameters name: they decide its pixels, too."""
+    words = [word for part in content.values() if isinstance(part, dict) for word in part.values()]
+    return {word: sha256(Path(word)) for word in words if isinstance(word, str) and Path(word).is_file()}
 
 
 if __name__ == "__main__":

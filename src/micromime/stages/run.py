@@ -32,9 +32,8 @@ def _say_where_to_look(profile: str, use_cases: list[str]) -> None:
         if not table.exists():
             raise Mistake(f"{table} was not made; add the stages of {use_case} to dvc.yaml.")
         print(f"\n{table.read_text()}")
-        print(f"The report:         {metrics / use_case / 'report.html'}")
+        print(f"The report:         {metrics / use_case / 'report.html'}, its pictures beside it (dvc plots show)")
         print(f"This table:         {table}, its numbers {metrics / use_case}.json (dvc metrics show)")
-        print(f"Every test picture: {metrics / use_case / 'panel.png'}")
         print(f"Synthetic pictures: data/synthetic/{use_case}/, preview.png in each folder")
         print(f"Networks:           models/{use_case}/")
     print("Every run:          mlflow ui")

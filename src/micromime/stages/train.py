@@ -17,6 +17,7 @@ from micromime.stages.fit import Tracked, facts
 from micromime.stages.networks import bring, fit_runs, put_back
 from micromime.stages.run_records import RunRecord, record_file
 from micromime.stages.work import sole_maker
+from micromime.training.mlflow_arm import RunDescription
 from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
 
 
@@ -38,9 +39,14 @@ def main(  # noqa: PLR0913 - one argument an option
         raise Mistake(f"{out} is there already; remove it or give another folder.")
     Dataset(data)  # says so if it is none
     arm = planned_arm(read_tree(params), use_case, data, out, start)
-    described = describe(arm, profile_of(params))
-    prepare_store(use_case)
-    with sole_maker(out), tracked_arm(described) as arm_id:
+    with sole_maker(out):
+        train_arm(arm, out, records, describe(arm, profile_of(params)))
+
+
+def train_arm(arm: Arm, out: Path, records: Path, described: RunDescription) -> None:
+    """Train the runs of an arm, but for those whose record fits, and write their networks to a folder, whole or not."""
+    prepare_store(arm.use_case)
+    with tracked_arm(described) as arm_id:
         tracked = Tracked(arm_id, described)
         if not arm.settings.rates:
             arm = replace(arm, rates=obtain(arm, [FIRST], records, tracked)[FIRST].rates)

@@ -1,0 +1,87 @@
+"""Divide real tiles: a fixed test set of specimens that differ most, and nested subsets of all others to train on."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from typer import Option
+
+from micromime.datasets.sources import SOURCE_NAME, Source
+from micromime.datasets.splits import farthest_specimens, nested_order
+from micromime.datasets.store import SHARD_SIZE, write_arrays, write_description
+from micromime.datasets.tiles import Tile, read_tiles
+from micromime.evaluation.two_sample import features
+from micromime.mistakes import Mistake
+from micromime.parameters import read_tree, section, typed
+from micromime.scenarios import instance_kind
+from micromime.stages import command
+from micromime.stages.pools import ALL, TileParameters
+from micromime.stages.work import sole_maker
+from micromime.streams import stream
+
+TEST, EVERY = "test", "every"
+"""Folders of the test tiles, and of all real tiles together (the paper's "all data")."""
+
+
+def main(
+    use_case: str,
+    photographs: Annotated[Path, Option(help="Folder of photographs and tiles: images.csv, tiles.csv, source.json.")],
+    out: Annotated[Path, Option(help="Folder to make: a data set for each part.")],
+    params: Annotated[Path, Option(help="The file with the section <use case>.tiles.")] = Path("params.yaml"),
+) -> None:
+    """Write `test/`, `every/`, and a folder for each subset to train on."""
+    asked = typed(TileParameters, section(read_tree(params), use_case, "tiles"), f"{use_case}.tiles")
+    classes = instance_kind(use_case).classes
+    tiles = read_tiles(photographs, classes)
+    source = Source.read(photographs / SOURCE_NAME)
+    with sole_maker(out):
+        for name, part in divided(tiles, asked, f"{use_case}.tiles").items():
+            write_tiles(part, out / name, {"use_case": use_case, "part": name, "classes": classes, "kind": source.kind})
+        source.write(out / SOURCE_NAME)
+
+
+def divided(tiles: Sequence[Tile], asked: TileParameters, where: str) -> dict[str, list[Tile]]:
+    """Return the tiles of each part by its name.
+
+    The test set are the specimens chosen by farthest points in the features of their tiles (`splits`), which no part
+    to train on has. Of the others a subset of n has the first n of one random order in which the classes take turns.
+    """
+    chosen = farthest_specimens(
+        features(np.stack([tile.image for tile in tiles])), [tile.specimen for tile in tiles], asked.test_tiles
+    )
+    test = [tile for tile in tiles if tile.specimen in chosen]
+    rest = [tile for tile in tiles if tile.specimen not in chosen]
+    order = nested_order([tile.label for tile in rest], stream(asked.seed, "subsets"))
+    parts = {TEST: test, EVERY: list(tiles)}
+    for subset in asked.subsets:
+        if subset != ALL and int(subset) > len(rest):
+            raise Mistake(f"{where}.subsets: {subset} tiles are more than the {len(rest)} to train on; lower it.")
+        taken = sorted(order[: len(rest) if subset == ALL else int(subset)].tolist())
+        parts[str(subset)] = [rest[n] for n in taken]
+    return parts
+
+
+def write_tiles(tiles: Sequence[Tile], folder: Path, description: dict[str, Any]) -> None:
+    """Write real tiles as a data set, in shards."""
+    folder.mkdir(parents=True)
+    for number, first in enumerate(range(0, len(tiles), SHARD_SIZE)):
+        part = tiles[first:][:SHARD_SIZE]
+        rows = [
+            {
+                "id": tile.name,
+                "label": tile.label,
+                "specimen": tile.specimen,
+                "photograph": tile.photograph,
+                "row": tile.row,
+                "col": tile.col,
+            }
+            for tile in part
+        ]
+        write_arrays(folder / f"shard-{number:05d}", part, rows)
+    specimens = sorted({tile.specimen for tile in tiles})
+    write_description(folder, {**description, "count": len(tiles), "specimens": specimens})
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,95 @@
+"""Train one of the models that are compared where there are real tiles, an arm for each pool.
+
+synthetic  on a pool alone
+real       on the real tiles of the pool's subset alone
+mixed      goes on with the synthetic networks on those real tiles, with the budget of `real`
+longer     as real, with as many images seen as synthetic and mixed have seen together
+"""
+
+import shutil
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from typer import Option
+
+from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
+from micromime.parameters import read_tree, section, typed
+from micromime.stages import command
+from micromime.stages.arms import Arm, describe, profile_of
+from micromime.stages.pools import Pool, pools
+from micromime.stages.train import train_arm
+from micromime.stages.work import sole_maker
+from micromime.training.phases import FinetuneParameters, TrainParameters
+
+Model = Literal["synthetic", "real", "mixed", "longer"]
+
+BASE: Model = "synthetic"
+"""The model that mixed goes on with, and beside which the others stand in MLflow."""
+
+ON_EVERY_POOL = ("synthetic", "mixed")
+"""Models that the texture of a pool makes a difference to."""
+
+
+def main(  # noqa: PLR0913 - one argument an option
+    use_case: str,
+    model: Model,
+    data: Annotated[Path, Option(help="Folder of a data set for each pool, or of real tiles for each subset.")],
+    out: Annotated[Path, Option(help="Folder to make: an arm for each pool.")],
+    records: Annotated[Path, Option(help="Folder of the finished runs' records.")],
+    base: Annotated[Path | None, Option(help="Folder of the synthetic arms; for all but these.")] = None,
+    params: Annotated[Path, Option(help="The file with <use case>.train and .finetune.")] = Path("params.yaml"),
+) -> None:
+    """Train every arm of a model. What is stopped goes on from the records and networks of the runs that are whole."""
+    tree = read_tree(params)
+    unfinished = out.with_name(f".{out.name}-arms")
+    with sole_maker(out):
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for pool in pools_of(model, tree, use_case):
+            arm = planned(tree, use_case, (model, pool), data, base)
+            train_arm(arm, unfinished / arm.name, records, describe(arm, profile_of(params)))
+        unfinished.rename(out)
+
+
+def pools_of(model: Model, tree: dict[str, Any], use_case: str) -> list[Pool]:
+    """Return the pools for which a model has an arm: where it sees no synthetic tile, one for each subset."""
+    every = pools(tree, use_case)
+    return every if model in ON_EVERY_POOL else [pool for pool in every if pool.name == pool.subset]
+
+
+def arm_name(model: Model, pool: Pool) -> str:
+    """Return the name of the arm of a model and a pool, which is that of its folder, too."""
+    return f"{model}_{pool.name}"
+
+
+def planned(tree: dict[str, Any], use_case: str, which: tuple[Model, Pool], data: Path, base: Path | None) -> Arm:
+    """Return the arm of a model and a pool, as params.yaml describes it."""
+    model, pool = which
+    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    if model == BASE:
+        return Arm(use_case, arm_name(model, pool), settings, data / pool.name)
+    if base is None:
+        raise Mistake(f"{model}: say with --base where the arms of the synthetic model are.")
+    asked = typed(FinetuneParameters, section(tree, use_case, "finetune"), f"{use_case}.finetune")
+    finetuned, synthetic = settings.finetuning(asked), base / arm_name(BASE, pool)
+    real = data / pool.subset
+    if model == "longer":
+        finetuned = finetuned.longer(times_longer(settings, finetuned, (Arm.read(synthetic).data, real)))
+    start, beside = (synthetic, None) if model == "mixed" else (None, synthetic)
+    return Arm(use_case, arm_name(model, pool), finetuned, real, start, beside=beside)
+
+
+def times_longer(first: TrainParameters, then: TrainParameters, data: tuple[Path, Path]) -> int:
+    """Return how many times `then` must be trained to see at least the images that both see one after the other."""
+    before, once = (images_seen(each, folder) for each, folder in zip((first, then), data, strict=True))
+    return 1 + -(-before // once)
+
+
+def images_seen(settings: TrainParameters, data: Path) -> int:
+    """Return about how many images a run sees: those to train on, as often as its epochs go through them."""
+    count = round(len(Dataset(data).images) * (1 - settings.validation_share))
+    return sum(phase.epochs * max(count, phase.least_images) for phase in settings.phases)
+
+
+if __name__ == "__main__":
+    command(main)

@@ -1,0 +1,79 @@
+import csv
+import json
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from micromime.datasets.sources import NO_REAL_SET, SOURCE_NAME, Source
+from micromime.datasets.store import Dataset
+from micromime.datasets.tiles import COLUMNS
+from micromime.mistakes import Mistake
+from micromime.stages.pools import TileParameters
+from micromime.stages.tile import divided, main
+
+ASKED = TileParameters(test_tiles=6, seed=0, subsets=("all", 8, 4))
+
+
+@pytest.fixture
+def parts(gravel_tiles):
+    return divided(gravel_tiles(24), ASKED, "chips.tiles")
+
+
+def names(tiles):
+    return {tile.name for tile in tiles}
+
+
+def test_no_specimen_of_the_test_set_is_in_any_other_part(parts):
+    tested = {tile.specimen for tile in parts["test"]}
+    assert len(parts["test"]) == 6  # two tiles a specimen
+    for name in ("all", "8", "4"):
+        assert tested.isdisjoint(tile.specimen for tile in parts[name])
+    assert names(parts["every"]) == names(parts["test"]) | names(parts["all"])
+    assert len(parts["every"]) == 24
+
+
+def test_subsets_are_nested_and_their_classes_even(parts):
+    assert names(parts["4"]) < names(parts["8"]) < names(parts["all"])
+    assert [len(parts[name]) for name in ("4", "8", "all")] == [4, 8, 18]
+    for name in ("4", "8"):
+        labels = [tile.label for tile in parts[name]]
+        assert labels.count("crack") == labels.count("intact")
+
+
+def test_the_test_set_depends_on_the_tiles_alone(gravel_tiles, parts):
+    other = divided(gravel_tiles(24), ASKED.model_copy(update={"seed": 5, "subsets": (4,)}), "chips.tiles")
+    assert names(other["test"]) == names(parts["test"])
+    assert names(other["4"]) != names(parts["4"])
+
+
+def test_more_tiles_than_there_are_is_one_sentence(gravel_tiles):
+    with pytest.raises(Mistake, match=r"chips.tiles.subsets: 30 tiles are more than the 18 to train on; lower it"):
+        divided(gravel_tiles(24), ASKED.model_copy(update={"subsets": (30,)}), "chips.tiles")
+
+
+def test_the_stage_writes_a_data_set_for_each_part(gravel_tiles, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = tmp_path / "given"
+    for name in ("tiles", "tile_masks"):
+        (given / name).mkdir(parents=True)
+    tiles = gravel_tiles(12)
+    with (given / "tiles.csv").open("w", newline="") as file:
+        rows = [[f"tiles/{t.name}.png", t.label, t.specimen, t.photograph, t.col, t.row] for t in tiles]
+        csv.writer(file).writerows([COLUMNS, *rows])
+    for tile in tiles:
+        PIL.Image.fromarray(tile.image).save(given / "tiles" / f"{tile.name}.png")
+        PIL.Image.fromarray(tile.mask.astype(np.uint8) * 255).save(given / "tile_masks" / f"{tile.name}.png")
+    Source(kind="surrogate", reason=NO_REAL_SET, files={}).write(given / SOURCE_NAME)
+    asked = {"test_tiles": 4, "seed": 0, "subsets": ["all"]}
+    (tmp_path / "params.yaml").write_text(json.dumps({"chip_cracks": {"tiles": asked}}))
+    main("chip_cracks", given, tmp_path / "out")
+    every, training = Dataset(tmp_path / "out" / "every"), Dataset(tmp_path / "out" / "all")
+    assert every.description["classes"] == ["intact", "crack"]
+    assert every.class_numbers.tolist() == [0, 1] * 6
+    assert len(training.images) == 8
+    assert training.description["specimens"] == sorted(set(training.samples["specimen"]))
+    index = every.index("tile_003")
+    assert np.array_equal(every.images[index], tiles[3].image)
+    assert np.array_equal(every.masks[index], tiles[3].mask)
+    assert Source.read(tmp_path / "out" / SOURCE_NAME).kind == "surrogate"

@@ -1,0 +1,128 @@
+"""Which arms a model has, what each goes on from, and how long the control trains."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from micromime.mistakes import Mistake
+from micromime.parameters import read_tree
+from micromime.stages.arms import Arm
+from micromime.stages.pools import pools
+from micromime.stages.tile import write_tiles
+from micromime.stages.train_pools import images_seen, main, planned, pools_of, times_longer
+from micromime.training.phases import TrainParameters
+
+PHASE = {"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": 0.001, "batch_size": 4}
+TRAIN = {
+    "architecture": "efficientnet_lite0",
+    "runs": 2,
+    "validation_share": 0.25,
+    "precision": "float32",
+    "channels_last": False,
+    "threads": 1,
+    "finder_steps": 20,
+    "augmentation": {"rotation_deg": 5, "zoom": 1.1, "lighting": 0.1, "stretch": 1, "jitter_px": 0},
+    "phases": [PHASE],
+}
+RECORDS = Path("records")
+
+pytestmark = pytest.mark.usefixtures("project")
+
+
+@pytest.fixture
+def project(workshop, gravel_tiles):
+    """Two subsets and a pool for each, and one more for the smaller; runs are made up."""
+    sections = {
+        "tiles": {"test_tiles": 4, "seed": 0, "subsets": ["all", 8]},
+        "ablation": {"subset": 8, "ways": ["cut"]},
+        "train": TRAIN,
+        "finetune": {"runs": 2, "phases": [PHASE | {"least_images": 12}]},
+    }
+    Path("params.yaml").write_text(json.dumps({"profile": "tiny", "chip_cracks": sections}))
+    for name, count in (
+        ("synthetic/all", 32),
+        ("synthetic/8", 32),
+        ("synthetic/8_cut", 32),
+        ("tiles/all", 20),
+        ("tiles/8", 8),
+    ):
+        write_tiles(
+            gravel_tiles(count),
+            Path("data", name),
+            {"use_case": "chip_cracks", "classes": ["intact", "crack"], "part": name},
+        )
+    return workshop
+
+
+def train(model, base="models/synthetic"):
+    data = Path("data", "synthetic" if model == "synthetic" else "tiles")
+    main("chip_cracks", model, data, Path("models", model), RECORDS, Path(base) if model != "synthetic" else None)
+
+
+def names(folder):
+    return sorted(each.name for each in Path(folder).iterdir())
+
+
+def test_every_model_has_an_arm_for_each_subset_and_those_that_see_them_for_each_texture():
+    for model in ("synthetic", "real", "mixed", "longer"):
+        train(model)
+    assert names("models/synthetic") == ["synthetic_8", "synthetic_8_cut", "synthetic_all"]
+    assert names("models/real") == ["real_8", "real_all"]
+    assert names("models/mixed") == ["mixed_8", "mixed_8_cut", "mixed_all"]
+    assert names("models/longer") == ["longer_8", "longer_all"]
+    weights = Path("models/mixed/mixed_8_cut/run-002/weights.safetensors").read_text()
+    assert weights.startswith("ImageNet > synthetic_8_cut 2 at")
+    assert Path("models/real/real_8/run-001/weights.safetensors").read_text().startswith("ImageNet > real_8 1 at")
+    assert Arm.read(Path("models/mixed/mixed_8_cut")).data == Path("data/tiles/8")
+
+
+def test_all_models_of_a_subset_stand_side_by_side_in_mlflow(project):
+    for model in ("synthetic", "real", "mixed", "longer"):
+        train(model)
+    said = {each.arm: each.tags()["micromime.comparison"] for each in project.begun}
+    assert len({said[f"{model}_all"] for model in ("synthetic", "real", "mixed", "longer")}) == 1
+    assert said["real_8"] == said["mixed_8"] != said["real_all"]
+
+
+def test_a_second_time_every_run_is_taken_from_its_record(project):
+    train("synthetic")
+    before = len(project.trained)
+    Path("models/synthetic").rename("models/once")
+    train("synthetic")
+    assert len(project.trained) == before
+
+
+def test_the_control_sees_at_least_the_images_that_mixed_has_seen():
+    train("synthetic")
+    tree = read_tree(Path("params.yaml"))
+    for pool in pools_of("longer", tree, "chip_cracks"):
+        arms = {
+            model: planned(tree, "chip_cracks", (model, pool), Path("data/tiles"), Path("models/synthetic"))
+            for model in ("real", "mixed", "longer")
+        }
+        before = images_seen(
+            Arm.read(Path("models/synthetic", f"synthetic_{pool.name}")).settings, Path("data/synthetic", pool.name)
+        )
+        seen = {model: images_seen(arm.settings, arm.data) for model, arm in arms.items()}
+        assert seen["real"] == seen["mixed"]
+        assert before + seen["mixed"] <= seen["longer"] < before + 2 * seen["mixed"]
+
+
+def test_images_seen_are_those_to_train_on_as_often_as_epochs_go_through_them():
+    settings = TrainParameters.model_validate(TRAIN)
+    assert images_seen(settings, Path("data/tiles/all")) == 2 * 15
+    least = settings.model_copy(update={"phases": (settings.phases[0].model_copy(update={"least_images": 40}),)})
+    assert images_seen(least, Path("data/tiles/all")) == 2 * 40
+    assert times_longer(settings, settings, (Path("data/synthetic/all"), Path("data/tiles/all"))) == 1 + 2  # 48 / 30
+
+
+def test_without_the_synthetic_arms_the_others_cannot_begin():
+    with pytest.raises(Mistake, match="mixed: say with --base where the arms of the synthetic model are"):
+        planned(
+            read_tree(Path("params.yaml")),
+            "chip_cracks",
+            ("mixed", pools(read_tree(Path("params.yaml")), "chip_cracks")[0]),
+            Path("data/tiles"),
+            None,
+        )
