@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from micromime.evaluation.figure_4 import COLUMN_PX, figure_4, fitted, write_figure_4
+from micromime.evaluation.figure_4 import COLUMN_PX, figure_4, write_figure_4
 from micromime.evaluation.figures import Shown, agreement
 
 WHITE = 255
@@ -89,27 +89,13 @@ def test_the_captions_say_surrogate_not_real_and_are_else_the_papers(monkeypatch
         said.append(text)
         return np.full((20, width_px, 3), WHITE, dtype=np.uint8)
 
-    monkeypatch.setattr("micromime.evaluation.figure_4.paragraph", paragraph)
+    monkeypatch.setattr("micromime.evaluation.figures.paragraph", paragraph)
     figure_4(*examples, "real")
     assert [text[:3] for text in said] == ["(a)", "(b)", "(c)", "(d)", "(e)", "(f)"]
-    assert said[3] == "(d) Manually segmented masks for the real images."
+    assert said[3] == "(d) True masks for the real images."
     figure_4(*examples, "surrogate")
     assert ["surrogate, not real" in text for text in said[6:]] == [False, True] * 3
-    assert not any("real images" in text or "Manually" in text for text in said[6:])
-
-
-@pytest.mark.parametrize(
-    ("rows", "cols", "shape"), [(400, 300, (200, 150)), (300, 512, (117, 200)), (20, 50, (80, 200))]
-)
-def test_fitted_keeps_proportions(rows, cols, shape):
-    assert fitted(np.zeros((rows, cols, 3), dtype=np.uint8), 200).shape == (*shape, 3)
-
-
-def test_fitted_takes_the_mean_over_areas_and_leaves_what_fits():
-    grey = np.array([[0, 10, 100, 100], [20, 30, 100, 100]], dtype=np.uint8)
-    colours = np.repeat(grey[..., None], 3, axis=2)
-    assert fitted(colours, 2)[..., 0].tolist() == [[15, 100]]
-    assert np.array_equal(fitted(colours, 4), colours)
+    assert not any("real images" in text or "True" in text for text in said[6:])
 
 
 def test_a_written_figure_is_the_figure_and_the_same_bytes_each_time(tmp_path, examples):

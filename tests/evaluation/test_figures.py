@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from micromime.evaluation.figures import Shown, agreement, panel, reduced, write_panel
+from micromime.evaluation.figures import Shown, agreement, captioned, fitted, grid, panel, reduced, write_panel
 
 
 def shown(rows, cols, name="a"):
@@ -40,6 +40,37 @@ def test_reduced_keeps_proportions_and_one_colour(rows, cols, largest):
     factor = -(-max(rows, cols) // largest)
     assert small.shape == (-(-rows // factor), -(-cols // factor), 3)
     assert (small == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("rows", "cols", "shape"), [(400, 300, (200, 150)), (300, 512, (117, 200)), (20, 50, (80, 200))]
+)
+def test_fitted_keeps_proportions(rows, cols, shape):
+    assert fitted(np.zeros((rows, cols, 3), dtype=np.uint8), 200).shape == (*shape, 3)
+
+
+def test_fitted_takes_the_mean_over_areas_and_leaves_what_fits():
+    grey = np.array([[0, 10, 100, 100], [20, 30, 100, 100]], dtype=np.uint8)
+    colours = np.repeat(grey[..., None], 3, axis=2)
+    assert fitted(colours, 2)[..., 0].tolist() == [[15, 100]]
+    assert np.array_equal(fitted(colours, 4), colours)
+
+
+def test_a_grid_has_lines_of_as_many_and_a_last_one_that_is_filled_as_far_as_there_are_some():
+    pictures = [np.full((3, 4, 3), n, dtype=np.uint8) for n in range(5)]
+    page = grid(pictures, 2, gap_px=1)
+    assert page.shape == (11, 9, 3)
+    assert [page[row, col, 0] for row in (0, 4, 8) for col in (0, 5)] == [0, 1, 2, 3, 4, 255]
+
+
+def test_captions_stand_below_the_left_edge_of_their_part():
+    parts = [np.zeros((10, 120, 3), dtype=np.uint8), np.zeros((6, 100, 3), dtype=np.uint8)]
+    page = captioned(parts, ("(a) one", "(b) two"), 12)
+    assert page.shape[1] == 2 * 120 + 56
+    letters = np.flatnonzero((page[18:] < 128).any(axis=(0, 2)))
+    second = letters[letters >= 120 + 56]
+    assert letters[0] < 12
+    assert second[0] < 120 + 56 + 12
 
 
 def test_a_panel_holds_every_picture_undistorted_each_in_its_column():

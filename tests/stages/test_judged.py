@@ -35,3 +35,8 @@ def test_each_arm_has_a_run_of_its_own():
     arms = [Path("models/adaptive"), Path("models/base")]
     judged = Judged({}, both, pd.DataFrame(), pd.DataFrame(), arms)
     assert list(judged.representative.items()) == [(arms[0], 8), (arms[1], 3)]
+
+
+def test_a_run_may_stand_for_its_arm_by_another_metric():
+    table = pd.DataFrame({"run": [1, 2, 3], "mean_iou": [0.1, 0.2, 0.3], "error_rate": [0.5, 0.1, 0.3]})
+    assert (median_run(table), median_run(table, "error_rate")) == (2, 3)

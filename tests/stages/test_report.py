@@ -11,7 +11,7 @@ from micromime.datasets.real import read_micrographs
 from micromime.datasets.store import Dataset
 from micromime.evaluation.figures import Shown
 from micromime.stages import ask, judge, report, score
-from micromime.stages.report import made, one_of_each_source, origin, phases_of, worst_sample
+from micromime.stages.report import made, one_of_each_source, worst_sample
 
 VERDICT, SCORES, PAGE = Path("metrics/grains.json"), Path("scores.parquet"), Path("metrics/grains/report.html")
 FOUND = [
@@ -105,25 +105,6 @@ def test_one_run_has_no_spread():
 def test_every_source_comes_once_before_any_comes_again():
     shown = [Shown(name, source, None, None, None) for name, source in zip("abcdef", "ssitsi", strict=True)]
     assert [each.name for each in one_of_each_source(shown)] == ["a", "c", "d", "b", "f", "e"]
-
-
-def test_rates_are_told_with_how_they_came_about(workshop):
-    workshop.write(phases=FOUND)
-    rows = phases_of(workshop.train())
-    assert [(row["arm"], row["phase"], row["size_px"], row["epochs"]) for row in rows] == [
-        ("base", 1, 32, 2),
-        ("base", 2, 64, 1),
-    ]
-    assert [(row["peak_rate"], row["how"]) for row in rows] == [(0.25, "found"), (0.001, "given")]
-
-
-def test_the_origin_names_profile_runs_data_and_machine(workshop):
-    said = origin([workshop.train("base"), workshop.train("tuned", "base")])
-    assert said["Profile"] == "tiny (`micromime profile tiny && make run`)"
-    assert said["Network"] == "unet_efficientnet_lite0, float32, channels last: False"
-    assert said["Runs"] == "base 3, tuned 2; run number = seed"
-    assert [each.split()[0] for each in said["Data"].split(", ")] == ["base", "tuned"]
-    assert (said["Trained on"], said["PyTorch"]) == ("cpu (none), threads of a run: 1", "none")
 
 
 @pytest.mark.usefixtures("judged")

@@ -7,8 +7,8 @@ import pytest
 
 from micromime.stages import tell as stage
 from micromime.stages.arms import described
-from micromime.stages.judged import Judged
-from micromime.stages.tell import statistics_of, tell
+from micromime.stages.judged import Judged, Part
+from micromime.stages.tell import means_of, statistics_of, tell
 from micromime.training.registry import Registered
 
 ROWS = [
@@ -133,6 +133,15 @@ def test_an_arm_s_statistics_are_its_own_and_those_against_earlier_arms():
         "pixel_error.minus_base": kept | {"p_value": 0.01},
     }
     assert list(statistics_of("base", VERDICT)) == ["n_runs", "mean_iou", "mean_iou.minus_local_threshold"]
+
+
+def test_what_a_further_verdict_says_stands_under_its_prefix():
+    rows = pd.DataFrame({"run": [1, 1, 2], "picture": ["a", "b", "a"], "error_rate": [1.0, 0.0, 0.25]})
+    parts = [Part("", "mixed", {}, rows[rows["picture"] == "a"]), Part("every", "mixed", {}, rows)]
+    assert means_of(parts, ["error_rate"]) == {
+        1: {"error_rate": 1.0, "every": {"error_rate": 0.5}},
+        2: {"error_rate": 0.25, "every": {"error_rate": 0.25}},
+    }
 
 
 @pytest.mark.slow

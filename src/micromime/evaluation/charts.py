@@ -43,6 +43,9 @@ STYLE: dict[str, Any] = {
 }
 WIDTH_IN = 10.0
 
+VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
+"""What learning curves show of the validation, as their axis writes it."""
+
 
 def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return one panel a metric of `titles`: every baseline's mean, every arm's mean with its 99 % interval over runs.
@@ -52,28 +55,44 @@ def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     baselines, arms = verdict["baselines"], verdict["arms"]
     metrics = [name for name in titles if all(name in part for part in (*baselines.values(), *arms.values()))]
     names = [*baselines, *arms]
+    panels = {
+        f"{titles[metric]} ({'less' if metric in LOWER_IS_BETTER else 'more'} is better)": [
+            each[metric] for each in (*baselines.values(), *arms.values())
+        ]
+        for metric in metrics
+    }
+    return panels_of_scores(names, panels, (1, len(metrics)), f"Mean scores of {', '.join(names)}, by metric.")
+
+
+def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], grid: tuple[int, int], alt: str) -> str:
+    """Return a panel for each title: the scores of `names`, numbers of baselines and summaries of arms.
+
+    `grid` says how many panels stand below one another and beside one another. Those in a column share their axis.
+    """
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 0.7 + 0.32 * len(names)), layout="constrained")
-        every = figure.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-        for axes, metric in zip(every, metrics, strict=True):
-            _scores(axes, [each[metric] for each in (*baselines.values(), *arms.values())])
-            better = "less" if metric in LOWER_IS_BETTER else "more"
-            axes.set_title(f"{titles[metric]} ({better} is better)")
-        every[0].set_yticks(range(len(names)), names, color=INK)
-        every[0].set_ylim(len(names) - 0.5, -0.5)
-        return _svg(figure, "scores", f"Mean scores of {', '.join(names)}, by metric.")
+        figure = Figure(figsize=(WIDTH_IN, (0.7 + 0.32 * len(names)) * grid[0]), layout="constrained")
+        every = figure.subplots(*grid, sharex="col", sharey=True, squeeze=False)
+        for axes, (title, scores) in zip(every.ravel(), panels.items(), strict=True):
+            _scores(axes, scores)
+            axes.set_title(title)
+        every[0, 0].set_yticks(range(len(names)), names, color=INK)
+        every[0, 0].set_ylim(len(names) - 0.5, -0.5)
+        for axes in every[1:, 0]:
+            axes.tick_params(axis="y", labelcolor=INK)
+        return svg(figure, "scores", alt)
 
 
 def learning_curves(epochs: pd.DataFrame, arm: str) -> str:
     """Return one arm's losses and validation scores by epoch: a thin line a run, a thick one their median.
 
-    `epochs` has a row for every arm, run and epoch (columns arm, run, epoch, phase, train_loss, valid_loss, mean_iou).
-    Dashed lines stand where one phase ends and the next begins.
+    `epochs` has a row for every arm, run and epoch (columns arm, run, epoch, phase, train_loss, valid_loss, and the
+    first metric of VALIDATED that there is). Dashed lines stand where one phase ends and the next begins.
     """
     rows = epochs[epochs["arm"] == arm]
+    metric = next(name for name in VALIDATED if name in rows)
     curves = (
         ("loss", {"train_loss": ("training", BLUE), "valid_loss": ("validation", ORANGE)}),
-        ("mean IoU", {"mean_iou": ("validation", ORANGE)}),
+        (VALIDATED[metric], {metric: ("validation", ORANGE)}),
     )
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH_IN, 2.9), layout="constrained")
@@ -86,10 +105,10 @@ def learning_curves(epochs: pd.DataFrame, arm: str) -> str:
             _phases(axes, rows)
         figure.axes[0].legend(loc="best")
         runs = rows["run"].nunique()
-        return _svg(
+        return svg(
             figure,
             f"curves-{crc32(arm.encode()):08x}",
-            f"Learning curves of arm {arm}: losses and mean IoU by epoch, runs: {runs}.",
+            f"Learning curves of arm {arm}: losses and {VALIDATED[metric]} by epoch, runs: {runs}.",
         )
 
 
@@ -112,9 +131,7 @@ def score_by_parameter(scoring: pd.DataFrame) -> str:
             axes.set_title(f"{row.parameter}", fontsize=8)
             _corner(axes, f"r = {row.rank_correlation:+.2f}")
         figure.supylabel("mean IoU", fontsize=9)
-        return _svg(
-            figure, "parameters", f"Mean IoU of {len(scoring)} samples against each of {len(table)} parameters."
-        )
+        return svg(figure, "parameters", f"Mean IoU of {len(scoring)} samples against each of {len(table)} parameters.")
 
 
 def _scores(axes: Axes, scores: Sequence[Any]) -> None:
@@ -173,7 +190,7 @@ def _corner(axes: Axes, text: str) -> None:
     axes.text(0.98, 0.97, text, ha="right", va="top", transform=axes.transAxes, fontsize=8, bbox=paper)
 
 
-def _svg(figure: Figure, name: str, alt: str) -> str:
+def svg(figure: Figure, name: str, alt: str) -> str:
     """Return the figure as an SVG element that gets along with others in one page.
 
     Ids are preceded by the chart's name; there is no style sheet (it would hold for the whole page) and no metadata.

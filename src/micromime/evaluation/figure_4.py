@@ -4,13 +4,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image as Pillow
 
-from micromime.evaluation.figures import Colours, Shown, below, beside, framed, legend, padded, paragraph, png, triple
+from micromime.evaluation.figures import (
+    Colours,
+    Shown,
+    below,
+    beside,
+    captioned,
+    fitted,
+    framed,
+    legend,
+    padded,
+    png,
+    triple,
+)
 
 COLUMNS = 5
 COLUMN_PX = 200
-GAP_PX, BLOCK_GAP_PX, MARGIN_PX = 8, 56, 24
+GAP_PX, MARGIN_PX = 8, 24
 LETTER_PX = 28
 """The figure is made to be seen at about half its size."""
 
@@ -21,7 +32,7 @@ SYNTHETIC_CAPTIONS = (
 )
 REAL_CAPTIONS = (
     "(b) Examples of real images.",
-    "(d) Manually segmented masks for the real images.",
+    "(d) True masks for the real images.",
     "(f) Masks for the real images generated with a trained model.",
 )
 SURROGATE_CAPTIONS = (
@@ -34,9 +45,10 @@ SURROGATE_CAPTIONS = (
 def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) -> Colours:
     """Return the figure in six parts, (a) and (b) above (c) and (d) above (e) and (f), at most five columns a part.
 
-    The words of the captions are the paper's. Where `test_kind` is not `real` (as in a verdict's `test_set`), those of
-    (b), (d) and (f) say so. Pictures keep their proportions: each is scaled to fit a square of 200 px, its corner at
-    the upper left. The masks of (e) and (f) are coloured by `agreement`. Raises ValueError unless there is one of each.
+    The words of the captions are the paper's, but for (d): not all true masks are drawn by hand. Where `test_kind` is
+    not `real` (as in a verdict's `test_set`), those of (b), (d) and (f) say so. Pictures keep their proportions: each
+    is scaled to fit a square of 200 px, its corner at the upper left. The masks of (e) and (f) are coloured by
+    `agreement`. Raises ValueError unless there is one of each.
     """
     if not synthetic or not real:
         raise ValueError("figure 4 needs at least one synthetic and one test picture")
@@ -45,7 +57,7 @@ def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) 
     lefts, rights = (_parts(shown[:COLUMNS], width_px) for shown in (synthetic, real))
     said = REAL_CAPTIONS if test_kind == "real" else SURROGATE_CAPTIONS
     lines = [
-        below([beside([left, right], BLOCK_GAP_PX), _captions(pair, width_px)], GAP_PX)
+        captioned((left, right), pair, LETTER_PX)
         for left, right, pair in zip(lefts, rights, zip(SYNTHETIC_CAPTIONS, said, strict=True), strict=True)
     ]
     page = below([*lines, legend(LETTER_PX)], MARGIN_PX)
@@ -57,25 +69,8 @@ def write_figure_4(path: Path, synthetic: Sequence[Shown], real: Sequence[Shown]
     path.write_bytes(png(figure_4(synthetic, real, test_kind)))
 
 
-def fitted(colours: Colours, side_px: int) -> Colours:
-    """Return the picture scaled so that its longer side is `side_px`: each pixel the mean over its area.
-
-    Both axes share the factor, up to rounding to whole pixels. Pictures below that size are enlarged.
-    """
-    rows, cols, _ = colours.shape
-    factor = side_px / max(rows, cols)
-    size = (max(round(cols * factor), 1), max(round(rows * factor), 1))
-    return np.asarray(Pillow.fromarray(colours).resize(size, Pillow.Resampling.BOX))
-
-
 def _parts(shown: Sequence[Shown], width_px: int) -> list[Colours]:
     """Return the images, the truths and the predictions, each as one row of columns."""
     triples = [[framed(fitted(part, COLUMN_PX)) for part in triple(each)] for each in shown]
     rows = [[padded(picture, COLUMN_PX + 2) for picture in part] for part in zip(*triples, strict=True)]
     return [padded(beside(row, GAP_PX), width_px) for row in rows]
-
-
-def _captions(pair: Sequence[str], width_px: int) -> Colours:
-    """Return both captions, each below the left edge of its part."""
-    blocks = [padded(paragraph(text, LETTER_PX, width_px), width_px)[:, :width_px] for text in pair]
-    return beside(blocks, BLOCK_GAP_PX)

@@ -28,6 +28,8 @@ LARGEST_SIDE_PX = 300
 SMALLEST_COLUMN_PX = 180
 BLOCKS_ACROSS = 2
 GAP_PX, MARGIN_PX = 8, 28
+PART_GAP_PX = 56
+"""Between parts of a figure that have captions of their own."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +75,12 @@ def png(colours: Colours) -> bytes:
 
 def triple(shown: Shown) -> list[Colours]:
     """Return image, truth and prediction in full size: the image in its greys, the masks coloured by `agreement`."""
-    grey = np.repeat(shown.image[..., None], 3, axis=2)
-    return [grey, agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
+    return [in_colours(shown.image), agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
+
+
+def in_colours(image: Image) -> Colours:
+    """Return the picture in its greys."""
+    return np.repeat(image[..., None], 3, axis=2)
 
 
 def agreement(prediction: Mask, truth: Mask) -> Colours:
@@ -97,6 +103,17 @@ def reduced(colours: Colours, largest_px: int) -> Colours:
     squares = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor, 3)
     means: Colours = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
     return means
+
+
+def fitted(colours: Colours, side_px: int) -> Colours:
+    """Return the picture scaled so that its longer side is `side_px`: each pixel the mean over its area.
+
+    Both axes share the factor, up to rounding to whole pixels. Pictures below that size are enlarged.
+    """
+    rows, cols, _ = colours.shape
+    factor = side_px / max(rows, cols)
+    size = (max(round(cols * factor), 1), max(round(rows * factor), 1))
+    return np.asarray(Pillow.fromarray(colours).resize(size, Pillow.Resampling.BOX))
 
 
 def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
@@ -131,6 +148,13 @@ def paragraph(text: str, size_px: int, width_px: int) -> Colours:
     return below([text_line([(INK, line)], size_px) for line in lines], 0)
 
 
+def captioned(parts: Sequence[Colours], captions: Sequence[str], letter_px: int) -> Colours:
+    """Return the parts of a figure in a row, each as wide as the first, their captions below their left edges."""
+    width_px = parts[0].shape[1]
+    blocks = [padded(paragraph(text, letter_px, width_px), width_px)[:, :width_px] for text in captions]
+    return below([beside(each, PART_GAP_PX) for each in ([padded(part, width_px) for part in parts], blocks)], GAP_PX)
+
+
 def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
     """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
     font = ImageFont.load_default(size_px)
@@ -161,6 +185,11 @@ def beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
         for gap, each in zip(gaps, pictures, strict=True)
     ]
     return np.concatenate(columns, axis=1)
+
+
+def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Colours:
+    """Return the pictures on white in lines of as many columns, the last line filled as far as there are some."""
+    return below([beside(pictures[n : n + columns], gap_px) for n in range(0, len(pictures), columns)], gap_px)
 
 
 def below(pictures: Sequence[Colours], gap_px: int) -> Colours:

@@ -1,4 +1,7 @@
-"""The report: one page, complete in itself, of the verdict, the pictures, the failures and the training."""
+"""The report: one page, complete in itself, of the verdict, the pictures, the failures and the training.
+
+That of the grains, and what the pages of all use cases share: `Reported`, `page_of` and what it needs.
+"""
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +27,25 @@ LARGEST_SIDE_PX = 256
 PAPER_DOI = "10.3390/cryst11030258"
 
 
-@dataclass(frozen=True)
-class Report:
-    """What a report tells; sequences and tables may be empty, their part of the page is then left out."""
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """What the report of any use case tells; tables may be empty, their part of the page is then left out."""
 
     verdict: Verdict
     tables_markdown: str
     """The verdict's tables; HTML in it is shown as text, and of links only those to a DOI are kept."""
+    epochs: pd.DataFrame
+    """Columns arm, run, epoch (from 1 within a run), phase, train_loss, valid_loss, the metrics, images_per_second."""
+    rates: pd.DataFrame
+    """Columns arm, phase, size_px, trainable, epochs, peak_rate and how (`found` or `given`)."""
+    origin: Mapping[str, str]
+    """How the report was made: what, in a word or two -> the answer. No dates: they would change its bytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Reported):
+    """What the report of the grains tells; sequences, too, may be empty."""
+
     predicted_by: str
     """The network whose predictions are shown, in words that follow "predictions of"."""
     synthetic: Sequence[Shown]
@@ -39,14 +54,8 @@ class Report:
     worst: Sequence[WorstSample]
     scoring: pd.DataFrame
     """A row for every sample of the scoring set: a column for each parameter, and `score.mean_iou`."""
-    epochs: pd.DataFrame
-    """Columns arm, run, epoch (from 1 within a run), phase, train_loss, valid_loss, mean_iou, images_per_second."""
-    rates: pd.DataFrame
-    """Columns arm, phase, size_px, trainable, epochs, peak_rate and how (`found` or `given`)."""
     panel: Colours
     """Every test picture beside its truth and its prediction."""
-    origin: Mapping[str, str]
-    """How the report was made: what, in a word or two -> the answer. No dates: they would change its bytes."""
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -56,27 +65,39 @@ def write_report(path: Path, report: Report) -> None:
 
 def report_page(report: Report) -> str:
     """Return the report as HTML: pictures as PNG data URIs, charts as inline SVG, no scripts."""
-    pages = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
+    both = bool(report.synthetic and report.real)
+    differing = pd.DataFrame() if report.scoring.empty else in_common(report.scoring)
+    arms = [] if report.epochs.empty else [str(arm) for arm in report.epochs["arm"].unique()]
+    values = {
+        "scores": scores_chart(report.verdict, TITLES),
+        "figure_4": figure_4(report.synthetic, report.real, report.verdict["test_set"]["kind"]) if both else None,
+        "legend": LEGEND,
+        "by_parameter": None if differing.empty else score_by_parameter(report.scoring),
+        "in_common": differing.to_dict("records"),
+        "worst": [_worst(sample, report.scoring) for sample in report.worst],
+        "curves": {arm: learning_curves(report.epochs, arm) for arm in arms},
+    }
+    return page_of(TEMPLATE, report, values)
+
+
+def page_of(template: Path, report: Reported, values: Mapping[str, Any], sunk: int = 2) -> str:
+    """Return the page that a template, which extends page.html.j2, makes of a report and of further values.
+
+    The headings of the report's tables sink by `sunk` levels. A name that is not given is an error.
+    """
+    pages = Environment(loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined)
     pages.trim_blocks = pages.lstrip_blocks = True
     pages.filters["picture"] = data_uri
     test_set = report.verdict["test_set"]
     title = headline(test_set)
-    both = bool(report.synthetic and report.real)
-    differing = pd.DataFrame() if report.scoring.empty else in_common(report.scoring)
-    return pages.get_template(TEMPLATE.name).render(
+    return pages.get_template(template.name).render(
         report=report,
         test_set=test_set,
         headline=title,
-        tables=html_of(report.tables_markdown.removeprefix(f"**{title}**")),
-        scores=scores_chart(report.verdict, TITLES),
-        figure_4=figure_4(report.synthetic, report.real, test_set["kind"]) if both else None,
-        legend=LEGEND,
-        by_parameter=None if differing.empty else score_by_parameter(report.scoring),
-        in_common=differing.to_dict("records"),
-        worst=[_worst(sample, report.scoring) for sample in report.worst],
-        curves={arm: learning_curves(report.epochs, arm) for arm in _arms(report.epochs)},
+        tables=html_of(report.tables_markdown.removeprefix(f"**{title}**"), sunk),
         phases=list(_phases(report.rates, report.epochs)),
         doi=PAPER_DOI,
+        **values,
     )
 
 
@@ -91,16 +112,16 @@ class _Markdown(MarkdownIt):
         return url.startswith("https://doi.org/")
 
 
-def html_of(markdown: str) -> str:
+def html_of(markdown: str, sunk: int = 2) -> str:
     """Return Markdown as HTML, every table in a box of its own that scrolls, its heads marked for screen readers.
 
-    Headings sink by two levels, below those of the page.
+    Headings sink by `sunk` levels, below those of the page.
     """
     parser = _Markdown("commonmark", {"html": False}).enable("table").disable("image")
     tokens = parser.parse(markdown)
     for i, token in enumerate(tokens):
         if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(int(token.tag[1]) + 2, 6)}"
+            token.tag = f"h{min(int(token.tag[1]) + sunk, 6)}"
         elif token.type == "th_open":
             token.attrSet("scope", "col")
         elif token.type == "td_open" and tokens[i - 1].type == "tr_open" and tokens[i + 1].content:
@@ -132,10 +153,6 @@ def _worst(sample: WorstSample, scoring: pd.DataFrame) -> dict[str, Any]:
 def number(value: Any) -> str:
     """Return a number in at most four significant digits; anything else as it is written."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def _arms(epochs: pd.DataFrame) -> list[str]:
-    return [] if epochs.empty else [str(arm) for arm in epochs["arm"].unique()]
 
 
 def _phases(rates: pd.DataFrame, epochs: pd.DataFrame) -> Iterator[dict[str, Any]]:

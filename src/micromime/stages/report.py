@@ -18,12 +18,12 @@ from micromime.evaluation.metrics import SEGMENTATION
 from micromime.evaluation.report import Report, write_report
 from micromime.evaluation.tables import headline, verdict_table
 from micromime.stages import command
-from micromime.stages.arms import FIRST, Arm, described, trained
 from micromime.stages.ask import predictor
 from micromime.stages.judge import CURVES, SCORES
 from micromime.stages.judged import Judged
 from micromime.stages.networks import networks_of
 from micromime.stages.tell import tell
+from micromime.stages.trained_arms import origin, phases
 from micromime.stages.work import sole_maker
 
 EXAMPLES, WORST = 5, 6
@@ -80,7 +80,7 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         worst=[worst_sample(row, synthetic(int(str(index)))) for index, row in worst.iterrows()],
         scoring=judged.scoring,
         epochs=judged.epochs,
-        rates=pd.DataFrame([row for arm in judged.arms for row in phases_of(arm)]),
+        rates=phases(judged.arms),
         panel=panel(real, f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."),
         origin=origin(judged.arms),
     )
@@ -115,36 +115,6 @@ def worst_sample(row: "pd.Series[Any]", shown: Shown) -> WorstSample:
         scores[metric] = Score(float(row[f"score.{metric}"]), float(by_run.std()) if len(by_run) > 1 else None)
     parameters = {str(name): row[name] for name in row.index if "." in str(name) and not str(name).startswith("score.")}
     return WorstSample(str(row["id"]), shown, scores, parameters)
-
-
-def phases_of(folder: Path) -> list[dict[str, Any]]:
-    """Return a row for each phase of an arm, with the learning rate that was used and how it came about."""
-    settings, rates = Arm.read(folder).settings, trained(folder, FIRST)["rates"]
-    kept = ("size_px", "trainable", "epochs", "batch_size")
-    return [
-        {
-            "arm": folder.name,
-            "phase": number,
-            **{key: getattr(phase, key) for key in kept},
-            "peak_rate": rate,
-            "how": "found" if phase.peak_rate == "find" else "given",
-        }
-        for number, (phase, rate) in enumerate(zip(settings.phases, rates, strict=True), 1)
-    ]
-
-
-def origin(arms: Sequence[Path]) -> dict[str, str]:
-    """Return how all of it was made: profile, settings and machine of the trainings."""
-    said, settings = described(arms[0]), Arm.read(arms[0]).settings
-    first = trained(arms[0], FIRST)
-    return {
-        "Profile": f"{said.profile} (`micromime profile {said.profile} && make run`)",
-        "Network": f"{settings.architecture}, {settings.precision}, channels last: {settings.channels_last}",
-        "Runs": ", ".join(f"{arm.name} {Arm.read(arm).settings.runs}" for arm in arms) + "; run number = seed",
-        "Data": ", ".join(f"{each.name} {each.digest}" for arm in arms for each in described(arm).data),
-        "Trained on": f"{first['device']} ({first['processor']}), threads of a run: {first['threads']}",
-        "PyTorch": first["torch"],
-    }
 
 
 if __name__ == "__main__":

@@ -5,9 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from micromime.evaluation.metrics import SEGMENTATION
 from micromime.stages.arms import described
-from micromime.stages.judged import Judged
+from micromime.stages.judged import Judged, Part
 from micromime.stages.networks import network_here
 from micromime.training.logged_files import log_pictures
 from micromime.training.mlflow_arm import RunDescription
@@ -25,9 +24,9 @@ def tell(use_case: str, judged: Judged, test_set: Path, files: Sequence[Path], p
     prepare_store(use_case)
     for arm, run in judged.representative.items():
         said = tested(arm, judged.verdict["test_set"], test_set)
-        means = judged.scores[judged.scores["arm"] == arm.name].groupby("run")[list(SEGMENTATION)].mean()
-        by_run = {int(str(number)): {str(key): row[key] for key in row.index} for number, row in means.iterrows()}
-        log_judged(said, by_run, statistics_of(arm.name, judged.verdict), files)
+        parts = judged.parts(arm)
+        statistics = [_under(part.prefix, statistics_of(part.name, part.verdict)) for part in parts]
+        log_judged(said, means_of(parts, judged.metrics), {k: v for each in statistics for k, v in each.items()}, files)
         if arm == judged.arms[0]:
             log_pictures(arm_run_id(said), pictures)
         if network := network_here(arm, run):
@@ -41,6 +40,20 @@ def tested(arm: Path, on: Mapping[str, Any], test_set: Path) -> RunDescription:
     said = described(arm)
     data = (*said.data, data_version("test_set", test_set, "testing"))
     return replace(said, data=data, test_set=on["kind"], test_set_reason=on["reason"] or "")
+
+
+def means_of(parts: Sequence[Part], metrics: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Return each run's means over the pictures, those of a part that has a prefix under it."""
+    found: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        for number, row in part.scores.groupby("run")[list(metrics)].mean().iterrows():
+            means = {str(key): row[key] for key in row.index}
+            found.setdefault(int(str(number)), {}).update(_under(part.prefix, means))
+    return found
+
+
+def _under(prefix: str, numbers: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {prefix: numbers} if prefix else numbers
 
 
 def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
