@@ -31,6 +31,8 @@ INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}
 COMPARISON = {"a", "b", "metric", "on", "n_pairs", "mean_difference", "p_value", "effect_size"}
 PATIENCE_S = 300
 ARMS = ["base", "random", "adaptive"]
+CRACKS = Path("metrics/tiny/chip_cracks.json")
+MODELS = ["synthetic", "real", "longer", "mixed"]
 
 
 class Ran(NamedTuple):
@@ -49,7 +51,12 @@ class Ran(NamedTuple):
 
     @property
     def trained(self) -> list[str]:
-        """The arms of which runs were trained, and of how many: `base: 2 of 2`."""
+        """The arms of grains of which runs were trained, and of how many: `base: 2 of 2`."""
+        return [said for said in self.all_trained if said.partition(":")[0] in ARMS]
+
+    @property
+    def all_trained(self) -> list[str]:
+        """The same of both use cases."""
         return re.findall(r"^(\w+: \d+ of \d+) runs to train", self.said, re.MULTILINE)
 
     def weights(self, arm: str = "base") -> dict[str, bytes]:
@@ -190,14 +197,12 @@ def other_round(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_without_real_pictures_the_table_says_so_and_why(first):
     assert f"Test set: surrogate, not real ({NO_REAL_SET}); grain_boundaries, n = 3" in first.said
-    names = [name.removesuffix("_grain_boundaries") for name in read_tree(first.clone / "dvc.yaml")["stages"]]
-    assert [
-        name.partition("_grain_boundaries")[0]
-        for name in dict.fromkeys(stage.partition("@")[0] for stage in first.stages)
-    ] == names
-    assert [stage for stage in first.stages if "@" in stage] == [
-        f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune") for arm in ("random", "adaptive")
-    ]
+    assert f"Test set: surrogate, not real ({NO_REAL_SET}); chip_cracks, n = " in first.said
+    assert {stage.partition("@")[0] for stage in first.stages} == set(read_tree(first.clone / "dvc.yaml")["stages"])
+    assert sorted(stage for stage in first.stages if "@" in stage) == sorted(
+        [f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune") for arm in ("random", "adaptive")]
+        + [f"compare_chip_cracks@{model}" for model in MODELS[1:]]
+    )
 
 
 def test_the_verdict_has_all_its_keys(first):
@@ -257,7 +262,7 @@ def test_dvc_plots_the_learning_curves_and_the_pictures(first, tmp_path):
     module(first.clone, "dvc", "plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text()
     assert "curves_csv" in page
-    assert len(list(tmp_path.rglob("*.png"))) == 3
+    assert len(list(tmp_path.rglob("*.png"))) == 6
 
 
 def without_none(tree: dict) -> dict:
@@ -272,6 +277,35 @@ def test_dvc_shows_the_numbers(first):
     assert "arms.base.mean_iou.mean" in module(first.clone, "dvc", "metrics", "show")
 
 
+def test_cracks_are_judged_beside_their_controls(first):
+    said = json.loads((first.clone / CRACKS).read_text())
+    (part,) = said["subsets"].values()
+    for on in ("test", "every"):
+        assert list(part[on]["arms"]) == MODELS
+        assert part[on]["baselines"].keys() == {"line_filter"}
+        assert all(arm["n_runs"] == 2 for arm in part[on]["arms"].values())
+        assert "mixed_vs_real_error_rate" in part[on]["paired"]
+    assert part["every"]["test_set"]["n"] > part["test"]["test_set"]["n"]
+    assert 0 <= said["textures"]["all"]["accuracy"] <= 1
+    page = (first.clone / CRACKS.with_suffix("") / "report.html").read_text()
+    assert "surrogate, not real" in page
+    for name in ("figure_3", "contact_sheet", "wrong"):
+        with PIL.Image.open(first.clone / CRACKS.with_suffix("") / f"{name}.png") as picture:
+            picture.load()
+
+
+def test_mlflow_shows_the_models_of_cracks_side_by_side(first, logged):
+    client, _ = logged
+    experiment = client.get_experiment_by_name("chip_cracks")
+    arms = client.search_runs([experiment.experiment_id], "tags.`micromime.level` = 'arm'")
+    assert {each.info.run_name for each in arms} == {f"{model}_all" for model in MODELS}
+    assert len({each.data.tags["micromime.comparison"] for each in arms}) == 1
+    part = json.loads((first.clone / CRACKS).read_text())["subsets"]["all"]["test"]
+    for each in arms:
+        model = each.info.run_name.partition("_")[0]
+        assert each.data.metrics["surrogate.error_rate.mean"] == part["arms"][model]["error_rate"]["mean"]
+
+
 def test_a_second_run_runs_no_stage(first):
     second = run(first.clone)
     assert second.stages == []
@@ -284,8 +318,9 @@ def logged(first):
     from mlflow import MlflowClient
 
     client = MlflowClient(f"sqlite:///{first.clone / 'mlflow.db'}")
-    (experiment,) = [each for each in client.search_experiments() if each.name != "Default"]
-    assert experiment.name == "grain_boundaries"
+    experiments = {each.name: each for each in client.search_experiments() if each.name != "Default"}
+    assert set(experiments) == {"grain_boundaries", "chip_cracks"}
+    experiment = experiments["grain_boundaries"]
     return client, client.search_runs([experiment.experiment_id])
 
 
@@ -376,7 +411,9 @@ def test_a_killed_training_goes_on_to_the_same_weights(first, bereft):
 def test_a_clone_with_records_trains_only_what_the_pictures_need(first, from_records):
     assert from_records.verdict == first.verdict
     assert from_records.trained == ["base: 1 of 2"]
-    assert from_records.said.count("was taken from its record; there is no network to register") == 2
+    assert json.loads((from_records.clone / CRACKS).read_text()) == json.loads((first.clone / CRACKS).read_text())
+    assert from_records.all_trained == from_records.trained
+    assert from_records.said.count("was taken from its record; there is no network to register") == 2 + len(MODELS)
 
 
 def test_a_changed_round_runs_itself_alone(first, other_round):

@@ -88,7 +88,7 @@ def test_a_new_partial_model_moves_no_other_pixel(dusty):
 def test_its_partial_model_is_drawn_stored_and_tested(project, dusty):
     (values,) = [block for block in blocks(project, "yaml") if "dust" in block]
     params = (dusty / "params.yaml").read_text()
-    (dusty / "params.yaml").write_text(params.replace("    illumination:\n", f"{values}    illumination:\n"))
+    (dusty / "params.yaml").write_text(params.replace("    illumination:\n", f"{values}    illumination:\n", 1))
     run("-m", "micromime", "check", cwd=dusty)
     render(dusty, "dusty", count=2)
     specks = pd.read_parquet(dusty / "dusty/shard-00000/samples.parquet")["dust.specks"]

@@ -36,11 +36,23 @@ grain_boundaries:
   finetune:
     runs: 1
     phases: [{size_px: 64, trainable: all, epochs: 1, peak_rate: 0.001, batch_size: 4}]
+chip_cracks:
+  test_set: {surrogate_count: 4, surrogate_side_px: 256}
+  tiles: {test_tiles: 10, subsets: [all]}
+  exemplars: {patches: 300, simulated_cracks: 8}
+  render: {count: 12}
+  ablation: {ways: []}
+  train:
+    runs: 1
+    phases: [{size_px: 32, trainable: head, epochs: 1, peak_rate: 0.001, batch_size: 8}]
+  finetune:
+    runs: 1
+    phases: [{size_px: 32, trainable: head, epochs: 1, peak_rate: 0.001, batch_size: 8}]
 """
 TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
 PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
 
-NEEDS_TORCH = ("train_", "score_", "resample_", "finetune_", "judge_", "report_")
+NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_")
 LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params.yaml", "src")
 """What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src.
 
@@ -83,6 +95,9 @@ def stages() -> dict[str, Stage]:
         if "foreach" not in stage:
             declared[name] = filled(stage, {})
             continue
+        if isinstance(stage["foreach"], list):
+            declared |= {f"{name}@{item}": filled(stage["do"], {"item": item}) for item in stage["foreach"]}
+            continue
         for key, item in value(stage["foreach"].strip("${}")).items():
             words = {f"item.{each}": str(word) for each, word in item.items()}
             declared[f"{name}@{key}"] = filled(stage["do"], {"key": key, **words})
@@ -121,7 +136,7 @@ def loaded_by_name(package: str, use_cases: list[str]) -> set[str]:
         "micromime.scenarios": use_cases,
         "micromime.training.architectures": [value(f"{use_case}.train.architecture") for use_case in use_cases],
         "micromime.samplers": [
-            next(iter(each["sampler"])) for case in use_cases for each in value(f"{case}.rounds").values()
+            next(iter(each["sampler"])) for case in use_cases for each in PARAMS[case].get("rounds", {}).values()
         ],
     }
     return {f"{package}.{name}" for name in named.get(package, ())}
