@@ -1,6 +1,6 @@
 """Write the figures and numbers of README.md: what stands between its markers comes from metrics/ and from rendering.
 
-python docs/write_readme.py            writes README.md and docs/grain_boundaries.png
+python docs/write_readme.py            writes README.md and the pictures in docs/
 python docs/write_readme.py --check    says whether README.md is up to date, and writes nothing
 """
 
@@ -9,14 +9,24 @@ import json
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
+from micromime.datasets.patches import cut_dictionary
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
+from micromime.datasets.surrogate_parts import write_parts
+from micromime.datasets.tiles import read_tiles
 from micromime.evaluation.tables import arms_table, headline
+from micromime.evaluation.tile_tables import findings, learning_table
 from micromime.parameters import read_tree
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
+from micromime.stages.calibrate import calibrated
+from micromime.stages.crack_statistics import crack_statistics
+from micromime.stages.measure import DICTIONARY, write_statistics
+from micromime.stages.render import scenario_of
+from micromime.streams import stream
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
@@ -25,15 +35,30 @@ README = PROJECT / "README.md"
 def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
     metrics = PROJECT / "metrics"
-    (row,) = json.loads((metrics / "benchmarks.json").read_text())
-    ratio = row["ratio"]
     verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
+    cracks = json.loads((metrics / "demo" / "chip_cracks.json").read_text())
     return {
+        "cracks": "\n\n".join([f"**{headline(cracks['test_set'])}**", learning_table(cracks), *found_in(cracks)]),
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
-        "benchmark": f"{row['per_second']:.0f} samples a second on one core ({row['name']}), "
-        f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
-        f"{row['peak_memory_mib']:.0f} MiB at most",
+        "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
     }
+
+
+def speed(row: dict[str, Any]) -> str:
+    """Return a row of the benchmark in words."""
+    ratio = row["ratio"]
+    return (
+        f"{row['per_second']:.0f} samples a second on one core ({row['name']}), "
+        f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
+        f"{row['peak_memory_mib']:.0f} MiB at most"
+    )
+
+
+def found_in(cracks: dict[str, Any]) -> list[str]:
+    """Return what the paired tests say, for each subset of the training tiles."""
+    return [
+        f"With {part['tiles']} training tiles:\n\n{findings(part)}" for part in reversed(cracks["subsets"].values())
+    ]
 
 
 def filled(text: str) -> str:
@@ -43,6 +68,23 @@ def filled(text: str) -> str:
         _, end, after = rest.partition(f"<!-- end {name} -->")
         text = f"{before}{begin}\n{block}\n{end}{after}"
     return text
+
+
+def draw_tiles(file: Path) -> None:
+    """Draw twelve tiles of the demo's scenario as if simulated parts had been measured: nothing in them is real."""
+    tree = read_tree(PROJECT / "params.yaml")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_parts(6, 256, 0, folder / "parts")
+        tiles = read_tiles(folder / "parts", instance_kind("chip_cracks").classes)
+        calibrated(cut_dictionary(tiles, 5000, stream(0, "readme")), 0).write(folder / "all" / DICTIONARY)
+        found = crack_statistics([(each.image, each.mask) for each in tiles], whole=False, seed=0, simulated=40)
+        write_statistics(folder / "all", found)
+        content = scenario_of(tree, "chip_cracks", folder / "all")
+        scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
+        instances = [scenario.draw_one(0, index) for index in range(12)]
+        render_dataset(instances, {}, folder / "set", folder / "work")
+        write_preview(Dataset(folder / "set"), file)
 
 
 def draw(file: Path) -> None:
@@ -64,6 +106,7 @@ def main() -> None:
         sys.exit(None if filled(text) == text else "README.md is not what metrics/ says; run `make readme`.")
     README.write_text(filled(text))
     draw(PROJECT / "docs" / "grain_boundaries.png")
+    draw_tiles(PROJECT / "docs" / "chip_cracks.png")
 
 
 if __name__ == "__main__":
