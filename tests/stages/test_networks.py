@@ -8,7 +8,7 @@ import pytest
 
 from micromime.mistakes import Mistake
 from micromime.stages.arms import Arm, trained
-from micromime.stages.networks import KEPT, fit_runs, network_here, networks_of
+from micromime.stages.networks import KEPT, Wanted, fit_runs, network_here, networks_of
 
 HOLDER = """
 import time
@@ -148,7 +148,7 @@ def test_while_another_process_trains_none_is_trained_here(workshop, base, anoth
     with another_process(HOLDER):
         said = r"^\.micromime/networks is being worked on by another micromime; wait until it ends, or end it\.$"
         with pytest.raises(Mistake, match=said):
-            fit_runs(Arm.read(base), {2: None})
+            fit_runs([Wanted(Arm.read(base), {2: None})])
         assert networks_of(base, [1, 3]) == {1: base / "run-001", 3: base / "run-003"}
         assert workshop.trained == []
     assert networks_of(base, [2]) == {2: KEPT / trained(base, 2)["inputs"]}

@@ -166,7 +166,7 @@ def test_progress_counts_the_epochs_of_finished_and_unfinished_runs(workshop, mo
     fits[0].folder.mkdir(parents=True)
     fits[1].unfinished.mkdir()
     (fits[1].unfinished / "epochs.jsonl").write_text("{}\n{}\n")
-    fit_missing(fits, 3)
+    fit_missing(fits)
     ((tasks, shown),) = seen
     assert tasks == fits[1:]
     assert (shown.total, shown.done()) == (9, 3 + 2 + 0)

@@ -93,6 +93,37 @@ def test_a_second_time_every_run_is_taken_from_its_record(project):
     assert len(project.trained) == before
 
 
+def test_the_runs_of_all_arms_stand_in_one_queue(project, capsys):
+    train("synthetic")
+    arms = ["synthetic_all", "synthetic_8", "synthetic_8_cut"]
+    assert project.trained == [[(arm, run) for arm in arms for run in (1, 2)]]
+    said = [f"{arm}: 2 of 2 runs to train" for arm in arms]
+    assert capsys.readouterr().out.splitlines()[:3] == said
+
+
+def test_first_the_first_runs_of_all_arms_find_the_rates(project):
+    tree = json.loads(Path("params.yaml").read_text())
+    tree["chip_cracks"]["train"]["phases"] = [PHASE | {"peak_rate": "find"}]
+    Path("params.yaml").write_text(json.dumps(tree))
+    train("synthetic")
+    arms = ["synthetic_all", "synthetic_8", "synthetic_8_cut"]
+    assert project.trained == [[(arm, 1) for arm in arms], [(arm, 2) for arm in arms]]
+    assert Arm.read(Path("models/synthetic/synthetic_8")).rates == (0.25,)
+
+
+def test_what_was_written_before_a_process_was_killed_is_moved_on_and_not_trained_again(project):
+    train("synthetic")
+    Path("models/synthetic").rename("models/.synthetic-arms")
+    weights = Path("models/.synthetic-arms/synthetic_8/run-002/weights.safetensors").read_text()
+    Path("models/.synthetic-arms/synthetic_all").rename("models/.synthetic-arms/.synthetic_all")  # in the middle of it
+    train("synthetic")
+    assert len(project.trained) == 1
+    assert names("models/synthetic") == ["synthetic_8", "synthetic_8_cut", "synthetic_all"]
+    for arm in names("models/synthetic"):
+        assert all((Path("models/synthetic") / arm / f"run-00{run}/weights.safetensors").exists() for run in (1, 2))
+    assert Path("models/synthetic/synthetic_8/run-002/weights.safetensors").read_text() == weights
+
+
 def test_the_control_sees_at_least_the_images_that_mixed_has_seen():
     train("synthetic")
     tree = read_tree(Path("params.yaml"))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,18 +65,16 @@ class Fit:
             return 0
 
 
-def fit_missing(fits: Sequence[Fit], runs_in_all: int) -> None:
+def fit_missing(fits: Sequence[Fit]) -> None:
     """Train the runs whose folders are not there yet, as many side by side as threads allow."""
     missing = [each for each in fits if not each.folder.exists()]
     if not missing:
         return
-    arm = missing[0].arm
-    workers = trainings(arm.settings.threads)
-    print(
-        f"{arm.name}: {len(missing)} of {runs_in_all} runs to train, {min(workers, len(missing))} side by side, "
-        f"threads of each: {arm.settings.threads}",
-        flush=True,
-    )
+    threads = max(each.arm.settings.threads for each in missing)
+    workers = trainings(threads)
+    for (name, in_all), runs in Counter((each.arm.name, each.arm.settings.runs) for each in missing).items():
+        print(f"{name}: {runs} of {in_all} runs to train")
+    print(f"{min(workers, len(missing))} side by side, threads of each: {threads}", flush=True)
     total = sum(each.arm.settings.epochs for each in fits)
     run_tasks(fit, missing, workers, Progress("train", "epochs", total, lambda: sum(each.epochs_done for each in fits)))
 

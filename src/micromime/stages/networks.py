@@ -2,8 +2,9 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from micromime.engine import alone
 from micromime.mistakes import Mistake
@@ -16,6 +17,15 @@ KEPT = OURS / "networks"
 """Networks by the hash of their inputs: those that are trained just now, and those trained on demand."""
 
 
+class Wanted(NamedTuple):
+    """Runs of an arm that are to be trained."""
+
+    arm: Arm
+    records: Mapping[int, Path | None]
+    """The runs, each with the file that its record is to be written to."""
+    tracked: Tracked | None = None
+
+
 def networks_of(arm: Path, runs: Iterable[int]) -> dict[int, Path]:
     """Return run -> folder of its network, for runs of an arm that was trained before.
 
@@ -26,7 +36,7 @@ def networks_of(arm: Path, runs: Iterable[int]) -> dict[int, Path]:
     described = Arm.read(arm)
     if any(places[run] != KEPT / described.inputs(run) for run in missing):
         raise Mistake(f"{arm} was trained by other code or on other data than are here now; train it anew: `make run`.")
-    fit_runs(described, dict.fromkeys(missing))
+    fit_runs([Wanted(described, dict.fromkeys(missing))])
     return places
 
 
@@ -36,22 +46,26 @@ def network_here(arm: Path, run: int) -> Path | None:
     return place if (place / "weights.safetensors").exists() else None
 
 
-def fit_runs(arm: Arm, records: Mapping[int, Path | None], tracked: Tracked | None = None) -> dict[int, Path]:
-    """Train runs of an arm that are not trained yet, each as a key, with the file that its record is to be written to.
+def fit_runs(wanted: Sequence[Wanted]) -> list[dict[int, Path]]:
+    """Train runs that are not trained yet, those of all arms in one queue.
 
-    Returns run -> folder of its network under `.micromime/networks/`. Raises Mistake where another process trains.
+    Returns for each arm run -> folder of its network under `.micromime/networks/`. Raises Mistake where another
+    process trains.
     """
-    if not records:
-        return {}
-    starts = networks_of(arm.start, records) if arm.start else {}
-    with alone(KEPT):
+    fits = []
+    for arm, records, tracked in wanted:
+        starts = networks_of(arm.start, records) if arm.start and records else {}
         inputs = {run: arm.inputs(run) for run in records}
-        fits = [
-            Fit(arm, run, inputs[run], KEPT / inputs[run], starts.get(run), tracked, file)
-            for run, file in records.items()
-        ]
-        fit_missing(fits, arm.settings.runs)
-    return {each.run: each.folder for each in fits}
+        fits.append(
+            [
+                Fit(arm, run, inputs[run], KEPT / inputs[run], starts.get(run), tracked, file)
+                for run, file in records.items()
+            ]
+        )
+    if any(fits):
+        with alone(KEPT):
+            fit_missing([fit for of_arm in fits for fit in of_arm])
+    return [{each.run: each.folder for each in of_arm} for of_arm in fits]
 
 
 def bring(arm: Path, run: int, said: dict[str, object]) -> None:

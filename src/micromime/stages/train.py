@@ -1,10 +1,11 @@
-"""Train an arm: its runs differ in nothing but their seed, go side by side, and go on where they were stopped."""
+"""Train arms: the runs of one differ in nothing but their seed, go side by side, and go on where they were stopped."""
 
 import json
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from typer import Option
 
@@ -14,7 +15,7 @@ from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.arms import FIRST, Arm, describe, planned_arm, profile_of
 from micromime.stages.fit import Tracked, facts
-from micromime.stages.networks import bring, fit_runs, put_back
+from micromime.stages.networks import Wanted, bring, fit_runs, put_back
 from micromime.stages.run_records import RunRecord, record_file
 from micromime.stages.work import sole_maker
 from micromime.training.mlflow_arm import RunDescription
@@ -40,36 +41,81 @@ def main(  # noqa: PLR0913 - one argument an option
     Dataset(data)  # says so if it is none
     arm = planned_arm(read_tree(params), use_case, data, out, start)
     with sole_maker(out):
-        train_arm(arm, out, records, describe(arm, profile_of(params)))
+        train_arms([Plan(arm, out, describe(arm, profile_of(params)))], records)
 
 
-def train_arm(arm: Arm, out: Path, records: Path, described: RunDescription) -> None:
-    """Train the runs of an arm, but for those whose record fits, and write their networks to a folder, whole or not."""
-    prepare_store(arm.use_case)
-    with tracked_arm(described) as arm_id:
-        tracked = Tracked(arm_id, described)
-        if not arm.settings.rates:
-            arm = replace(arm, rates=obtain(arm, [FIRST], records, tracked)[FIRST].rates)
-        found = obtain(arm, arm.runs, records, tracked)
+class Plan(NamedTuple):
+    """An arm that is to be trained."""
+
+    arm: Arm
+    out: Path
+    """Folder to make."""
+    described: RunDescription
+
+
+def train_arms(plans: Sequence[Plan], records: Path) -> None:
+    """Train the runs of arms, but for those whose record fits, and write their networks.
+
+    The runs of all arms stand in one queue. The first runs of arms whose learning rates are to be found go before.
+    """
+    prepare_store(plans[0].arm.use_case)
+    with ExitStack() as open_in_mlflow:
+        begun = [
+            Begun(plan.arm, records, Tracked(open_in_mlflow.enter_context(tracked_arm(plan.described)), plan.described))
+            for plan in plans
+        ]
+        finding = [each for each in begun if not each.arm.settings.rates]
+        obtain(finding, lambda _: [FIRST])
+        for each in finding:
+            each.arm = replace(each.arm, rates=each.found[FIRST].rates)
+        obtain(begun, lambda arm: arm.runs)
+        for plan, each in zip(plans, begun, strict=True):
+            each.write(plan.out)
+
+
+def obtain(begun: Sequence["Begun"], runs: Callable[[Arm], Iterable[int]]) -> None:
+    """Find the records of these runs of each arm: those that fit as they are, the others after training."""
+    left = [each.take_fitting(runs(each.arm)) for each in begun]
+    for each, places in zip(begun, fit_runs(left), strict=True):
+        each.take_trained(places)
+
+
+@dataclass
+class Begun:
+    """An arm that is being trained."""
+
+    arm: Arm
+    records: Path
+    tracked: Tracked
+    found: dict[int, RunRecord] = field(default_factory=dict)
+    """The records of its finished runs."""
+
+    def take_fitting(self, runs: Iterable[int]) -> Wanted:
+        """Take the records that fit, and return the runs that are left to train."""
+        missing: dict[int, Path | None] = {}
+        for run in runs:
+            file = record_file(self.records, self.arm.name, run)
+            if record := fitting_record(file, self.arm.inputs(run)):
+                tell_taken(record, self.tracked)
+                self.found[run] = record
+            else:
+                missing[run] = file
+        return Wanted(self.arm, missing, self.tracked)
+
+    def take_trained(self, places: Mapping[int, Path]) -> None:
+        """Take the records of runs that have been trained, each to a folder."""
+        for run, place in places.items():
+            self.found[run] = RunRecord.of_run(place)
+            self.found[run].write(record_file(self.records, self.arm.name, run))
+
+    def write(self, out: Path) -> None:
+        """Write the folder of an arm of which every run has been found."""
         unfinished = out.with_name(f".{out.name}")
         put_back(unfinished)
-        for run, record in found.items():
-            bring(unfinished, run, record.training)
-        (unfinished / "arm.json").write_text(json.dumps(arm.written(described), indent=1) + "\n")
+        for run in self.arm.runs:
+            bring(unfinished, run, self.found[run].training)
+        (unfinished / "arm.json").write_text(json.dumps(self.arm.written(self.tracked.described), indent=1) + "\n")
         unfinished.rename(out)
-
-
-def obtain(arm: Arm, runs: Iterable[int], records: Path, tracked: Tracked) -> dict[int, RunRecord]:
-    """Return the record of every run: those that fit as they are, the others after training."""
-    files = {run: record_file(records, arm.name, run) for run in runs}
-    found = {run: record for run, file in files.items() if (record := fitting_record(file, arm.inputs(run)))}
-    for record in found.values():
-        tell_taken(record, tracked)
-    missing = {run: file for run, file in files.items() if run not in found}
-    for run, place in fit_runs(arm, missing, tracked).items():
-        found[run] = RunRecord.of_run(place)
-        found[run].write(files[run])
-    return {run: found[run] for run in files}
 
 
 def fitting_record(file: Path, inputs: str) -> RunRecord | None:

@@ -6,7 +6,6 @@ mixed      goes on with the synthetic networks on those real tiles, with the bud
 longer     as real, with as many images seen as synthetic and mixed have seen together
 """
 
-import shutil
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -17,8 +16,9 @@ from micromime.mistakes import Mistake
 from micromime.parameters import read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.arms import Arm, describe, profile_of
+from micromime.stages.networks import put_back
 from micromime.stages.pools import Pool, pools
-from micromime.stages.train import train_arm
+from micromime.stages.train import Plan, train_arms
 from micromime.stages.work import sole_maker
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -44,10 +44,11 @@ def main(  # noqa: PLR0913 - one argument an option
     tree = read_tree(params)
     unfinished = out.with_name(f".{out.name}-arms")
     with sole_maker(out):
-        shutil.rmtree(unfinished, ignore_errors=True)
-        for pool in pools_of(model, tree, use_case):
-            arm = planned(tree, use_case, (model, pool), data, base)
-            train_arm(arm, unfinished / arm.name, records, describe(arm, profile_of(params)))
+        for arm in unfinished.glob("*"):
+            put_back(arm)
+        planned_arms = [planned(tree, use_case, (model, pool), data, base) for pool in pools_of(model, tree, use_case)]
+        profile = profile_of(params)
+        train_arms([Plan(arm, unfinished / arm.name, describe(arm, profile)) for arm in planned_arms], records)
         unfinished.rename(out)
 
 
