@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
+from skimage.measure import approximate_polygon
 
-from micromime.datasets.crack_lines import centre_lines, length_px
-from micromime.datasets.crack_measures import measure_cracks, polyline
+from micromime.datasets.crack_lines import centre_lines, length_px, simplified
+from micromime.datasets.crack_measures import FURTHER_TOLERANCES_PX, measure_cracks, polyline
 from micromime.partial_models.crack import Course, lost_light
 
 # Pythagorean steps, (row, col) = (down, right): 20 and 48 down, 52 to the right, 30 and 40 down.
@@ -32,9 +35,8 @@ def zigzag():
 
 def test_a_zigzag_by_hand(zigzag):
     (found,) = measure_cracks(*zigzag)
-    assert found.segments == 3
-    assert found.lengths_px == pytest.approx(LENGTHS, abs=3)
-    assert found.bends_deg == pytest.approx(BENDS, abs=4)
+    assert found.line.lengths_px == pytest.approx(LENGTHS, abs=3)
+    assert found.line.bends_deg == pytest.approx(BENDS, abs=4)
     assert found.direction_deg == pytest.approx(np.rad2deg(np.arctan2(50, 140)), abs=1)
     assert (found.width_px, found.depth) == (pytest.approx(WIDTH, rel=0.05), pytest.approx(DEPTH, rel=0.05))
     assert found.drawn_px == pytest.approx(9, rel=0.1)
@@ -49,13 +51,37 @@ def test_a_bend_returns_when_it_turns_back_to_the_chord():
     assert returns.tolist() == [True, False, True]
 
 
+def test_a_corner_counts_where_it_lies_further_from_the_line_without_it_than_tolerated():
+    line = np.array([[0.0, 0], [0, 30], [0.8, 60], [0, 90], [0, 120], [10, 150]])  # 0.8 and more than 2 px away
+    seen = {tolerance: len(polyline(line, tolerance).lengths_px) for tolerance in (0.5, 1.0, 2.0)}
+    assert seen == {0.5: 3, 1.0: 2, 2.0: 2}
+
+
+@given(st.integers(0, 2**32), st.integers(2, 300), st.sampled_from([0.1, 0.5, 1.0, 2.0, 8.0]))
+def test_lines_are_simplified_as_a_library_does_it(seed, points, tolerance):
+    line = np.cumsum(np.random.default_rng(seed).normal(0.3, 1, (points, 2)), axis=0)
+    assert np.array_equal(simplified(line, tolerance), approximate_polygon(line, tolerance))
+
+
+def test_lines_that_end_where_they_began_are_simplified():
+    line = np.array([[0.0, 0], [0, 4], [3, 4], [0, 0]])
+    assert np.array_equal(simplified(line, 1.0), approximate_polygon(line, 1.0))
+
+
+def test_a_crack_is_seen_at_every_tolerance(zigzag):
+    (found,) = measure_cracks(*zigzag)
+    assert list(found.further) == list(FURTHER_TOLERANCES_PX)
+    assert len(found.further[2.0].lengths_px) == 3
+    assert len(found.further[0.5].lengths_px) >= 3
+
+
 @pytest.mark.parametrize("turns", [0, 1, 2, 3])
 def test_measures_are_the_same_however_the_picture_lies(zigzag, turns):
     image, mask = (np.rot90(each, turns).copy() for each in zigzag)
     (found,) = measure_cracks(image, mask)
     assert -90 <= found.direction_deg <= 90
     assert found.direction_deg == pytest.approx((19.65 - 90 * turns + 90) % 180 - 90, abs=1)
-    assert sorted(np.abs(found.bends_deg)) == pytest.approx(sorted(np.abs(BENDS)), abs=4)
+    assert sorted(np.abs(found.line.bends_deg)) == pytest.approx(sorted(np.abs(BENDS)), abs=4)
 
 
 def test_a_crack_is_found_beside_where_it_was_drawn(zigzag):
@@ -71,7 +97,7 @@ def test_small_gaps_are_closed_and_specks_left_out(zigzag):
     broken[:, 40:52] = broken[:, 140:144] = False
     broken[5:8, 5:8] = broken[130:136, 20:32] = True
     (found,) = measure_cracks(image, broken)
-    assert found.lengths_px.sum() == pytest.approx(163, abs=4)
+    assert found.line.lengths_px.sum() == pytest.approx(163, abs=4)
 
 
 def test_pieces_far_apart_or_side_by_side_are_cracks_of_their_own():

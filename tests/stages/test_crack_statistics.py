@@ -9,6 +9,8 @@ from micromime.partial_models.crack import Crack
 from micromime.stages import crack_statistics as module
 from micromime.stages.crack_simulation import Scene, measured_table, pictures, simulate
 from micromime.stages.crack_statistics import crack_statistics
+from micromime.stages.crack_summary import MOVED, STATISTICS, summary
+from micromime.stages.indirect_inference import Sensitivity
 
 TRUTH = {
     "segments": {"negative_binomial": {"mean": 19, "size": 8, "low": 3, "high": 60}},
@@ -27,7 +29,7 @@ TRUTH = {
 LIKE = pd.DataFrame(
     {"drawn_px": [10, 9, 11], "width_px": 6, "grey": [180, 190, 170], "noise": [0.05, 0.04, 0.06], "noise_px": 1.5}
 )
-FEW = 12
+FEW = 6
 """Simulated cracks of a round, where nothing has to be found exactly."""
 
 
@@ -39,6 +41,7 @@ def real(count, *sizes, seed=1, truth=TRUTH):
 def fast(request, monkeypatch):
     if "slow" not in request.keywords:
         monkeypatch.setattr(module, "GAINS", (1.0, 0.5))
+        monkeypatch.setattr(module, "SENSED", (0,))
 
 
 def check(found):
@@ -94,11 +97,23 @@ def test_directions_near_upright_are_not_averaged_to_lying():
 
 
 def test_the_same_seed_gives_the_same_and_another_another():
-    seen = real(6)
+    seen = real(2)
     one, same, other = (crack_statistics(seen, True, seed, FEW) for seed in (3, 3, 4))
     assert one.parameters == same.parameters
     pd.testing.assert_frame_equal(one.simulated, same.simulated)
     assert one.parameters != other.parameters
+
+
+def test_a_round_leaves_what_was_seen_as_it_is_and_moves_spreads_by_the_difference_of_variances():
+    cracks = measured_table(real(8))
+    seen, before = summary(cracks, True), summary(cracks, True)
+    wider = summary(cracks, True)
+    wider.spread["width_px"] = np.sqrt(seen.spread["width_px"] ** 2 + 0.25 * seen.spread["width_px"] ** 2)
+    answers = Sensitivity(np.zeros((len(STATISTICS), len(MOVED))), np.eye(len(STATISTICS)))
+    moved = module._moved(seen, seen, wider, answers, 1.0)
+    assert seen == before
+    assert moved.spread["width_px"] == pytest.approx(np.sqrt(0.75) * seen.spread["width_px"])
+    assert moved.spread["depth"] == seen.spread["depth"]
 
 
 def test_no_cracks_are_a_mistake():
@@ -115,17 +130,16 @@ def test_simulated_cracks_are_framed_whole_or_as_large_as_told():
 
 @pytest.mark.slow
 def test_known_parameters_are_found_again():
-    found = crack_statistics(real(200), True, 3).parameters
+    found = crack_statistics(real(2000), True, 3, 400).parameters
     laws, truth = distributions(found, "crack"), distributions(TRUTH, "crack")
 
     def mean(law):
         return np.mean([law.at((k + 0.5) / 500) for k in range(500)])
 
     wrong = {key: mean(laws[key]) / mean(truth[key]) - 1 for key in TRUTH if key != "direction_deg"}
-    # At a tolerance of 1 px many short segments with small bends look like few long ones: these trade with one another.
-    within = dict.fromkeys(("bend_deg", "return_share", "width_px", "depth", "depth_spread"), 0.05)
-    within |= {"segments": 0.1, "segment_px": 0.12, "segment_spread": 0.12, "bend_spread": 0.15, "taper_px": 0.12}
-    within |= {"depth_correlation_px": 0.3}  # 250 px of crack say little about 30 px of likeness
+    # What segments measure like depends on three parameters that nearly make up for one another.
+    within = dict.fromkeys(wrong, 0.05) | dict.fromkeys(("segments", "segment_px", "segment_spread"), 0.1)
+    within["depth_correlation_px"] = 0.15  # over four seeds from -10 to +2 %
     assert {key: error for key, error in wrong.items() if abs(error) > within[key]} == {}
     directions = [laws["direction_deg"].at((k + 0.5) / 500) for k in range(500)]
     assert np.mean(directions) == pytest.approx(5, abs=2)

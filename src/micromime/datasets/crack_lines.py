@@ -1,8 +1,10 @@
 """From a mask to the centre line of every crack in it: skeleton, longest path, gaps closed, smoothed."""
 
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from numba import njit
 from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter1d, label
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
@@ -63,6 +65,16 @@ def normals(line: Points) -> Points:
     return across
 
 
+def simplified(line: Points, tolerance_px: float) -> Points:
+    """Return the corners of a line of fewer straight pieces, from which no point is farther away than the tolerance.
+
+    By Douglas and Peucker (1973, doi 10.3138/FM57-6770-U75U-7727): skimage's `approximate_polygon`, compiled. That took
+    a third of the time of measuring.
+    """
+    corners: Points = line[_corners(line, tolerance_px)]
+    return corners
+
+
 def _spaced(line: Points) -> Points:
     along = _along(line)
     at = np.linspace(0, along[-1], max(2, round(along[-1]) + 1))
@@ -71,6 +83,33 @@ def _spaced(line: Points) -> Points:
 
 def _along(line: Points) -> Reals:
     return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
+
+
+@njit(cache=True)
+def _corners(line: Any, tolerance: float) -> Any:
+    """Return (points,): which of them are corners."""
+    kept = np.zeros(len(line), dtype=np.bool_)
+    kept[0] = kept[-1] = True
+    ahead = [(0, len(line) - 1)]
+    while ahead:
+        first, last = ahead.pop()
+        (r0, c0), (r1, c1) = line[first], line[last]
+        long = np.hypot(r1 - r0, c1 - c0)
+        most, corner = tolerance, -1
+        for k in range(first + 1, last):
+            r, c = line[k]
+            beyond_first = (r - r0) * (r1 - r0) + (c - c0) * (c1 - c0) > 0
+            if beyond_first and (r - r1) * (r1 - r0) + (c - c1) * (c1 - c0) < 0:
+                away = abs((c - c0) * (r1 - r0) - (r - r0) * (c1 - c0)) / long
+            else:
+                away = min(np.hypot(r - r0, c - c0), np.hypot(r - r1, c - c1))
+            if away > most:
+                most, corner = away, k
+        if corner > 0:
+            kept[corner] = True
+            ahead.append((first, corner))
+            ahead.append((corner, last))
+    return kept
 
 
 def _longest_path(skeleton: Mask) -> Points:

@@ -1,37 +1,51 @@
 """What a crack in a photograph looks like in numbers: segments, bends, width and depth along its centre line."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from skimage.measure import approximate_polygon
 
 from micromime.arrays import Image, Mask, Points, Reals
-from micromime.datasets.crack_lines import centre_lines, length_px
+from micromime.datasets.crack_lines import centre_lines, length_px, simplified
 from micromime.datasets.crack_profiles import dark_line, shape
 
 TOLERANCE_PX = 1.0
 """Largest distance of the centre line from the straight segments that stand for it."""
+FURTHER_TOLERANCES_PX = (0.5, 1.5, 2.0)
+"""A crack's segments are looked at with these, too: how their number changes tells how long and how bent they are."""
 BORDER_PX = 6.0
 """An end nearer to the picture's border than this is cut off by it."""
 FADING_PX = 30.0
 """Length at an end inside the picture, where a crack fades, that does not count for its width and depth."""
 MARGIN_PX = 40
 """How far around a crack the picture is looked at."""
+LIKENESS_PX = 15
+"""Distance along a crack at which the depth is compared with itself."""
 LONGEST_TAPER_PX = 150.0
 LARGEST_SPREAD = 1.5
 """More than this is said of no depth's spread: its mean is as good as nothing then."""
+
+
+class Polyline(NamedTuple):
+    """The straight segments that stand for a centre line, from left to right."""
+
+    lengths_px: Reals
+    """(segments,): their lengths."""
+    bends_deg: Reals
+    """(segments - 1,): turns from one segment to the next, above 0 clockwise on the screen."""
+    returns: Mask
+    """(segments - 1,): whether a bend turns back towards the chord, the line from end to end."""
 
 
 @dataclass(frozen=True)
 class MeasuredCrack:
     """One crack as it was measured, with no correction for what measuring does to it."""
 
-    lengths_px: Reals
-    """(segments,): lengths of the straight segments, from left to right."""
-    bends_deg: Reals
-    """(segments - 1,): turns from one segment to the next, above 0 clockwise on the screen."""
-    returns: Mask
-    """(segments - 1,): whether a bend turns back towards the chord, the line from end to end."""
+    line: Polyline
+    """Its segments at `TOLERANCE_PX`."""
+    further: Mapping[float, Polyline]
+    """By tolerance in px: its segments at the `FURTHER_TOLERANCES_PX`."""
     direction_deg: float
     """Of the chord: 0 to the right, 90 down, from -90 to 90."""
     width_px: float
@@ -42,6 +56,8 @@ class MeasuredCrack:
     """Standard deviation of that along the crack, relative to its mean."""
     depth_correlation_px: float
     """Distance along the crack at which the depth's autocorrelation has fallen to 1/e."""
+    depth_likeness: float
+    """Autocorrelation of the depth at `LIKENESS_PX`, -1 to 1: less a matter of chance than the distance before."""
     taper_px: float
     """Length over which the depth fades at ends inside the picture, their mean; NaN if there are none."""
     ends: int
@@ -54,11 +70,6 @@ class MeasuredCrack:
     """Standard deviation of that, as a share of it."""
     noise_px: float
     """Standard deviation of a Gaussian filter that makes white noise as smooth, px."""
-
-    @property
-    def segments(self) -> int:
-        """Number of straight segments that can be seen."""
-        return len(self.lengths_px)
 
 
 def measure_cracks(image: Image, mask: Mask) -> list[MeasuredCrack]:
@@ -73,15 +84,15 @@ def measure_cracks(image: Image, mask: Mask) -> list[MeasuredCrack]:
     return [_measured(image, mask, line) for line in centre_lines(mask)]
 
 
-def polyline(line: Points) -> tuple[Reals, Reals, Mask]:
-    """Return lengths in px, bends in degrees and returns (see `MeasuredCrack`) of a line's straight segments."""
-    corners = approximate_polygon(line, TOLERANCE_PX)
+def polyline(line: Points, tolerance_px: float = TOLERANCE_PX) -> Polyline:
+    """Return the straight segments that stand for a line, nowhere farther from it than the tolerance."""
+    corners = simplified(line, tolerance_px)
     steps = np.diff(corners, axis=0)
     chord = corners[-1] - corners[0]
     away = _turned(np.rad2deg(np.arctan2(*steps.T)) - np.rad2deg(np.arctan2(*chord)))
     bends = _turned(np.diff(away))
     returns: Mask = bends * np.where(away[:-1] >= 0, 1, -1) < 0
-    return np.hypot(*steps.T), bends, returns
+    return Polyline(np.hypot(*steps.T), bends, returns)
 
 
 def _turned(angle_deg: Reals) -> Reals:
@@ -96,19 +107,19 @@ def _measured(image: Image, mask: Mask, line: Points) -> MeasuredCrack:
     drawn_px = _drawn_px(mask[box], line - corner)
     found = dark_line(image[box], line - corner)
     seen = shape(image[box], found, drawn_px)
-    lengths, bends, returns = polyline(found)
     inside = _inside(line[[0, -1]], image.shape)
     body = seen.depth[_body(len(found), inside)]
+    alike = _autocorrelation(body)
     down, right = found[-1] - found[0]
     return MeasuredCrack(
-        lengths_px=lengths,
-        bends_deg=bends,
-        returns=returns,
+        line=polyline(found),
+        further={each: polyline(found, each) for each in FURTHER_TOLERANCES_PX},
         direction_deg=float(np.rad2deg(np.arctan2(down, right))),
         width_px=seen.width_px,
         depth=float(np.clip(body.mean(), 0.001, 0.999)),
         depth_spread=float(min(body.std() / max(body.mean(), 0.001), LARGEST_SPREAD)),
-        depth_correlation_px=_correlation_px(body),
+        depth_correlation_px=_correlation_px(alike),
+        depth_likeness=float(alike[min(LIKENESS_PX, len(alike) - 1)]),
         taper_px=_taper_px(seen.depth / max(body.mean(), 0.001), inside),
         ends=sum(inside),
         drawn_px=drawn_px,
@@ -134,13 +145,18 @@ def _body(count: int, inside: tuple[bool, bool]) -> slice:
     return slice(fading if inside[0] else 0, count - fading if inside[1] else count)
 
 
-def _correlation_px(depth: Reals) -> float:
+def _autocorrelation(depth: Reals) -> Reals:
+    """Return the correlation of the depth with itself at distances of 0, 1, 2 ... px along the crack."""
     left = depth - depth.mean()
     products = np.correlate(left, left, mode="full")[len(left) - 1 :]
-    alike = products / max(float(products[0]), 1e-12)
+    return products / max(float(products[0]), 1e-12)
+
+
+def _correlation_px(alike: Reals) -> float:
+    """Return the distance at which an autocorrelation falls to 1/e."""
     below = int(np.argmax(alike < 1 / np.e))
     if below == 0:
-        return float(len(depth))
+        return float(len(alike))
     return float(below - (1 / np.e - alike[below]) / max(alike[below - 1] - alike[below], 1e-12))
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 from micromime.arrays import Image, Mask, Reals
-from micromime.datasets.crack_measures import MeasuredCrack, measure_cracks
+from micromime.datasets.crack_measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
 from micromime.distributions import distribution
 from micromime.partial_models.crack import Course, Crack, course, lost_light, through
 from micromime.streams import stream
@@ -23,6 +23,18 @@ LEAST_EXTRA_PX = 1.0
 Picture = tuple[Image, Mask]
 
 
+COURSE = ("segments", "segment_px", "segment_spread", "bend_deg", "bend_spread", "return_share")
+"""What is measured of a crack's polyline."""
+
+
+def at(key: str, tolerance_px: float) -> str:
+    """Return the name of a column with what is measured of a polyline at another tolerance than the usual."""
+    return f"{key}_at_{tolerance_px:g}_px"
+
+
+FURTHER_COURSES = tuple(at(key, tolerance) for tolerance in FURTHER_TOLERANCES_PX for key in COURSE)
+
+
 class Scene(NamedTuple):
     """What simulated pictures take over from the real ones."""
 
@@ -33,7 +45,7 @@ class Scene(NamedTuple):
 
 
 def measured_table(pictures: Sequence[Picture]) -> pd.DataFrame:
-    """Return one row a measured crack: `picture` (its number), the fields of `Crack`, ends, drawn_px and the noise."""
+    """Return one row a measured crack: its picture, fields of `Crack`, what `Scene` has, further courses."""
     rows = [
         {"picture": number, **_row(crack)}
         for number, (image, mask) in enumerate(pictures)
@@ -94,25 +106,36 @@ def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
 
 
 def _row(crack: MeasuredCrack) -> dict[str, float]:
-    bends = np.abs(crack.bends_deg)
+    further = {
+        at(key, tolerance): value for tolerance, line in crack.further.items() for key, value in _course(line).items()
+    }
     return {
-        "segments": crack.segments,
-        "segment_px": float(np.median(crack.lengths_px)),
-        "segment_spread": _spread(crack.lengths_px),
-        "bend_deg": float(np.median(bends)) if len(bends) else float("nan"),
-        "bend_spread": _spread(bends),
-        "return_share": float(crack.returns.mean()) if len(bends) else float("nan"),
+        **_course(crack.line),
         "direction_deg": crack.direction_deg,
         "width_px": crack.width_px,
         "depth": crack.depth,
         "depth_spread": crack.depth_spread,
         "depth_correlation_px": crack.depth_correlation_px,
+        "depth_likeness": crack.depth_likeness,
         "taper_px": crack.taper_px,
         "ends": crack.ends,
         "drawn_px": crack.drawn_px,
         "grey": crack.grey,
         "noise": crack.noise,
         "noise_px": crack.noise_px,
+        **further,
+    }
+
+
+def _course(line: Polyline) -> dict[str, float]:
+    bends = np.abs(line.bends_deg)
+    return {
+        "segments": len(line.lengths_px),
+        "segment_px": float(np.median(line.lengths_px)),
+        "segment_spread": _spread(line.lengths_px),
+        "bend_deg": float(np.median(bends)) if len(bends) else float("nan"),
+        "bend_spread": _spread(bends),
+        "return_share": float(line.returns.mean()) if len(bends) else float("nan"),
     }
 
 

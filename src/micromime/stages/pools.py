@@ -44,7 +44,7 @@ class ExemplarParameters(Section):
 
     patches: int = Field(ge=100, le=1_000_000, description="Patches of a dictionary, if there are so many.")
     simulated_cracks: int = Field(
-        ge=8, le=100_000, description="Cracks of each round in which measuring's own errors are simulated."
+        ge=8, le=100_000, description="Cracks of each simulation that corrects what measuring does to them."
     )
     seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the choice, and of simulations to calibrate with.")
 
