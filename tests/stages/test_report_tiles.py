@@ -48,7 +48,9 @@ def pools(chips, dictionary_file, workshop):
     for name in ("all", "8", "8_white_noise"):
         folder = workshop.folder(f"data/synthetic/{name}")
         write_shard(folder / "shard-00000", 0, instances, samples)
-        write_description(folder, {"classes": CLASSES, "count": 10, "seed": 0, "scenario": {}, "parent": None})
+        write_description(
+            folder, {"classes": CLASSES, "count": 10, "seed": 0, "scenario": {"like": name}, "parent": None}
+        )
     for name in ("all", "8"):
         folder = workshop.folder(f"data/exemplars/{name}")
         (folder / "measured.yaml").write_text(json.dumps({"dictionary": str(dictionary_file)}))

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,10 +56,16 @@ def data_version(name: str, path: Path, context: str = "training", root: Path = 
 
 
 def _recorded(lock: Path, path: str) -> str | None:
-    stages = read_tree(lock).get("stages", {}) if lock.is_file() else {}
-    outs = {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
+    outs = _outs(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
     whole = (each.as_posix() for each in (Path(path), *Path(path).parents))
     return next((outs[each] for each in whole if each in outs), None)
+
+
+@lru_cache(maxsize=1)  # many arms ask, and reading it takes most of a second
+def _outs(lock: Path, _changed_ns: int) -> dict[str, str]:
+    """Return path -> hash of every out in a dvc.lock, as it was when it was changed last."""
+    stages = read_tree(lock).get("stages", {})
+    return {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
 
 
 def _counted(folder: Path) -> str:
