@@ -9,8 +9,7 @@ from micromime.partial_models.crack import Crack
 from micromime.stages import crack_statistics as module
 from micromime.stages.crack_simulation import Scene, measured_table, pictures, simulate
 from micromime.stages.crack_statistics import crack_statistics
-from micromime.stages.crack_summary import MOVED, STATISTICS, summary
-from micromime.stages.indirect_inference import Sensitivity
+from micromime.stages.crack_summary import MOVED, summary
 
 TRUTH = {
     "segments": {"negative_binomial": {"mean": 19, "size": 8, "low": 3, "high": 60}},
@@ -40,8 +39,9 @@ def real(count, *sizes, seed=1, truth=TRUTH):
 @pytest.fixture(autouse=True)
 def fast(request, monkeypatch):
     if "slow" not in request.keywords:
-        monkeypatch.setattr(module, "GAINS", (1.0, 0.5))
-        monkeypatch.setattr(module, "SENSED", (0,))
+        monkeypatch.setattr(module, "GAINS", (1.0, 1.0, 0.5))
+        monkeypatch.setattr(module, "PLAIN", 1)
+        monkeypatch.setattr(module, "SENSED", (1,))
 
 
 def check(found):
@@ -109,9 +109,9 @@ def test_a_round_leaves_what_was_seen_as_it_is_and_moves_spreads_by_the_differen
     seen, before = summary(cracks, True), summary(cracks, True)
     wider = summary(cracks, True)
     wider.spread["width_px"] = np.sqrt(seen.spread["width_px"] ** 2 + 0.25 * seen.spread["width_px"] ** 2)
-    answers = Sensitivity(np.zeros((len(STATISTICS), len(MOVED))), np.eye(len(STATISTICS)))
-    moved = module._moved(seen, seen, wider, answers, 1.0)
+    moved = module._moved(seen, np.zeros(len(MOVED)), seen, wider, 1.0)
     assert seen == before
+    assert moved.centre["segments"] == pytest.approx(seen.centre["segments"])
     assert moved.spread["width_px"] == pytest.approx(np.sqrt(0.75) * seen.spread["width_px"])
     assert moved.spread["depth"] == seen.spread["depth"]
 
@@ -139,7 +139,6 @@ def test_known_parameters_are_found_again():
     wrong = {key: mean(laws[key]) / mean(truth[key]) - 1 for key in TRUTH if key != "direction_deg"}
     # What segments measure like depends on three parameters that nearly make up for one another.
     within = dict.fromkeys(wrong, 0.05) | dict.fromkeys(("segments", "segment_px", "segment_spread"), 0.1)
-    within["depth_correlation_px"] = 0.15  # over four seeds from -10 to +2 %
     assert {key: error for key, error in wrong.items() if abs(error) > within[key]} == {}
     directions = [laws["direction_deg"].at((k + 0.5) / 500) for k in range(500)]
     assert np.mean(directions) == pytest.approx(5, abs=2)

@@ -10,9 +10,9 @@ import numpy as np
 
 from micromime.arrays import Reals
 
-PRIOR_SD = 0.3
-"""Parameters are thought to lie within about a factor exp(0.3) of their first values, where they stay if measurements
-say little."""
+PRIOR_SD = 0.2
+"""Parameters are thought to lie within about a factor exp(0.2) of those expected beforehand, where they stay if
+measurements say little."""
 MOST_MOVED = 0.4
 """Most that a step moves any parameter: a factor of 1.5."""
 
@@ -30,7 +30,7 @@ def step(of: Sensitivity, difference: Reals, moved: Reals) -> Reals:
     """Return the change of the parameters, all as logarithms or log odds, that makes simulations alike.
 
     A Gauss-Newton step of generalised least squares: `difference` (statistics,) is measured minus simulated, and
-    `moved` (parameters,) how far the parameters are from their first values, about which a weak prior holds them.
+    `moved` (parameters,) how far the parameters are from those expected, about which a weak prior holds them.
     """
     root = np.linalg.cholesky(of.covariance)
     count = len(moved)
