@@ -124,6 +124,15 @@ def test_what_was_written_before_a_process_was_killed_is_moved_on_and_not_traine
     assert Path("models/synthetic/synthetic_8/run-002/weights.safetensors").read_text() == weights
 
 
+def test_over_arms_that_are_there_the_same_are_made_with_their_networks(project):
+    train("synthetic")
+    weights = Path("models/synthetic/synthetic_8/run-002/weights.safetensors").read_text()
+    train("synthetic")
+    assert len(project.trained) == 1
+    assert names("models/synthetic") == ["synthetic_8", "synthetic_8_cut", "synthetic_all"]
+    assert Path("models/synthetic/synthetic_8/run-002/weights.safetensors").read_text() == weights
+
+
 def test_the_control_sees_at_least_the_images_that_mixed_has_seen():
     train("synthetic")
     tree = read_tree(Path("params.yaml"))

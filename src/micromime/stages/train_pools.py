@@ -44,7 +44,7 @@ def main(  # noqa: PLR0913 - one argument an option
     tree = read_tree(params)
     unfinished = out.with_name(f".{out.name}-arms")
     with sole_maker(out):
-        for arm in unfinished.glob("*"):
+        for arm in [*unfinished.glob("*"), *out.glob("*")]:  # killed over it, or made before with other subsets
             put_back(arm)
         planned_arms = [planned(tree, use_case, (model, pool), data, base) for pool in pools_of(model, tree, use_case)]
         profile = profile_of(params)
