@@ -17,8 +17,8 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate_parts import write_parts
 from micromime.datasets.tiles import read_tiles
-from micromime.evaluation.tables import arms_table, headline
-from micromime.evaluation.tile_tables import findings, learning_table
+from micromime.evaluation.tables import arms_table, finding, headline
+from micromime.evaluation.tile_tables import METRIC, learning_table, reduction
 from micromime.parameters import read_tree
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
@@ -36,7 +36,7 @@ def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
     metrics = PROJECT / "metrics"
     verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
-    cracks = json.loads((metrics / "demo" / "chip_cracks.json").read_text())
+    cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
     return {
         "cracks": "\n\n".join([f"**{headline(cracks['test_set'])}**", learning_table(cracks), *found_in(cracks)]),
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
@@ -55,10 +55,16 @@ def speed(row: dict[str, Any]) -> str:
 
 
 def found_in(cracks: dict[str, Any]) -> list[str]:
-    """Return what the paired tests say, for each subset of the training tiles."""
-    return [
-        f"With {part['tiles']} training tiles:\n\n{findings(part)}" for part in reversed(cracks["subsets"].values())
-    ]
+    """Return what the paired tests on test data say, for each subset of the training tiles, the fewest first."""
+    said = []
+    for part in sorted(cracks["subsets"].values(), key=lambda part: part["tiles"]):
+        arms, paired = part["test"]["arms"], part["test"]["paired"]
+        lines = [f"With {part['tiles']} training tiles:\n"]
+        for other in ("real", "longer"):
+            means = [arms[name][METRIC]["mean"] for name in ("mixed", other)]
+            lines.append(f"- {finding(paired[f'mixed_vs_{other}_{METRIC}'])} {reduction(*means)}")
+        said.append("\n".join(lines))
+    return said
 
 
 def filled(text: str) -> str:
