@@ -15,10 +15,10 @@ def test_where_measurements_are_exact_the_step_leads_to_the_truth():
 
 
 def test_statistics_count_by_how_certain_they_are():
-    # Two say of one parameter that it is 0.3 and 0 further on, with variances of 1 and 2; the prior's is 0.3 ** 2.
+    # Two say of one parameter that it is 0.3 and 0 further on, with variances of 1 and 2; the prior's is 0.2 ** 2.
     found = step(Sensitivity(np.array([[1.0], [1.0]]), np.diag([1.0, 2.0])), np.array([0.3, 0.0]), np.zeros(1))
-    assert PRIOR_SD == 0.3
-    assert found == pytest.approx([(0.3 / 1 + 0 / 2) / (1 / 1 + 1 / 2 + 1 / 0.09)])
+    assert PRIOR_SD == 0.2
+    assert found == pytest.approx([(0.3 / 1 + 0 / 2) / (1 / 1 + 1 / 2 + 1 / 0.04)])
 
 
 def test_what_no_statistic_answers_to_goes_back_to_where_it_was_first():
