@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
 
 from micromime.mistakes import Mistake
 from micromime.parameters import one_of, read_tree
@@ -50,6 +51,8 @@ def _lay(tree: Any, overlay: Any) -> None:
         if isinstance(value, dict) and isinstance(tree.get(key), dict):
             _lay(tree[key], value)
         else:
+            if isinstance(value, CommentedSeq) and isinstance(tree.get(key), CommentedSeq):
+                value.ca.comment, value.ca.end = tree[key].ca.comment, tree[key].ca.end  # of its key, and what follows
             tree[key] = value
             comment = tree.ca.items.get(key, [None] * 3)[2]
             if comment:
