@@ -66,9 +66,8 @@ def trained(divided, pools, workshop):  # noqa: ARG001 - what they have written
     chip_cracks = sections["grain_boundaries"] | {"tiles": asked, "ablation": {"subset": 8, "ways": ["white_noise"]}}
     chip_cracks["finetune"] = {**chip_cracks["finetune"], "runs": 3}
     Path("params.yaml").write_text(json.dumps({"profile": "tiny", "chip_cracks": chip_cracks}))
-    for model in ("synthetic", "real", "mixed", "longer"):
-        data, base = (SOURCES.synthetic, None) if model == "synthetic" else (SOURCES.tiles, MODELS / "synthetic")
-        train_pools.main("chip_cracks", model, data, MODELS / model, Path("records"), base)
+    for models, data in ((["synthetic"], SOURCES.synthetic), (["real", "mixed", "longer"], SOURCES.tiles)):
+        train_pools.main("chip_cracks", models, data, MODELS, Path("records"))
     return arms_in(MODELS, read_tree(Path("params.yaml")), "chip_cracks")
 
 

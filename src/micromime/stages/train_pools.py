@@ -1,4 +1,4 @@
-"""Train one of the models that are compared where there are real tiles, an arm for each pool.
+"""Train models that are compared where there are real tiles, an arm for each pool, the runs of all in one queue.
 
 synthetic  on a pool alone
 real       on the real tiles of the pool's subset alone
@@ -12,7 +12,6 @@ from typing import Annotated, Any, Literal
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.mistakes import Mistake
 from micromime.parameters import read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.arms import Arm, describe, profile_of
@@ -33,23 +32,31 @@ ON_EVERY_POOL = ("synthetic", "mixed")
 
 def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
-    model: Model,
+    models: list[Model],
     data: Annotated[Path, Option(help="Folder of a data set for each pool, or of real tiles for each subset.")],
-    out: Annotated[Path, Option(help="Folder to make: an arm for each pool.")],
+    out: Annotated[Path, Option(help="Folder of the models; makes one for each: an arm for each pool.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records.")],
-    base: Annotated[Path | None, Option(help="Folder of the synthetic arms; for all but these.")] = None,
     params: Annotated[Path, Option(help="The file with <use case>.train and .finetune.")] = Path("params.yaml"),
 ) -> None:
-    """Train every arm of a model. What is stopped goes on from the records and networks of the runs that are whole."""
-    tree = read_tree(params)
-    unfinished = out.with_name(f".{out.name}-arms")
+    """Train every arm of models; all but synthetic need the synthetic ones in the same folder.
+
+    What is stopped goes on from the records and networks of the runs that are whole.
+    """
+    tree, profile = read_tree(params), profile_of(params)
+    unfinished = {model: out / f".{model}-arms" for model in models}
     with sole_maker(out):
-        for arm in [*unfinished.glob("*"), *out.glob("*")]:  # killed over it, or made before with other subsets
-            put_back(arm)
-        planned_arms = [planned(tree, use_case, (model, pool), data, base) for pool in pools_of(model, tree, use_case)]
-        profile = profile_of(params)
-        train_arms([Plan(arm, unfinished / arm.name, describe(arm, profile)) for arm in planned_arms], records)
-        unfinished.rename(out)
+        for model in models:  # killed over it, or made before with other subsets
+            for arm in [*unfinished[model].glob("*"), *(out / model).glob("*")]:
+                put_back(arm)
+        arms = [
+            (model, planned(tree, use_case, (model, pool), data, out / BASE))
+            for model in models
+            for pool in pools_of(model, tree, use_case)
+        ]
+        plans = [Plan(arm, unfinished[model] / arm.name, describe(arm, profile)) for model, arm in arms]
+        train_arms(plans, records)
+        for model in models:
+            unfinished[model].rename(out / model)
 
 
 def pools_of(model: Model, tree: dict[str, Any], use_case: str) -> list[Pool]:
@@ -63,14 +70,12 @@ def arm_name(model: Model, pool: Pool) -> str:
     return f"{model}_{pool.name}"
 
 
-def planned(tree: dict[str, Any], use_case: str, which: tuple[Model, Pool], data: Path, base: Path | None) -> Arm:
-    """Return the arm of a model and a pool, as params.yaml describes it."""
+def planned(tree: dict[str, Any], use_case: str, which: tuple[Model, Pool], data: Path, base: Path) -> Arm:
+    """Return the arm of a model and a pool, as params.yaml describes it; `base` is the folder of the synthetic arms."""
     model, pool = which
     settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
     if model == BASE:
         return Arm(use_case, arm_name(model, pool), settings, data / pool.name)
-    if base is None:
-        raise Mistake(f"{model}: say with --base where the arms of the synthetic model are.")
     asked = typed(FinetuneParameters, section(tree, use_case, "finetune"), f"{use_case}.finetune")
     finetuned, synthetic = settings.finetuning(asked), base / arm_name(BASE, pool)
     real = data / pool.subset
