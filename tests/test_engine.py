@@ -1,3 +1,4 @@
+import atexit
 import os
 import subprocess
 import sys
@@ -60,6 +61,17 @@ def die(_: Path) -> None:
 def test_a_worker_that_is_killed_is_said(tmp_path):
     with pytest.raises(Mistake, match="A worker was ended from outside"):
         run_tasks(die, [tmp_path / "x"], 1, NOTHING)
+
+
+def leave(file: Path) -> None:
+    atexit.register(file.write_text, "left")
+    print(file.name)
+
+
+def test_a_worker_ends_after_what_it_has_to_do_at_its_end(tmp_path, capfd):
+    run_tasks(leave, [tmp_path / "x"], 1, NOTHING)
+    assert (tmp_path / "x").read_text() == "left"
+    assert capfd.readouterr().out == "x\n"
 
 
 def test_progress_is_shown_up_to_the_end(tmp_path, capsys):

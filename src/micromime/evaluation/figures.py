@@ -69,7 +69,7 @@ def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
 def png(colours: Colours) -> bytes:
     """Return the picture as the bytes of a PNG file."""
     file = io.BytesIO()
-    Pillow.fromarray(colours).save(file, format="PNG", optimize=True)
+    Pillow.fromarray(colours).save(file, format="PNG")
     return file.getvalue()
 
 

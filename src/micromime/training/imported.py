@@ -2,7 +2,8 @@
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import packages_distributions
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -34,9 +35,15 @@ def requirements_of(files: Iterable[Path]) -> list[str]:
     Without what follows a plus sign (2.14.1+cpu): that names a build for one kind of machine.
     """
     roots = {name.partition(".")[0] for file in files for name in _imported(file)} - {"micromime"}
-    others = packages_distributions()
+    others = _others()
     names = {name for root in roots - sys.stdlib_module_names for name in others[root]}
     return [f"{name}=={installed(name).partition('+')[0]}" for name in sorted(names)]
+
+
+@cache  # reads the lists of files of everything that is installed
+def _others() -> Mapping[str, list[str]]:
+    """Return what installed each package that can be imported."""
+    return packages_distributions()
 
 
 def _file(module: str) -> Path | None:
