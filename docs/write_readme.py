@@ -17,8 +17,8 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate_parts import write_parts
 from micromime.datasets.tiles import read_tiles
-from micromime.evaluation.tables import arms_table, finding, headline
-from micromime.evaluation.tile_tables import METRIC, learning_table, reduction
+from micromime.evaluation.tables import arms_table, headline
+from micromime.evaluation.tile_tables import learning_table
 from micromime.parameters import read_tree
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
@@ -38,7 +38,7 @@ def blocks() -> dict[str, str]:
     verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
     cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
     return {
-        "cracks": "\n\n".join([f"**{headline(cracks['test_set'])}**", learning_table(cracks), *found_in(cracks)]),
+        "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
     }
@@ -52,19 +52,6 @@ def speed(row: dict[str, Any]) -> str:
         f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
         f"{row['peak_memory_mib']:.0f} MiB at most"
     )
-
-
-def found_in(cracks: dict[str, Any]) -> list[str]:
-    """Return what the paired tests on test data say, for each subset of the training tiles, the fewest first."""
-    said = []
-    for part in sorted(cracks["subsets"].values(), key=lambda part: part["tiles"]):
-        arms, paired = part["test"]["arms"], part["test"]["paired"]
-        lines = [f"With {part['tiles']} training tiles:\n"]
-        for other in ("real", "longer"):
-            means = [arms[name][METRIC]["mean"] for name in ("mixed", other)]
-            lines.append(f"- {finding(paired[f'mixed_vs_{other}_{METRIC}'])} {reduction(*means)}")
-        said.append("\n".join(lines))
-    return said
 
 
 def filled(text: str) -> str:

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from micromime.evaluation.tile_tables import reduction, table_1, tile_tables
+from micromime.evaluation.tile_tables import learning_table, reduction, table_1, tile_tables
 from micromime.evaluation.verdict import verdict
 
 ON = {"kind": "surrogate", "name": "chip_cracks", "reason": "none is here"}
@@ -85,7 +85,22 @@ def test_the_learning_curve_begins_with_the_fewest_tiles(said):
     rows = [line for line in lines if line.startswith("| ")][1:]
     assert rows[1].startswith("| 16 |")
     assert rows[2].startswith("| 40 |")
-    assert "| -87% |" in rows[1]
+    assert rows[1].endswith("| -87%, p = 0.0059 | -78%, p = 0.020 |")
+    assert "mean ± sd, n = 3 runs; p of paired two-tailed t-tests by run" in learning_table(said).splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "written"),
+    [
+        ((1, 2, 0), "-33%, p = 0.74 (not significant)"),
+        ((2, 1, 2), "-60%, no test"),
+        ((0, 0, 0), "no error to reduce, p = 0.18 (not significant)"),
+    ],
+)
+def test_the_learning_curve_says_what_is_not_significant(said, wrong, written):
+    said["subsets"]["16"]["test"] = judged(WRONG | {"longer": wrong})
+    (row,) = [line for line in learning_table(said).splitlines() if line.startswith("| 16 |")]
+    assert row.endswith(f"| -80%, p = 0.015 | {written} |")
 
 
 def test_the_ablation_compares_each_surface_with_the_papers(said):

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from micromime.evaluation.tables import cell, finding, headline, interval_text, markdown, p_text
+from micromime.evaluation.tables import SIGNIFICANT_P, cell, finding, headline, interval_text, markdown, p_text
 from micromime.evaluation.verdict import Verdict
 
 METRIC = "error_rate"
@@ -21,6 +21,9 @@ MODELS = {
     "longer": "control: real, as long as mixed",
 }
 """The arms of a subset, as the tables write them."""
+
+AGAINST = {"real": "real", "longer": "control"}
+"""What the mixed model is tested against, as the learning curve's columns write it."""
 
 LINE_FILTER = "line_filter"
 
@@ -68,7 +71,7 @@ def findings(part: Verdict) -> str:
     """Return a sentence for each paired test of the mixed model against the real ones, with the relative reduction."""
     lines = []
     for on, title in ON.items():
-        for other in ("real", "longer"):
+        for other in AGAINST:
             if test := part[on]["paired"].get(f"mixed_vs_{other}_{METRIC}"):
                 means = [part[on]["arms"][name][METRIC]["mean"] for name in ("mixed", other)]
                 lines.append(f"- On {title.partition(' (')[0]}: {finding(test)} {reduction(*means)}")
@@ -83,21 +86,32 @@ def reduction(mixed: float, other: float) -> str:
 
 
 def learning_table(said: Verdict) -> str:
-    """Return the mean error on test data by number of real training tiles, the fewest first."""
+    """Return the mean error on test data by number of real training tiles, the fewest first, and what the tests say."""
     parts = sorted(said["subsets"].values(), key=lambda part: part["tiles"])
     names = list(in_order(parts[0]["test"]["arms"]))
     rows = []
     for part in parts:
-        arms, paired = part["test"]["arms"], part["test"]["paired"]
-        test = paired.get(f"mixed_vs_real_{METRIC}")
-        p = "none" if test is None or test["p_value"] is None else p_text(test["p_value"])
-        line = part["test"]["baselines"][LINE_FILTER][METRIC]
-        change = arms["mixed"][METRIC]["mean"] / max(arms["real"][METRIC]["mean"], 1e-12) - 1
-        rows.append(
-            [str(part["tiles"]), *(cell(arms[name][METRIC]) for name in names), f"{line:.3f}", f"{change:+.0%}", p]
-        )
-    head = ["training tiles", *(MODELS.get(name, name) for name in names), "line filter", "mixed against real", "p"]
-    return markdown(head, rows)
+        test, tiles = part["test"], str(part["tiles"])
+        errors = [cell(test["arms"][name][METRIC]) for name in names]
+        line = f"{test['baselines'][LINE_FILTER][METRIC]:.3f}"
+        rows.append([tiles, *errors, line, *(_change(test, other) for other in AGAINST)])
+    against = [f"mixed against {title}" for title in AGAINST.values()]
+    table = markdown(["training tiles", *(MODELS.get(name, name) for name in names), "line filter", *against], rows)
+    runs = next(iter(parts[0]["test"]["arms"].values()))["n_runs"]
+    return (
+        f"{table}\n\nError rates on test data, mean ± sd, n = {runs} runs; p of paired two-tailed t-tests by run, "
+        f"significant below {SIGNIFICANT_P}."
+    )
+
+
+def _change(test: Mapping[str, Any], other: str) -> str:
+    """Return by how much the error of mixed differs from another's, and what the paired test says."""
+    means = [test["arms"][name][METRIC]["mean"] for name in ("mixed", other)]
+    p = test["paired"][f"mixed_vs_{other}_{METRIC}"]["p_value"]
+    change = f"{means[0] / means[1] - 1:+.0%}" if means[1] else "no error to reduce"
+    if p is None:
+        return f"{change}, no test"
+    return f"{change}, p = {p_text(p)}{'' if p < SIGNIFICANT_P else ' (not significant)'}"
 
 
 def _ablation(ablation: Mapping[str, Any]) -> Iterator[str]:
