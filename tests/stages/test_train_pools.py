@@ -157,6 +157,11 @@ def test_images_seen_are_those_to_train_on_as_often_as_epochs_go_through_them():
     assert times_longer(settings, settings, (Path("data/synthetic/all"), Path("data/tiles/all"))) == 1 + 2  # 48 / 30
 
 
+def test_a_model_that_there_is_not_is_said():
+    with pytest.raises(Mistake, match="models: 'mixt' is not known; use one of: longer, mixed, real, synthetic"):
+        train("real", "mixt")
+
+
 def test_without_the_synthetic_arms_the_others_cannot_begin():
     with pytest.raises(Mistake, match=r"models/synthetic/synthetic_all holds no arm\.json; train an arm to it first"):
         train("mixed")

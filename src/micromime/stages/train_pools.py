@@ -7,12 +7,12 @@ longer     as real, with as many images seen as synthetic and mixed have seen to
 """
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast, get_args
 
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.parameters import read_tree, section, typed
+from micromime.parameters import one_of, read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.arms import Arm, describe, profile_of
 from micromime.stages.networks import put_back
@@ -32,7 +32,7 @@ ON_EVERY_POOL = ("synthetic", "mixed")
 
 def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
-    models: list[Model],
+    models: list[str],
     data: Annotated[Path, Option(help="Folder of a data set for each pool, or of real tiles for each subset.")],
     out: Annotated[Path, Option(help="Folder of the models; makes one for each: an arm for each pool.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records.")],
@@ -42,20 +42,23 @@ def main(  # noqa: PLR0913 - one argument an option
 
     What is stopped goes on from the records and networks of the runs that are whole.
     """
+    for name in models:
+        one_of(name, get_args(Model), "models")
+    asked = cast(list[Model], models)
     tree, profile = read_tree(params), profile_of(params)
-    unfinished = {model: out / f".{model}-arms" for model in models}
+    unfinished = {model: out / f".{model}-arms" for model in asked}
     with sole_maker(out):
-        for model in models:  # killed over it, or made before with other subsets
+        for model in asked:  # killed over it, or made before with other subsets
             for arm in [*unfinished[model].glob("*"), *(out / model).glob("*")]:
                 put_back(arm)
         arms = [
             (model, planned(tree, use_case, (model, pool), data, out / BASE))
-            for model in models
+            for model in asked
             for pool in pools_of(model, tree, use_case)
         ]
         plans = [Plan(arm, unfinished[model] / arm.name, describe(arm, profile)) for model, arm in arms]
         train_arms(plans, records)
-        for model in models:
+        for model in asked:
             unfinished[model].rename(out / model)
 
 
