@@ -16,7 +16,7 @@ Params = Annotated[Path, typer.Option(help="The parameter file.")]
 @app.command()
 def run() -> None:
     """Check params.yaml, find the real pictures, run what has changed (dvc repro), and say where to look."""
-    from micromime.stages.run import run_pipeline
+    from micromime.commands.run import run_pipeline
 
     run_pipeline(Path("params.yaml"))
 
@@ -36,7 +36,7 @@ def profile(
     force: Annotated[bool, typer.Option("--force", help="Also when params.yaml has unsaved edits.")] = False,
 ) -> None:
     """Write a profile's sizes into params.yaml; its comments and other keys stay."""
-    from micromime.stages.profile import write_profile
+    from micromime.commands.profile import write_profile
 
     write_profile(name, Path("params.yaml"), Path("profiles"), force)
     print(f"params.yaml now holds the profile {name}.")
@@ -84,8 +84,8 @@ def resample(  # noqa: PLR0913 - one argument an option
     params: Params = Path("params.yaml"),
 ) -> None:
     """Render what a sampler asks for, from scores that were logged in MLflow instead of those of this folder."""
+    from micromime.commands.resample_logged import resample_logged
     from micromime.parameters import read_tree
-    from micromime.stages.resample_logged import resample_logged
 
     resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
@@ -107,7 +107,7 @@ def preview(
 @app.command()
 def rerender(folder: Path, sample: Annotated[str, typer.Option(help="Its id, such as 000017.")]) -> None:
     """Render one sample anew from its row alone, and compare it with what is stored."""
-    from micromime.stages.rerender import differing
+    from micromime.commands.rerender import differing
 
     different = differing(folder, sample)
     if different:
@@ -123,7 +123,7 @@ def tune(
     params: Params = Path("params.yaml"),
 ) -> None:
     """Measure with which precision, order in memory and threads this machine trains fastest; change nothing."""
-    from micromime.stages.tune import tune as tune_stage
+    from micromime.commands.tune import tune as tune_stage
 
     tune_stage(params, use_case, seconds)
 

@@ -17,8 +17,8 @@ import grimp
 import pytest
 from ruamel.yaml import YAML
 
+from micromime.commands.profile import overlaid
 from micromime.datasets.sources import NO_REAL_SET, Source
-from micromime.stages.profile import overlaid
 
 PROJECT = Path(__file__).parents[2]
 YAML_OF_PROJECT = YAML(typ="safe", pure=True)

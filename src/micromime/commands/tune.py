@@ -8,10 +8,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
+from micromime.commands.trial import Timed, time_settings
 from micromime.engine import cores
 from micromime.mistakes import Mistake
 from micromime.parameters import one_of, read_tree, section, typed
-from micromime.stages.trial import Timed, time_settings
 from micromime.training.architectures import architectures
 from micromime.training.phases import TrainParameters
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
-from micromime.stages.run import run_pipeline
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def dvc(monkeypatch):
         stand_in.calls.append((command, env, Path("data/sources/grain_boundaries.json").exists()))
         return subprocess.CompletedProcess(command, stand_in.returncode)
 
-    monkeypatch.setattr("micromime.stages.run.subprocess.run", run)
+    monkeypatch.setattr("micromime.commands.run.subprocess.run", run)
     return stand_in
 
 

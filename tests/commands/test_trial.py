@@ -2,10 +2,10 @@
 
 import pytest
 
+from micromime.commands import trial
+from micromime.commands.trial import LOST, Timed, Trial, time_settings
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
-from micromime.stages import trial
-from micromime.stages.trial import LOST, Timed, Trial, time_settings
 from micromime.training.phases import TrainParameters
 
 LAST = {"size_px": 32, "trainable": "head", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}

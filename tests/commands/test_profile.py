@@ -4,10 +4,10 @@ import subprocess
 
 import pytest
 
+from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
 from micromime.stages.check import check_file
-from micromime.stages.profile import profiles, write_profile
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from micromime.cli import main
+from micromime.commands import tune
+from micromime.commands.trial import Timed
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
-from micromime.stages import tune
-from micromime.stages.trial import Timed
 from micromime.training.phases import TrainParameters
 
 HERE = tune.Machine("A processor (AVX2)", gpu=False, cores=4, torch="2.14.1")
