@@ -130,7 +130,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     made = Workshop()
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(train, "prepare_store", lambda _: None)
+    monkeypatch.setattr(train, "open_store", lambda _: None)
     monkeypatch.setattr(train, "tracked_arm", made.tracked_arm)
     monkeypatch.setattr(train, "tracked_run", made.tracked_run)
     for module in (fit, ask):

@@ -23,7 +23,7 @@ FOUND = [
 @pytest.fixture
 def judged(workshop, micrographs, scoring, monkeypatch):
     """An arm that was judged and has scored: run 1 knows, run 2 finds nothing, run 3 the opposite."""
-    for name in ("prepare_store", "arm_run_id", "log_file"):
+    for name in ("open_store", "tell_file"):
         monkeypatch.setattr(score, name, lambda *_: None)
     monkeypatch.setattr(report, "predictor", ask.predictor)
     workshop.write(phases=FOUND)

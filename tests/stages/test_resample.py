@@ -195,7 +195,7 @@ def test_no_table_and_one_of_another_use_case_are_mistakes(tree):
 def test_scores_that_a_run_has_logged_give_the_same_bytes(tree, monkeypatch):
     from micromime.commands.resample_logged import resample_logged
     from micromime.training.logged_files import log_file
-    from micromime.training.tracking import prepare_store, store_client
+    from micromime.training.mlflow_store import prepare_store, store_client
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     prepare_store(GRAINS)

@@ -58,9 +58,8 @@ def test_a_sample_that_no_run_was_asked_about_is_an_error():
 def logged(monkeypatch):
     """Score without MLflow: what would have been logged, to which arm."""
     files = []
-    monkeypatch.setattr(score, "prepare_store", lambda _: None)
-    monkeypatch.setattr(score, "arm_run_id", lambda described: described.arm)
-    monkeypatch.setattr(score, "log_file", lambda run_id, file: files.append((run_id, file.read_bytes())))
+    monkeypatch.setattr(score, "open_store", lambda _: None)
+    monkeypatch.setattr(score, "tell_file", lambda said, file: files.append((said.arm, file.read_bytes())))
     return files
 
 
@@ -112,7 +111,8 @@ def test_scores_come_from_the_records_and_give_the_same_bytes_again(workshop, sc
 def test_a_run_in_mlflow_gives_the_same_bytes_back(workshop, scoring):
     from micromime.stages.arms import described
     from micromime.training.logged_files import fetch_logged
-    from micromime.training.tracking import arm_run_id, store_client
+    from micromime.training.mlflow_store import store_client
+    from micromime.training.tracking import arm_run_id
 
     arm = workshop.train()
     out = scored(arm, scoring)

@@ -53,13 +53,13 @@ class Mlflow:
     def __init__(self):
         self.judged, self.pictures, self.registered = {}, [], {}
 
-    def log_judged(self, said, by_run, of_arm, files):
+    def tell_judged(self, said, by_run, of_arm, files):
         self.judged[said.arm] = (said, by_run, of_arm, files)
 
-    def log_pictures(self, run_id, pictures):
-        self.pictures.append((run_id, pictures))
+    def tell_pictures(self, said, pictures):
+        self.pictures.append((said.arm, pictures))
 
-    def register(self, said, network):
+    def tell_model(self, said, network):
         self.registered[said.arm] = network
         return Registered("micromime-grains-tiny", "1", said.arm)
 
@@ -67,9 +67,8 @@ class Mlflow:
 @pytest.fixture
 def mlflow(monkeypatch):
     taker = Mlflow()
-    monkeypatch.setattr(stage, "prepare_store", lambda _: None)
-    monkeypatch.setattr(stage, "arm_run_id", lambda said: f"the run of {said.arm}")
-    for name in ("log_judged", "log_pictures", "register"):
+    monkeypatch.setattr(stage, "open_store", lambda _: None)
+    for name in ("tell_judged", "tell_pictures", "tell_model"):
         monkeypatch.setattr(stage, name, getattr(taker, name))
     return taker
 
@@ -90,7 +89,7 @@ def test_every_run_is_told_its_means_over_the_pictures(judged, micrographs, mlfl
 
 def test_pictures_go_to_the_arm_that_has_predicted_what_they_show(judged, micrographs, mlflow):
     tell("grains", judged, micrographs, FILES, PICTURES)
-    assert mlflow.pictures == [("the run of base", PICTURES)]
+    assert mlflow.pictures == [("base", PICTURES)]
 
 
 def test_the_network_of_each_median_run_is_registered(judged, micrographs, mlflow, capsys):

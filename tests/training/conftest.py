@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from micromime.training.tracking import prepare_store
+from micromime.training.mlflow_store import prepare_store
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from PIL import Image as Picture
 
 from micromime.mistakes import Mistake
 from micromime.training.logged_files import fetch_logged, log_file, log_pictures
-from micromime.training.tracking import prepare_store, store_client
+from micromime.training.mlflow_store import prepare_store, store_client
 
 pytestmark = pytest.mark.slow
 

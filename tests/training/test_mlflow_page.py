@@ -19,7 +19,8 @@ import pytest
 from PIL import Image as Picture
 
 from micromime.training.mlflow_arm import RunDescription
-from micromime.training.tracking import UNLESS_SET, log_judged, prepare_store, store_client
+from micromime.training.mlflow_store import UNLESS_SET, prepare_store, store_client
+from micromime.training.tracking import log_judged
 from micromime.training.versions import Revision
 
 BASE = RunDescription("grains", "base", "tiny", "f0", {}, (), Revision("", dirty=False), test_set="surrogate")

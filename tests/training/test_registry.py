@@ -10,8 +10,9 @@ import pytest
 
 from micromime.mistakes import Mistake
 from micromime.training.mlflow_arm import RunDescription
+from micromime.training.mlflow_store import prepare_store, store_client
 from micromime.training.registry import model_name, register
-from micromime.training.tracking import prepare_store, store_client, tracked_arm
+from micromime.training.tracking import tracked_arm
 from micromime.training.versions import DataVersion, Revision
 
 pytestmark = pytest.mark.slow

@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from micromime.training.mlflow_arm import RunDescription
+from micromime.training.mlflow_store import tracking_uri
 from micromime.training.registry import register
-from micromime.training.tracking import tracking_uri
 from micromime.training.versions import Revision
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]

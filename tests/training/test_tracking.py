@@ -15,7 +15,9 @@ import pytest
 import micromime
 from micromime.mistakes import Mistake
 from micromime.training.mlflow_arm import RunDescription
-from micromime.training.tracking import RunLog, log_judged, prepare_store, tracked_arm, tracked_run, tracking_uri
+from micromime.training.mlflow_store import prepare_store, tracking_uri
+from micromime.training.run_log import RunLog
+from micromime.training.tracking import log_judged, tracked_arm, tracked_run
 from micromime.training.versions import DataVersion, Revision
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"

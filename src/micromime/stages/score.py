@@ -13,8 +13,8 @@ from micromime.stages.arms import Arm, described
 from micromime.stages.ask import answers
 from micromime.stages.score_table import write_scores
 from micromime.stages.work import sole_maker
-from micromime.training.logged_files import log_file
-from micromime.training.tracking import arm_run_id, prepare_store
+from micromime.training.delivery import open_store
+from micromime.training.letters import tell_file
 
 
 def main(
@@ -28,8 +28,8 @@ def main(
     with sole_maker(out):
         given = answers([arm], records, "scoring", scoring)
         write_scores(out, joined(Dataset(scoring).samples, given), _origin(use_case, arm, scoring))
-        prepare_store(use_case)
-        log_file(arm_run_id(described(arm)), out)
+        open_store(use_case)
+        tell_file(described(arm), out)
 
 
 def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:

@@ -8,10 +8,9 @@ from typing import Any
 from micromime.stages.arms import described
 from micromime.stages.judged import Judged, Part
 from micromime.stages.networks import network_here
-from micromime.training.logged_files import log_pictures
+from micromime.training.delivery import open_store
+from micromime.training.letters import tell_judged, tell_model, tell_pictures
 from micromime.training.mlflow_arm import RunDescription
-from micromime.training.registry import register
-from micromime.training.tracking import arm_run_id, log_judged, prepare_store
 from micromime.training.versions import data_version
 
 
@@ -21,18 +20,21 @@ def tell(use_case: str, judged: Judged, test_set: Path, files: Sequence[Path], p
     The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
     record has no network here, and is not registered.
     """
-    prepare_store(use_case)
+    open_store(use_case)
     for arm, run in judged.representative.items():
         said = tested(arm, judged.verdict["test_set"], test_set)
         parts = judged.parts(arm)
         statistics = [_under(part.prefix, statistics_of(part.name, part.verdict)) for part in parts]
-        log_judged(said, means_of(parts, judged.metrics), {k: v for each in statistics for k, v in each.items()}, files)
+        tell_judged(
+            said, means_of(parts, judged.metrics), {k: v for each in statistics for k, v in each.items()}, files
+        )
         if arm == judged.arms[0]:
-            log_pictures(arm_run_id(said), pictures)
-        if network := network_here(arm, run):
-            print(f"{arm.name}: run {run} is registered as {register(said, network).uri}", flush=True)
-        else:
+            tell_pictures(said, pictures)
+        network = network_here(arm, run)
+        if network is None:
             print(f"{arm.name}: run {run} was taken from its record; there is no network to register", flush=True)
+        elif made := tell_model(said, network):
+            print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
 
 
 def tested(arm: Path, on: Mapping[str, Any], test_set: Path) -> RunDescription:

@@ -18,8 +18,9 @@ from micromime.stages.fit import Tracked, facts
 from micromime.stages.networks import Wanted, bring, fit_runs, put_back
 from micromime.stages.run_records import RunRecord, record_file
 from micromime.stages.work import sole_maker
+from micromime.training.delivery import open_store
 from micromime.training.mlflow_arm import RunDescription
-from micromime.training.tracking import prepare_store, tracked_arm, tracked_run
+from micromime.training.tracking import tracked_arm, tracked_run
 
 
 def main(  # noqa: PLR0913 - one argument an option
@@ -58,7 +59,7 @@ def train_arms(plans: Sequence[Plan], records: Path) -> None:
 
     The runs of all arms stand in one queue. The first runs of arms whose learning rates are to be found go before.
     """
-    prepare_store(plans[0].arm.use_case)
+    open_store(plans[0].arm.use_case)
     with ExitStack() as open_in_mlflow:
         begun = [
             Begun(plan.arm, records, Tracked(open_in_mlflow.enter_context(tracked_arm(plan.described)), plan.described))

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from micromime.mistakes import Mistake
-from micromime.training.tracking import answering, store_client, tracking_uri, without_password
+from micromime.training.mlflow_store import answering, store_client, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

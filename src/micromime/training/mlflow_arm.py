@@ -7,14 +7,16 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
+
+from pydantic import TypeAdapter
 
 from micromime.mistakes import Mistake
 from micromime.training.versions import DataVersion, Revision
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Metric, Run
+    from mlflow.entities import Run
 
 Entry = TypeVar("Entry")
 
@@ -30,6 +32,15 @@ TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 TAKEN = "Trained earlier: what stands here was taken from the run's record in metrics/."
 
 RESTORED = "Trained elsewhere: DVC restored the network, so there are no learning curves here."
+
+
+class Point(NamedTuple):
+    """One number of a run at one moment."""
+
+    key: str
+    value: float
+    at_ms: int
+    step: int
 
 
 @dataclass(frozen=True)
@@ -51,6 +62,16 @@ class RunDescription:
     test_set: Literal["", "real", "surrogate"] = ""
     """What the networks are judged on; empty as long as they are not."""
     test_set_reason: str = ""
+
+    def dumped(self) -> dict[str, Any]:
+        """Return what JSON can hold, for `loaded`."""
+        content: dict[str, Any] = TypeAdapter(RunDescription).dump_python(self, mode="json")
+        return content
+
+    @classmethod
+    def loaded(cls, content: Mapping[str, Any]) -> RunDescription:
+        """Return the description that `dumped` has given."""
+        return TypeAdapter(RunDescription).validate_python(content)
 
     def tags(self) -> dict[str, str]:
         """Return the tags of the arm and of each of its runs.
@@ -91,10 +112,16 @@ class ArmRecords:
         found = self._find(level="arm")
         return self._completed(found[0]) if found else self._made(self.described.arm, {"micromime.level": "arm"})
 
-    def make_run(self, seed: int, arm_id: str, note: str = "") -> Run:
-        """Return a new child run."""
+    def make_run(self, seed: int, arm_id: str, note: str = "", attempt: str = "") -> Run:
+        """Return a new child run; it is found again by its attempt, where that is named."""
         tags = {"micromime.level": "run", "micromime.seed": str(seed), "mlflow.parentRunId": arm_id}
-        return self._made(f"{self.described.arm} {seed}", tags | ({"mlflow.note.content": note} if note else {}))
+        said = {"mlflow.note.content": note, "micromime.attempt": attempt}
+        return self._made(f"{self.described.arm} {seed}", tags | {key: text for key, text in said.items() if text})
+
+    def attempted_run(self, attempt: str) -> Run | None:
+        """Return the child run that an attempt has made, whole though it may have been cut off over it."""
+        runs = self._find(level="run", attempt=attempt) if attempt else []
+        return self._completed(runs[0]) if runs else None
 
     def finished_run(self, seed: int) -> Run | None:
         """Return the child run of a seed that came to its end, if there is one."""
@@ -112,7 +139,7 @@ class ArmRecords:
 
         Numbers that stand there already are left as they are, so that adding them again changes nothing.
         """
-        named = {f"{self.described.test_set}.{key}": value for key, value in flat(numbers).items() if _is_number(value)}
+        named = {f"{self.described.test_set}.{key}": value for key, value in finite(numbers).items()}
         new = {key: value for key, value in named.items() if run.data.metrics.get(key) != value}
         log_points(self.client, run.info.run_id, points(new))
         if run.info.status != "FINISHED":
@@ -179,17 +206,21 @@ def flat(tree: Any, where: str = "") -> dict[str, Any]:
     return {path: leaf for leaves in inner for path, leaf in leaves.items()}
 
 
-def points(values: Mapping[str, float], step: int = 0) -> list[Metric]:
-    """Return numbers as MLflow's points of this moment."""
+def points(values: Mapping[str, float], step: int = 0) -> list[Point]:
+    """Return numbers as points of this moment."""
+    return [Point(key, float(value), now_ms(), step) for key, value in values.items()]
+
+
+def now_ms() -> int:
+    """Return the time as MLflow counts it."""
+    return time.time_ns() // 1_000_000
+
+
+def log_points(client: MlflowClient, run_id: str, new: Sequence[Point]) -> None:
+    """Add points to a run's metrics; MLflow keeps one of each, so adding them again changes nothing."""
     from mlflow.entities import Metric
 
-    now_ms = time.time_ns() // 1_000_000
-    return [Metric(key, float(value), now_ms, step) for key, value in values.items()]
-
-
-def log_points(client: MlflowClient, run_id: str, new: Sequence[Metric]) -> None:
-    """Add points to a run's metrics."""
-    for batch in _batches(new):
+    for batch in _batches([Metric(*point) for point in new]):
         client.log_batch(run_id, metrics=batch)
 
 
@@ -197,5 +228,10 @@ def _batches(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
     return (entries[first : first + LARGEST_BATCH] for first in range(0, len(entries), LARGEST_BATCH))
 
 
+def finite(tree: Mapping[str, Any]) -> dict[str, float]:
+    """Return the finite numbers of nested mappings by dotted path."""
+    return {path: float(leaf) for path, leaf in flat(tree).items() if _is_number(leaf) and math.isfinite(leaf)}
+
+
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, Real) and not isinstance(value, bool)

@@ -26,7 +26,7 @@ from micromime.mistakes import Mistake
 from micromime.training.architectures import Finds, finds
 from micromime.training.imported import SOURCES, files_of, requirements_of
 from micromime.training.mlflow_arm import ArmRecords, RunDescription
-from micromime.training.tracking import answering, store_client
+from micromime.training.mlflow_store import answering, store_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
