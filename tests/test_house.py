@@ -51,3 +51,14 @@ def test_nothing_tracked_is_large_or_names_a_registry(project):
 def test_the_lock_names_one_version_each_and_no_address(project):
     lines = (project / "requirements.lock").read_text().splitlines()
     assert all(re.fullmatch(r"[a-z0-9._-]+==[^\s;]+( ; .+)?", line) for line in lines)
+
+
+def test_no_secret_was_ever_in_git(project):
+    """Passwords and keys belong in .dvc/config.local, or in the environment."""
+    words = r"^[+-].*(password|passphrase|secret_access_key|access_key_id|session_token|token|keyfile) *="
+    looked = ["git", "log", "--all", "--patch", "--", ".dvc"]
+    history = subprocess.run(looked, cwd=project, capture_output=True, text=True, check=True).stdout
+    assert "analytics = false" in history
+    assert not re.search(words, history, re.MULTILINE)
+    keys = ["git", "log", "--all", "--oneline", "-E", "-G", "AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE[ ]KEY"]
+    assert not subprocess.run(keys, cwd=project, capture_output=True, text=True, check=True).stdout

@@ -2,20 +2,33 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 import PIL.Image
 import psutil
 import pytest
+from clones import (
+    ARMS,
+    CRACKS,
+    VERDICT,
+    Ran,
+    committed,
+    copied,
+    environment,
+    git,
+    kept_in_git,
+    module,
+    run,
+    working_tree,
+)
 
 from micromime.datasets.real import Micrograph
 from micromime.datasets.sources import NO_REAL_SET
@@ -25,70 +38,12 @@ from micromime.parameters import read_tree
 
 pytestmark = pytest.mark.pipeline
 
-VERDICT = Path("metrics/tiny/grain_boundaries.json")
 METRICS = {"pixel_error", "mean_iou", "boundary_f1"}
 INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}
 COMPARISON = {"a", "b", "metric", "on", "n_pairs", "mean_difference", "p_value", "effect_size"}
 PATIENCE_S = 300
-ARMS = ["base", "random", "adaptive"]
-CRACKS = Path("metrics/tiny/chip_cracks.json")
+NO_KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "none"}
 MODELS = ["synthetic", "real", "longer", "mixed"]
-
-
-class Ran(NamedTuple):
-    """A clone in which `micromime run` has ended well, and all that it said."""
-
-    clone: Path
-    said: str
-
-    @property
-    def stages(self) -> list[str]:
-        return re.findall(r"^Running stage '([\w@]+)'", self.said, re.MULTILINE)
-
-    @property
-    def verdict(self) -> dict:
-        return json.loads((self.clone / VERDICT).read_text())
-
-    @property
-    def trained(self) -> list[str]:
-        """The arms of grains of which runs were trained, and of how many: `base: 2 of 2`."""
-        return [said for said in self.all_trained if said.partition(":")[0] in ARMS]
-
-    @property
-    def all_trained(self) -> list[str]:
-        """The same of both use cases."""
-        return re.findall(r"^(\w+: \d+ of \d+) runs to train", self.said, re.MULTILINE)
-
-    def weights(self, arm: str = "base") -> dict[str, bytes]:
-        found = self.clone.glob(f"models/*/{arm}/*/weights.safetensors")
-        return {file.parent.name: file.read_bytes() for file in found}
-
-
-def environment(clone: Path, **settings: object) -> dict[str, str]:
-    """The clone's code in front, two workers, and all that is set outside for ours or DVC forgotten."""
-    ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_")
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
-    given = {"MICROMIME_WORKERS": 2, "PYTHONPATH": clone / "src", "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}
-    return kept | {name: str(text) for name, text in (given | settings).items()}
-
-
-def module(clone: Path, *words: str, code: int = 0, **settings: object) -> str:
-    """Run a Python module in the clone and return all that it says."""
-    ended = subprocess.run(
-        [sys.executable, "-m", *words],
-        cwd=clone,
-        env=environment(clone, **settings),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert ended.returncode == code, ended.stdout
-    return ended.stdout
-
-
-def run(clone: Path, **settings: object) -> Ran:
-    return Ran(clone, module(clone, "micromime", "run", **settings))
 
 
 def run_killed(clone: Path, when: str, spared: str = "", **settings: object) -> list[psutil.Process]:
@@ -114,25 +69,11 @@ def run_killed(clone: Path, when: str, spared: str = "", **settings: object) -> 
     return [each for each in kept if each.is_running()]
 
 
-def git(clone: Path, *words: str) -> None:
-    settings = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *settings, *words], cwd=clone, env=environment(clone), check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module")
 def first(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A clone of the working tree, uncommitted edits too, in which the pipeline has run: no real pictures given."""
+    """A clone of the working tree in which the pipeline has run: no real pictures given."""
     clone = tmp_path_factory.mktemp("first") / "clone"
-    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listing, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
-    for name in names:
-        if (project / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(project / name, clone / name)
-    git(clone, "init", "--quiet")
-    git(clone, "add", ".")
-    git(clone, "commit", "--quiet", "--message", "as it stands")
-    module(clone, "micromime", "profile", "tiny")
+    working_tree(project, clone)
     return run(clone)
 
 
@@ -148,11 +89,6 @@ def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pictures = [Micrograph(name, "fake", image, mask) for name, image in images.items()]
     write_micrographs(pictures, folder / "grain_boundaries")
     return folder
-
-
-def copied(ran: Ran, folder: Path) -> Path:
-    """A copy of a clone, for what would change it."""
-    return shutil.copytree(ran.clone, folder / "clone", symlinks=True)
 
 
 @pytest.fixture(scope="module")
@@ -177,12 +113,35 @@ def bereft(real: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 @pytest.fixture(scope="module")
 def from_records(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A fresh clone that has nothing but what is in git, and the records of every run."""
+    """A fresh clone that has what is in git, the records of every run, and a remote that nobody answers for."""
     clone = tmp_path_factory.mktemp("records") / "clone"
     git(first.clone, "clone", "--quiet", str(first.clone), str(clone))
     shutil.copytree(first.clone / "metrics/tiny/runs", clone / "metrics/tiny/runs")
     module(clone, "micromime", "profile", "tiny")
-    return run(clone)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
+    words = ["s3://lab/data", "--name", "gone", "--endpoint", nobody, "--no-check"]
+    module(clone, "micromime", "remote", "add", *words, **NO_KEYS)
+    return run(clone, **NO_KEYS)
+
+
+@pytest.fixture(scope="module")
+def shared(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its records in git, and with all that DVC keeps pushed to a folder of the team."""
+    folder = tmp_path_factory.mktemp("shared")
+    clone = copied(first, folder)
+    module(clone, "micromime", "remote", "add", str(folder / "storage"))
+    kept_in_git(clone)
+    committed(clone, "a remote, and the records of every run")
+    module(clone, "micromime", "push")
+    return clone
+
+
+def teammate(shared: Path, folder: Path, **settings: object) -> Ran:
+    """What `micromime run` does in a fresh clone, somewhere else."""
+    git(shared, "clone", "--quiet", str(shared), str(folder / "clone"))
+    return run(folder / "clone", **settings)
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +161,35 @@ def test_without_real_pictures_the_table_says_so_and_why(first):
     assert sorted(stage for stage in first.stages if "@" in stage) == sorted(
         [f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune") for arm in ("random", "adaptive")]
     )
+
+
+def reports(clone: Path) -> list[bytes]:
+    return [(clone / verdict.with_suffix("") / "report.html").read_bytes() for verdict in (VERDICT, CRACKS)]
+
+
+def test_an_object_that_the_remote_has_lost_costs_its_stage_alone(first, shared, tmp_path):
+    file = first.clone / "data/synthetic/grain_boundaries/adaptive/shard-00000/images.npy"
+    name = hashlib.md5(file.read_bytes()).hexdigest()
+    (object_,) = (shared.parent / "storage").rglob(f"{name[:2]}/{name[2:]}")
+    object_.rename(shared.parent / "lost")
+    try:
+        other = teammate(shared, tmp_path)
+    finally:
+        (shared.parent / "lost").rename(object_)
+    assert other.stages == ["resample_grain_boundaries@adaptive"]
+    assert reports(other.clone) == reports(first.clone)
+
+
+def test_a_remote_that_does_not_answer_costs_a_sentence_and_the_computing(first, from_records):
+    assert "The remote 'gone' at s3://lab/data does not answer" in from_records.said
+    assert len(from_records.stages) == len(first.stages)
+    assert all(reports(from_records.clone))
+
+
+def test_without_a_remote_everything_is_computed(first):
+    assert len(first.stages) == 20
+    assert "does not answer" not in first.said
+    assert all(reports(first.clone))
 
 
 def test_the_verdict_has_all_its_keys(first):

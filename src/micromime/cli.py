@@ -10,6 +10,14 @@ from micromime.mistakes import Mistake
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
+remote = typer.Typer(no_args_is_help=True, help="The storage that a team shares (a DVC remote).")
+app.add_typer(remote, name="remote")
+
+User = Annotated[str, typer.Option(help="Your name on an SSH or WebDAV server.")]
+Keyfile = Annotated[Path | None, typer.Option(help="The private key that opens an SSH server.")]
+SaveKeys = Annotated[
+    bool, typer.Option("--save-keys", help="Keep AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in .dvc/config.local.")
+]
 Params = Annotated[Path, typer.Option(help="The parameter file.")]
 
 
@@ -114,6 +122,86 @@ def rerender(folder: Path, sample: Annotated[str, typer.Option(help="Its id, suc
         print(f"sample {sample}: {', '.join(different)} differ from what is stored", file=sys.stderr)
         raise SystemExit(1)
     print(f"sample {sample}: equal to what is stored, byte by byte")
+
+
+@app.command()
+def lineage(
+    what: Annotated[
+        str, typer.Argument(metavar="MODEL_OR_RUN", help="A path, a DVC hash, an MLflow run id, or models:/NAME@ALIAS.")
+    ],
+    rev: Annotated[str, typer.Option(help="A commit or tag at which a path is meant; default: as it is here.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as JSON.")] = False,
+) -> None:
+    """Print what a network comes from, version by version, or all runs on a data version."""
+    import json
+
+    from micromime.commands.lineage import lineage as find_lineage
+    from micromime.commands.lineage_text import as_text, as_tree
+
+    report = find_lineage(what, rev)
+    print(json.dumps(as_tree(report), indent=1) if as_json else as_text(report))
+
+
+@app.command()
+def tag(name: Annotated[str, typer.Argument(help="Also give the commit this tag in git.")] = "") -> None:
+    """Link the runs of every arm in dvc.lock, and their registered models, to the commit made after them."""
+    from micromime.commands.tag import tag as tag_commit
+
+    print(tag_commit(name))
+
+
+@remote.command("add")
+def remote_add(  # noqa: PLR0913 - one argument an option
+    url: Annotated[
+        str, typer.Argument(help="A folder, ssh://host/folder, s3://bucket/folder or webdavs://host/folder.")
+    ],
+    name: Annotated[str, typer.Option(help="What DVC calls it.")] = "team",
+    endpoint: Annotated[str, typer.Option(help="Address of an S3-compatible server; default: Amazon's.")] = "",
+    user: User = "",
+    keyfile: Keyfile = None,
+    save_keys: SaveKeys = False,
+    check: Annotated[bool, typer.Option(help="Write something there, and remove it, before it counts.")] = True,
+) -> None:
+    """Make a folder or server the project's storage; secrets go to .dvc/config.local, which is never in git."""
+    from micromime.commands.remotes import Login, add_remote
+
+    add_remote(url, name, endpoint, Login(user, keyfile, save_keys), check)
+    print(f"The remote {name} is this project's storage now; commit .dvc/config, and push to it by `micromime push`.")
+
+
+@remote.command("login")
+def remote_login(user: User = "", keyfile: Keyfile = None, save_keys: SaveKeys = False) -> None:
+    """Write down how you get into the project's storage: in .dvc/config.local, which is never in git."""
+    from micromime.commands.remotes import Login, log_in
+
+    log_in(Login(user, keyfile, save_keys))
+    print("The project's storage lets you in.")
+
+
+@app.command()
+def push() -> None:
+    """Push what dvc.lock names to the project's storage (dvc push); never hangs, and goes on where it stopped."""
+    from micromime.commands.transfer import transfer
+
+    transfer("push")
+
+
+@app.command()
+def pull() -> None:
+    """Pull what dvc.lock names from the project's storage (dvc pull); never hangs, and goes on where it stopped."""
+    from micromime.commands.transfer import transfer
+
+    transfer("pull")
+
+
+@app.command()
+def sync(
+    moved: Annotated[bool, typer.Option("--moved", help="Also what was kept for another address.")] = False,
+) -> None:
+    """Send to MLflow what was kept in .micromime/outbox/ while its server did not answer; once, whatever happens."""
+    from micromime.commands.sync import sync as sync_letters
+
+    sync_letters(moved)
 
 
 @app.command()

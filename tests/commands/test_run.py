@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -41,6 +40,9 @@ def dvc(monkeypatch):
         calls: list
         returncode = 0
 
+        def wait(self):
+            return self.returncode
+
         def writes_table(self):
             Path("metrics/demo").mkdir(parents=True)
             for use_case in ("grain_boundaries", "chip_cracks"):
@@ -51,12 +53,11 @@ def dvc(monkeypatch):
     stand_in = Dvc()
     stand_in.calls = []
 
-    def run(command, env, check):
-        assert not check
+    def start(command, env):
         stand_in.calls.append((command, env, Path("data/sources/grain_boundaries.json").exists()))
-        return subprocess.CompletedProcess(command, stand_in.returncode)
+        return stand_in
 
-    monkeypatch.setattr("micromime.commands.run.subprocess.run", run)
+    monkeypatch.setattr("micromime.commands.run.subprocess.Popen", start)
     return stand_in
 
 
@@ -64,7 +65,7 @@ def test_dvc_runs_with_this_python_once_the_sources_are_written(params, dvc, cap
     dvc.writes_table()
     run_pipeline(params)
     ((command, env, sources_written),) = dvc.calls
-    assert command == [sys.executable, "-m", "dvc", "repro"]
+    assert command == [sys.executable, "-m", "dvc", "repro"]  # there is no remote
     assert env["PATH"].split(os.pathsep)[0] == str(Path(sys.executable).parent)
     assert env == {**os.environ, "PATH": env["PATH"]}
     assert sources_written
@@ -121,3 +122,56 @@ def test_a_dvc_that_fails_is_a_mistake_and_no_old_table_is_shown(params, dvc, ca
         run_pipeline(params)
     assert len(dvc.calls) == 1
     assert "Test set" not in capsys.readouterr().out
+
+
+class Remote:
+    """Stands in for the watch over a remote: whether it answers at first, and whether it dies meanwhile."""
+
+    answers, dies = True, False
+
+    def __init__(self, name):
+        self.name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def expect_life(self):
+        if not self.answers:
+            raise Mistake(f"The remote {self.name!r} does not answer.")
+
+    def guard(self, _running, busy):
+        assert not busy()
+        return not self.dies
+
+    def dead(self):
+        return f"The remote {self.name!r} is dead"
+
+
+@pytest.fixture
+def lab(dvc, monkeypatch):
+    """A project with the remote `lab`."""
+    monkeypatch.setattr("micromime.commands.run.Watch", Remote)
+    monkeypatch.setattr("micromime.commands.run.default_remote", lambda: "lab")
+    monkeypatch.setattr("micromime.commands.run._runs_a_stage", lambda _: False)
+    dvc.writes_table()
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("what", "modules", "said"),
+    [
+        ({}, ["micromime.commands.repro"], ""),
+        ({"answers": False}, ["dvc"], "The remote 'lab' does not answer. What it holds is computed here."),
+        ({"dies": True}, ["micromime.commands.repro", "dvc"], "'lab' is dead. What it holds is computed here."),
+    ],
+    ids=["alive", "silent", "dies meanwhile"],
+)
+def test_a_remote_is_pulled_from_as_long_as_it_answers(params, lab, dvc, capsys, what, modules, said):
+    for name, value in what.items():
+        lab.setattr(Remote, name, value)
+    run_pipeline(params)
+    assert [command[2] for command, _, _ in dvc.calls] == modules
+    assert said in capsys.readouterr().err

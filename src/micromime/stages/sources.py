@@ -19,16 +19,17 @@ PATIENCE_S = 60.0
 """How long a remote may take to give the stored test set before it counts as dead."""
 
 
-def write_sources(use_cases: Iterable[str], project: Path) -> dict[str, Source]:
+def write_sources(use_cases: Iterable[str], project: Path, fetch: bool = True) -> dict[str, Source]:
     """Write data/sources/<use case>.json for each use case and return what stands there, by use case.
 
-    `project` is the folder with dvc.yaml and dvc.lock. A file whose content stays the same is not touched, so
-    DVC sees a change only where the test set is another one.
+    `project` is the folder with dvc.yaml and dvc.lock; a test set is fetched from its remote unless that is known not
+    to answer. A file whose content stays the same is not touched, so DVC sees a change only where the test set is
+    another one.
     """
     use_cases, sources = list(use_cases), {}
     check_given(use_cases)
     for use_case in use_cases:
-        sources[use_case] = _write_source(use_case, project)
+        sources[use_case] = _write_source(use_case, project, fetch)
     return sources
 
 
@@ -48,14 +49,18 @@ def stored_files(use_case: str, file: Path, project: Path) -> dict[str, Path]:
     return found if len(found) == len(files) else {}
 
 
-def _write_source(use_case: str, project: Path) -> Source:
+def _write_source(use_case: str, project: Path, fetch: bool) -> Source:
     file = project / "data" / "sources" / f"{use_case}.json"
-    source = choose_source(use_case, instance_kind(use_case).classes, file, lambda: _stored(use_case, file, project))
+
+    def stored() -> bool:
+        return _stored(use_case, file, project, fetch)
+
+    source = choose_source(use_case, instance_kind(use_case).classes, file, stored)
     source.write(file)
     return source
 
 
-def _stored(use_case: str, file: Path, project: Path) -> bool:
+def _stored(use_case: str, file: Path, project: Path, fetch: bool) -> bool:
     """Return whether the cache holds the test set that `file` describes, fetched from the remote if need be."""
     if stored_files(use_case, file, project):
         return True
@@ -63,10 +68,11 @@ def _stored(use_case: str, file: Path, project: Path) -> bool:
     if remote is None or _recorded_out(use_case, file, project) is None:
         return False
     stage = f"import_{use_case}"
-    ended = _fetch(stage, project)
+    dead = f"no answer within {PATIENCE_S:g} s" if fetch else "it does not answer"
+    ended = fetch and _fetch(stage, project)
     if stored_files(use_case, file, project):
         return True
-    why = f"`dvc fetch {stage}` says why" if ended else f"no answer within {PATIENCE_S:g} s"
+    why = f"`dvc fetch {stage}` says why" if ended else dead
     print(
         f"micromime: the DVC remote {remote!r} does not give the stored test set of {use_case} ({why}); "
         f"a surrogate takes its place until {file.name} is restored.",
