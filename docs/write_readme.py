@@ -41,6 +41,7 @@ def blocks() -> dict[str, str]:
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
+        "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
 
 
@@ -52,6 +53,22 @@ def speed(row: dict[str, Any]) -> str:
         f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
         f"{row['peak_memory_mib']:.0f} MiB at most"
     )
+
+
+def moved(result: dict[str, Any]) -> str:
+    """Return what DVC takes to move tiles in shards, and how many times that it takes for PNG files, as a table."""
+    ratios = {each["remote"]: each for each in result["ratios"]}
+    verbs = {"push": "push", "clone_and_pull": "clone and pull"}
+    head = ["storage", *(f"{shown}, s (as PNG files: times that)" for shown in verbs.values())]
+    rows = [
+        [each["remote"], *(f"{each['seconds'][verb]:.0f} ({ratios[each['remote']][verb]:.0f})" for verb in verbs)]
+        for each in result["records"]
+        if each["data"] == "shards"
+    ]
+    lines = [f"| {' | '.join(row)} |" for row in [head, ["---", "---:", "---:"], *rows]]
+    size = {each["data"]: each["bytes"] / 1e6 for each in result["records"]}
+    said = f"{result['tiles']:,} tiles of 128 px, {size['shards']:.0f} MB in shards ({size['PNG']:.0f} as PNG files)"
+    return "\n".join([f"{said}; servers on the same machine:\n", *lines])
 
 
 def filled(text: str) -> str:
