@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test test-slow readme benchmark
+.PHONY: run test test-slow story readme benchmark transfer
 
 run: .venv/installed
 	@$(BIN)/micromime run
@@ -14,12 +14,19 @@ test: .venv/installed
 test-slow: .venv/installed
 	$(BIN)/python -m pytest -m slow
 
+story: .venv/installed
+	MICROMIME_STORY=$(CURDIR)/.micromime/story $(BIN)/python -m pytest -m slow -s tests/team/test_story.py
+	@echo "The page of MLflow: .micromime/story/mlflow.png"
+
 readme: .venv/installed
 	$(BIN)/python docs/write_readme.py
 	$(BIN)/python docs/write_statistics.py
 
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/render.py
+
+transfer: .venv/installed
+	$(BIN)/python benchmarks/transfer.py
 
 .venv/installed: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "micromime needs Python 3.11 or newer: make PYTHON=python3.12 $(MAKECMDGOALS)")'
