@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
+# Test files go side by side: one a core, four at most, as some train two networks at once. `make test WORKERS=1` has one.
+WORKERS ?= logical
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-slow story readme benchmark transfer
 
@@ -9,10 +12,10 @@ run: .venv/installed
 	@$(BIN)/micromime run
 
 test: .venv/installed
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-slow: .venv/installed
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 story: .venv/installed
 	MICROMIME_STORY=$(CURDIR)/.micromime/story $(BIN)/python -m pytest -m slow -s tests/team/test_story.py

@@ -47,7 +47,8 @@ class Ran(NamedTuple):
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
     """The clone's code in front (or ours, where it has none), two workers, and all that is set outside forgotten."""
-    ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_")
+    # Without bytecode, tens of processes would each compile all of a clone's code anew.
+    ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     code = clone / "src" if (clone / "src").exists() else Path(micromime.__file__).parents[1]
     given = {"MICROMIME_WORKERS": 2, "PYTHONPATH": code, "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}
@@ -113,3 +114,8 @@ def working_tree(project: Path, clone: Path) -> None:
 def copied(ran: Ran, folder: Path) -> Path:
     """A copy of a clone, for what would change it."""
     return shutil.copytree(ran.clone, folder / "clone", symlinks=True)
+
+
+def reports(clone: Path) -> list[bytes]:
+    """The pages of both use cases."""
+    return [(clone / verdict.with_suffix("") / "report.html").read_bytes() for verdict in (VERDICT, CRACKS)]

@@ -1,5 +1,6 @@
-"""What several tests need: the project's own files, and property tests that wait for compilation."""
+"""What several tests need: the project's own files, property tests that wait for compilation, an order of files."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,17 +9,37 @@ import pytest
 import skimage.data
 from hypothesis import settings
 from scipy.ndimage import gaussian_filter
+from threadpoolctl import threadpool_limits
 
 from micromime.datasets.patches import cut_dictionary
 from micromime.datasets.tiles import Tile
+from micromime.engine import ONE_THREAD
 from micromime.parameters import filled_in, read_tree
 from micromime.scenario import Instance, Scenario
 from micromime.scenarios import instance_kind
 
 PROJECT = Path(__file__).parents[1]
 
+LONGEST = ("test_first_run.py", "test_story.py", "test_hermetic.py", "test_storage.py", "test_outage.py")
+"""Files that begin before all others where several go side by side, so that no worker is left with one at the end."""
+
+WAITING = ("test_killed.py", "test_other_clones.py", "test_changed_round.py", "test_real_pictures.py")
+"""Files that begin after all others, as they go on from what the first file makes."""
+
 settings.register_profile("micromime", deadline=None, max_examples=25, derandomize=True)
 settings.load_profile("micromime")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let a worker of pytest-xdist, and what it starts, use one core: threads of several would hinder one another."""
+    if hasattr(config, "workerinput"):
+        os.environ.update(ONE_THREAD)
+        threadpool_limits(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    ranks = {name: n for n, name in enumerate((*LONGEST, "", *WAITING))}
+    items.sort(key=lambda item: ranks.get(item.path.name, len(LONGEST)))
 
 
 @pytest.fixture(scope="session")

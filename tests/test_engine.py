@@ -40,13 +40,14 @@ def wait_for(condition, seconds=30):
     assert condition()
 
 
-def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path):
+def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
     files = [tmp_path / str(n) for n in range(5)]
     run_tasks(write_process, files, 2, NOTHING)
     said = [file.read_text().split() for file in files]
     assert str(os.getpid()) not in {process for process, _ in said}
     assert {threads for _, threads in said} == {"1"}
-    assert "OMP_NUM_THREADS" not in os.environ or os.environ["OMP_NUM_THREADS"] != "1"
+    assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
 def test_an_exception_ends_the_work_and_is_raised(tmp_path):

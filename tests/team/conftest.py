@@ -29,7 +29,7 @@ def team(project: Path) -> Iterator[ModuleType]:
         yield importlib.import_module("team_server")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(team: ModuleType) -> Iterator[Any]:
     """Servers that run, under a name that is this machine for browsers, and neither `localhost` nor an address.
 

@@ -3,155 +3,43 @@
 import hashlib
 import json
 import re
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import PIL.Image
-import psutil
 import pytest
 from clones import (
     ARMS,
     CRACKS,
     VERDICT,
     Ran,
-    committed,
     copied,
     environment,
-    git,
-    kept_in_git,
     module,
+    reports,
     run,
-    working_tree,
 )
 
-from micromime.datasets.real import Micrograph
 from micromime.datasets.sources import NO_REAL_SET
 from micromime.datasets.store import Dataset
-from micromime.datasets.surrogate import write_micrographs
+from micromime.evaluation.metrics import TESTED
 from micromime.parameters import read_tree
 
 pytestmark = pytest.mark.pipeline
 
-METRICS = {"pixel_error", "mean_iou", "boundary_f1"}
+METRICS = set(TESTED)
 INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}
 COMPARISON = {"a", "b", "metric", "on", "n_pairs", "mean_difference", "p_value", "effect_size"}
-PATIENCE_S = 300
-NO_KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "none"}
 MODELS = ["synthetic", "real", "longer", "mixed"]
 
 
-def run_killed(clone: Path, when: str, spared: str = "", **settings: object) -> list[psutil.Process]:
-    """Start `micromime run`, and kill it and all that it has started as soon as a path appears.
-
-    Spared are processes with a word in their command, and their children: those that still run are returned.
-    """
-    command = [sys.executable, "-m", "micromime", "run"]
-    env = environment(clone, **settings)
-    with (clone / ".micromime" / "killed.txt").open("w") as said:
-        running = psutil.Popen(command, cwd=clone, env=env, stdout=said, stderr=said, start_new_session=True)
-        deadline = time.monotonic() + PATIENCE_S
-        while not any(clone.glob(when)) and running.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.05)
-        started = running.children(recursive=True)
-        roots = [each for each in started if spared and spared in each.cmdline()]
-        kept = {*roots, *(child for each in roots for child in each.children(recursive=True))}
-        killed = [each for each in [running, *started] if each not in kept]
-        for each in killed:
-            each.kill()
-        running.wait()
-        psutil.wait_procs(killed, timeout=PATIENCE_S)  # DVC takes those not reaped yet for running
-    return [each for each in kept if each.is_running()]
-
-
 @pytest.fixture(scope="module")
-def first(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A clone of the working tree in which the pipeline has run: no real pictures given."""
-    clone = tmp_path_factory.mktemp("first") / "clone"
-    working_tree(project, clone)
-    return run(clone)
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two pictures, not square, that stand in for real ones: dark lines on noise."""
-    folder = tmp_path_factory.mktemp("given")
-    (folder / "grain_boundaries").mkdir()
-    rng = np.random.default_rng(0)
-    mask = np.zeros((70, 90), bool)
-    mask[30:33], mask[:, 40:43] = True, True
-    images = {name: np.where(mask, 60, rng.integers(120, 180, mask.shape)).astype(np.uint8) for name in ("a", "b")}
-    pictures = [Micrograph(name, "fake", image, mask) for name, image in images.items()]
-    write_micrographs(pictures, folder / "grain_boundaries")
-    return folder
-
-
-@pytest.fixture(scope="module")
-def real(first: Ran, given: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The same after real pictures were given."""
-    clone = copied(first, tmp_path_factory.mktemp("real"))
-    return run(clone, MICROMIME_REAL=given)
-
-
-@pytest.fixture(scope="module")
-def bereft(real: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The same after all that DVC keeps, the test set, networks and records were lost, and a new run was killed.
-
-    One worker, so that one training surely has ended and the other has not.
-    """
-    clone = copied(real, tmp_path_factory.mktemp("bereft"))
-    for lost in (".dvc/cache", "data/test_set", "models", "metrics/tiny/runs"):
-        shutil.rmtree(clone / lost)
-    run_killed(clone, "metrics/tiny/runs/grain_boundaries/base/run-001.json", MICROMIME_WORKERS=1)
-    return run(clone)
-
-
-@pytest.fixture(scope="module")
-def from_records(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """A fresh clone that has what is in git, the records of every run, and a remote that nobody answers for."""
-    clone = tmp_path_factory.mktemp("records") / "clone"
-    git(first.clone, "clone", "--quiet", str(first.clone), str(clone))
-    shutil.copytree(first.clone / "metrics/tiny/runs", clone / "metrics/tiny/runs")
-    module(clone, "micromime", "profile", "tiny")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{free.getsockname()[1]}"
-    words = ["s3://lab/data", "--name", "gone", "--endpoint", nobody, "--no-check"]
-    module(clone, "micromime", "remote", "add", *words, **NO_KEYS)
-    return run(clone, **NO_KEYS)
-
-
-@pytest.fixture(scope="module")
-def shared(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with its records in git, and with all that DVC keeps pushed to a folder of the team."""
-    folder = tmp_path_factory.mktemp("shared")
-    clone = copied(first, folder)
-    module(clone, "micromime", "remote", "add", str(folder / "storage"))
-    kept_in_git(clone)
-    committed(clone, "a remote, and the records of every run")
-    module(clone, "micromime", "push")
-    return clone
-
-
-def teammate(shared: Path, folder: Path, **settings: object) -> Ran:
-    """What `micromime run` does in a fresh clone, somewhere else."""
-    git(shared, "clone", "--quiet", str(shared), str(folder / "clone"))
-    return run(folder / "clone", **settings)
-
-
-@pytest.fixture(scope="module")
-def other_round(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    """The same after the sampler of one round was changed."""
-    clone = copied(first, tmp_path_factory.mktemp("round"))
-    written = (clone / "params.yaml").read_text()
-    assert "fraction: 0.1" in written
-    (clone / "params.yaml").write_text(written.replace("fraction: 0.1", "fraction: 0.5"))
-    return run(clone)
+def first(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A copy for this file alone, which gives it further commands."""
+    return Ran(copied(first, tmp_path_factory.mktemp("first")), first.said)
 
 
 def test_without_real_pictures_the_table_says_so_and_why(first):
@@ -159,35 +47,12 @@ def test_without_real_pictures_the_table_says_so_and_why(first):
     assert f"Test set: surrogate, not real ({NO_REAL_SET}); chip_cracks, n = " in first.said
     assert {stage.partition("@")[0] for stage in first.stages} == set(read_tree(first.clone / "dvc.yaml")["stages"])
     assert sorted(stage for stage in first.stages if "@" in stage) == sorted(
-        [f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune") for arm in ("random", "adaptive")]
+        [f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune", "score_rounds") for arm in ("random", "adaptive")]
     )
 
 
-def reports(clone: Path) -> list[bytes]:
-    return [(clone / verdict.with_suffix("") / "report.html").read_bytes() for verdict in (VERDICT, CRACKS)]
-
-
-def test_an_object_that_the_remote_has_lost_costs_its_stage_alone(first, shared, tmp_path):
-    file = first.clone / "data/synthetic/grain_boundaries/adaptive/shard-00000/images.npy"
-    name = hashlib.md5(file.read_bytes()).hexdigest()
-    (object_,) = (shared.parent / "storage").rglob(f"{name[:2]}/{name[2:]}")
-    object_.rename(shared.parent / "lost")
-    try:
-        other = teammate(shared, tmp_path)
-    finally:
-        (shared.parent / "lost").rename(object_)
-    assert other.stages == ["resample_grain_boundaries@adaptive"]
-    assert reports(other.clone) == reports(first.clone)
-
-
-def test_a_remote_that_does_not_answer_costs_a_sentence_and_the_computing(first, from_records):
-    assert "The remote 'gone' at s3://lab/data does not answer" in from_records.said
-    assert len(from_records.stages) == len(first.stages)
-    assert all(reports(from_records.clone))
-
-
 def test_without_a_remote_everything_is_computed(first):
-    assert len(first.stages) == 20
+    assert len(first.stages) == 22
     assert "does not answer" not in first.said
     assert all(reports(first.clone))
 
@@ -211,6 +76,8 @@ def test_the_verdict_has_all_its_keys(first):
         ("adaptive", "random"),
     }
     assert all(test.keys() >= COMPARISON for test in verdict["paired"].values())
+    assert verdict["at_operating_points"]["thresholds"].keys() == set(ARMS)
+    assert {row["arm"] for row in verdict["astm_by_picture"]} == set(ARMS)
     assert {test["metric"] for test in verdict["paired"].values()} == METRICS
 
 
@@ -366,69 +233,6 @@ def test_readmes_python_loads_the_registered_network(project, first):
         check=False,
     )
     assert "(1, 200, 300)" in ended.stdout, ended.stderr
-
-
-def test_given_pictures_are_judged_on_and_nothing_else_runs(real):
-    assert real.stages == ["import_grain_boundaries", "judge_grain_boundaries", "report_grain_boundaries"]
-    assert real.trained == []
-    assert "Test set: real pictures; grain_boundaries, n = 2" in real.said
-    assert real.verdict["test_set"]["kind"] == "real"
-
-
-def test_real_stays_real_from_the_cache(real):
-    git(real.clone, "add", ".")
-    git(real.clone, "commit", "--quiet", "--message", "judged on real pictures")
-    again = run(real.clone)
-    assert again.stages == []
-    assert again.verdict["test_set"]["kind"] == "real"
-
-
-def test_without_test_set_and_cache_it_is_a_surrogate_again(bereft):
-    assert f"Test set: surrogate, not real ({NO_REAL_SET})" in bereft.said
-    assert bereft.verdict["test_set"]["kind"] == "surrogate"
-
-
-def test_a_killed_training_goes_on_to_the_same_weights(first, bereft):
-    assert bereft.trained == ["base: 1 of 2", "random: 2 of 2", "adaptive: 2 of 2"]
-    for arm in ARMS:
-        assert bereft.weights(arm) == first.weights(arm)
-        assert len(set(first.weights(arm).values())) == 2
-
-
-def test_a_clone_with_records_trains_only_what_the_pictures_need(first, from_records):
-    assert from_records.verdict == first.verdict
-    assert from_records.trained == ["base: 1 of 2"]
-    assert json.loads((from_records.clone / CRACKS).read_text()) == json.loads((first.clone / CRACKS).read_text())
-    assert from_records.all_trained == from_records.trained
-    assert from_records.said.count("was taken from its record; there is no network to register") == 2 + len(MODELS)
-
-
-def test_a_changed_round_runs_itself_alone(first, other_round):
-    stages = ["check", *(f"{each}_grain_boundaries" for each in ("resample", "finetune", "judge", "report"))]
-    assert [stage.removesuffix("@adaptive") for stage in other_round.stages] == stages
-    assert other_round.trained == ["adaptive: 2 of 2"]
-    assert other_round.weights("random") == first.weights("random")
-    assert other_round.weights("adaptive").keys() == first.weights("adaptive").keys()
-
-
-def test_beside_a_stage_that_outlived_its_dvc_nothing_is_trained(first, tmp_path):
-    clone = copied(first, tmp_path)
-    shutil.rmtree(clone / "models")
-    shutil.rmtree(clone / ".dvc" / "cache")
-    shutil.rmtree(clone / "metrics" / "tiny" / "runs")
-    alive = run_killed(clone, ".micromime/networks/unfinished-*/epochs.jsonl", spared="micromime.stages.train")
-    assert alive
-    for each in alive:
-        each.suspend()  # so that it surely is still there when the second one comes to it
-    said = module(clone, "micromime", "run", code=2)
-    for each in alive:
-        each.resume()
-    assert "is being worked on by another micromime; wait until it ends, or end it." in said
-    assert "Traceback" not in said
-    psutil.wait_procs(alive, timeout=PATIENCE_S)
-    again = run(clone)
-    assert again.verdict == first.verdict
-    assert again.weights("random") == first.weights("random")
 
 
 def test_a_wrong_key_ends_it_in_one_sentence_before_any_stage(first, tmp_path):
