@@ -3,11 +3,13 @@ from collections import Counter
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as some
 from pydantic import Field, ValidationError
 
 from micromime.distributions import distribution
 from micromime.mistakes import Mistake
-from micromime.partial_model import PartialModel, check_distributions, check_within, draw, vary
+from micromime.partial_model import PartialModel, check_distributions, check_within, draw, quantiles, step, vary
 from micromime.partial_models.gaussian_blur import GaussianBlur
 from micromime.streams import stream
 
@@ -25,22 +27,27 @@ class Paint(PartialModel):
     gloss: float = Field(0.5, ge=0, lt=1, description="Share of the light.")
 
 
+class Slope(PartialModel):
+    rise: float = Field(ge=-10, le=10, description="Rise, px.")
+
+
 def laws(**written):
     return {key: distribution(each) for key, each in written.items()}
 
 
 def test_draw_fills_defaults_and_follows_the_seed():
     given = laws(spots={"integers": [0, 9]})
-    drawn = [draw(Rust, given, "rust", seed) for seed in range(40)]
+    drawn = [draw(Rust, given, "rust", quantiles(seed)) for seed in range(40)]
     assert {each.depth_px for each in drawn} == {1.0}
     assert {each.spots for each in drawn} == set(range(10))
-    assert drawn[0] == draw(Rust, given, "rust", 0)
+    assert drawn[0] == draw(Rust, given, "rust", quantiles(0))
 
 
 def test_one_more_parameter_changes_no_other():
     spots = {"integers": [0, 9]}
-    alone = [draw(Rust, laws(spots=spots), "rust", seed).spots for seed in range(9)]
-    both = [draw(Rust, laws(depth_px={"uniform": [1, 2]}, spots=spots), "rust", seed).spots for seed in range(9)]
+    alone = [draw(Rust, laws(spots=spots), "rust", quantiles(seed)).spots for seed in range(9)]
+    given = laws(depth_px={"uniform": [1, 2]}, spots=spots)
+    both = [draw(Rust, given, "rust", quantiles(seed)).spots for seed in range(9)]
     assert alone == both
 
 
@@ -137,8 +144,63 @@ def test_another_parameter_varied_beside_moves_none():
     assert vary(Rust(spots=4, depth_px=2), {"depth_px": 0.5}, "rust", 0).spots == 4
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "stored", "share", "least", "largest"),
+    [
+        (Rust, "depth_px", 2.0, 0.3, 2 / 1.3, 2.6),
+        (Rust, "depth_px", 4.0, 1.0, 2, 5),
+        (Rust, "spots", 6, 0.5, 4, 9),
+        (Rust, "spots", 2, 0.3, 2, 2),  # 1.54 to 2.6
+        (Rust, "spots", 0, 9, 0, 0),
+        (Paint, "gloss", 0.0, 0.3, 0, 0),
+        (Paint, "gloss", 0.9, 0.3, 0.9 / 1.3, ALMOST_ONE),
+        (Slope, "rise", -2.0, 0.25, -2.5, -1.6),
+        (Slope, "rise", -9.0, 0.25, -10, -7.2),
+    ],
+)
+def test_a_relative_step_multiplies_or_divides(monkeypatch, kind, key, stored, share, least, largest):
+    for u, expected in ((0.0, least), (ALMOST_ONE, largest)):
+        monkeypatch.setattr("micromime.partial_model.stream", lambda *_, u=u: SimpleNamespace(random=lambda: u))
+        moved = varied(key, stored, {"share": share}, seeds=1, kind=kind)[0]
+        assert moved == pytest.approx(expected, abs=1e-12)
+        assert least - 1e-12 <= moved <= largest + 1e-12
+
+
+def test_a_relative_step_is_even_on_a_logarithmic_scale():
+    u = stream(0, "rust.depth_px").random()
+    moved = vary(Rust(spots=4, depth_px=2), {"depth_px": {"share": 0.3}}, "rust", 0).depth_px
+    assert moved == pytest.approx(2 * 1.3 ** (2 * u - 1))
+    found = varied("depth_px", 2.0, {"share": 0.3}, seeds=1000)
+    assert sum(each < 2 for each in found) == pytest.approx(500, abs=50)
+
+
+@given(some.floats(0.001, 50), some.floats(1e-3, 5), some.integers(0, 9))
+def test_a_thousand_relative_variations_stay_in_bounds(share, depth_px, spots):
+    stored, within = Rust(spots=spots, depth_px=depth_px), {"spots": {"share": share}, "depth_px": {"share": share}}
+    for seed in range(40):  # of each of 25 examples
+        moved = vary(stored, within, "rust", seed)
+        assert Rust.model_validate(moved.model_dump()) == moved
+        assert depth_px / (1 + share) * 0.999 <= moved.depth_px <= depth_px * (1 + share) * 1.001
+
+
+@pytest.mark.parametrize("written", [1, 1.5, {"share": 1}])
+def test_a_step_is_read_as_floats(written):
+    read = step(written)
+    assert read == written
+    assert isinstance(read["share"] if isinstance(read, dict) else read, float)
+
+
+@pytest.mark.parametrize(
+    "written", [True, "1", None, [1], {}, {"share": "1"}, {"log": 1}, {"share": 1, "log": 1}], ids=str
+)
+def test_what_is_no_step_is_said(written):
+    with pytest.raises(ValueError, match=r"is no step: give a number above 0 in its unit, or \{share: 0\.3\} for"):
+        step(written)
+
+
 def test_what_can_be_varied_is_taken():
     check_within(Rust, {"spots": 1, "depth_px": 0.5}, "x.rust")
+    check_within(Rust, {"spots": {"share": 0.5}, "depth_px": 0.5}, "x.rust")
     check_within(GaussianBlur, {"kernel_px": 2}, "x.blur")
 
 
@@ -150,6 +212,12 @@ def test_what_can_be_varied_is_taken():
         (Paint, {"colour": 1}, r"^x\.m\.colour: colour is no number and cannot be varied"),
         (Paint, {"shiny": 1}, r"^x\.m\.shiny: shiny is no number"),
         *((Rust, {"spots": most}, rf"^x\.m\.spots is {most!r}; give how far") for most in (0, -1, True, None, "1", [])),
+        (
+            Rust,
+            {"spots": {"share": 0}},
+            r"^x\.m\.spots is \{'share': 0\}; give how far .*, or \{share: 0\.3\} for 30 % of",
+        ),
+        (Rust, {"spots": {"log": 2}}, r"^x\.m\.spots is \{'log': 2\}; give how far"),
         (
             Rust,
             {"depth_px": math.inf},

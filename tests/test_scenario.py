@@ -5,11 +5,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micromime.mistakes import Mistake
+from micromime.parameters import read_tree
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.streams import LARGEST_SEED, stream
 
 GRAINS = instance_kind("grain_boundaries")
+
+
+@pytest.fixture(scope="module")
+def paper(project):
+    """The scenario of params.yaml without its styles: as in the paper."""
+    content = read_tree(project / "params.yaml")["grain_boundaries"]["scenario"]
+    return Scenario.read(GRAINS, content | {"rows": 72, "cols": 96, "styles": {}}, "scenario")
 
 
 def test_every_file_of_scenarios_is_a_use_case():
@@ -32,8 +40,8 @@ def test_an_instance_does_not_depend_on_those_before_it(grains):
     assert grains.draw(stream(0, "instance", 3)) == in_order[3]
 
 
-def test_parameters_of_a_flat_row_are_dotted(grains):
-    row = grains.draw_one(0, 0).row()
+def test_parameters_of_a_flat_row_are_dotted(paper):
+    row = paper.draw_one(0, 0).row()
     assert row["rows"] == 72
     assert row["cols"] == 96
     assert 24 <= row["grain_structure.diameter_px"] <= 72
@@ -90,8 +98,8 @@ def changed(one, other):
     return {key for key, value in one.row().items() if other.row()[key] != value}
 
 
-def test_a_variation_with_the_same_seed_changes_nothing_but_what_is_asked(grains):
-    stored = grains.draw_one(0, 0)
+def test_a_variation_with_the_same_seed_changes_nothing_but_what_is_asked(paper):
+    stored = paper.draw_one(0, 0)
     varied = stored.varied(THICKNESS, True, stream(0, "test"))
     assert changed(stored, varied) == {"grain_boundaries.thickness_px"}
     assert abs(varied.grain_boundaries.thickness_px - stored.grain_boundaries.thickness_px) <= 1.5
