@@ -17,6 +17,9 @@ Grey = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 """(rows, cols): true where the pixel belongs to what is looked for (a boundary, a crack)."""
 
+Probability = NDArray[np.float32]
+"""(rows, cols), 0 to 1: how likely each pixel belongs to what is looked for."""
+
 Labels = NDArray[np.uint16]
 """(rows, cols): the object every pixel belongs to, numbered 1 to n without gaps."""
 
@@ -38,9 +41,16 @@ class Edges(NamedTuple):
     left: Indices
     right: Indices
 
+    def only(self, kept: NDArray[np.bool_]) -> "Edges":
+        """Return some of the edges, (n,) true where one is kept."""
+        return Edges(self.start[kept], self.end[kept], self.left[kept], self.right[kept])
+
 
 class Tessellation(NamedTuple):
-    """A plane divided into cells: pixel x belongs to the cell with the least |x - nucleus|^2 - weight."""
+    """A plane divided into cells: pixel x belongs to the cell with the least |x - nucleus|^2 - weight.
+
+    Lengths are measured by `metric`: |(r, c)|^2 = m0 r^2 + 2 m1 r c + m2 c^2.
+    """
 
     nuclei: Points
     weights: Reals
@@ -48,3 +58,23 @@ class Tessellation(NamedTuple):
     edges: Edges
     diameter_px: float
     """Diameter of the circle that has the mean area of a cell."""
+    metric: tuple[float, float, float] = (1.0, 0.0, 1.0)
+
+
+STEPS = 32
+"""Straight pieces that stand for a bent edge, for the longest edges; a power of two."""
+
+
+class Boundaries(NamedTuple):
+    """n bent edges. Along an edge of length L, at s = L k / STEPS, the curve lies `heights[:, k]` to the left."""
+
+    edges: Edges
+    heights: NDArray[np.float64]
+    """(n, STEPS + 1), px; 0 at both ends, where edges meet."""
+    thickness_px: Reals
+    darkness: NDArray[np.float64]
+    """(n, STEPS + 1): share of the grey that is taken away along an edge; below 0 the edge is brighter."""
+
+    def only(self, kept: NDArray[np.bool_]) -> "Boundaries":
+        """Return some of the edges, (n,) true where one is kept."""
+        return Boundaries(self.edges.only(kept), self.heights[kept], self.thickness_px[kept], self.darkness[kept])

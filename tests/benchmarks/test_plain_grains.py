@@ -9,7 +9,9 @@ import pytest
 from scipy.ndimage import binary_dilation
 from scipy.spatial import Voronoi
 
-from micromime.partial_models.grain_boundaries import STEPS, GrainBoundaries, bend, draw_lines, label_grains
+from micromime.arrays import STEPS
+from micromime.boundary_lines import draw_lines
+from micromime.partial_models.grain_boundaries import GrainBoundaries, bend, label_grains
 from micromime.partial_models.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.streams import stream
 

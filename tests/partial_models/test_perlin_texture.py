@@ -1,32 +1,9 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from micromime.partial_models.perlin_texture import PERIOD, PerlinTexture, perlin, texture
+from micromime.partial_models.perlin_texture import PerlinTexture, texture
+from micromime.perlin import PERIOD, perlin
 from micromime.streams import stream
-
-# Written down from noise.pnoise2 of the package noise 1.2.2, for machines without a compiler.
-KNOWN = [(0.3, 0.7, 0.09597452), (12.25, 3.5, 0.27148438), (-4.6, 250.1, -0.03609311), (511.9, -0.35, -0.052036047)]
-
-
-def test_known_values():
-    x, y, value = np.array(KNOWN, dtype=np.float32).T
-    assert perlin(x, y).tolist() == value.tolist()
-
-
-@given(st.lists(st.tuples(st.floats(-900, 900, width=32), st.floats(-900, 900, width=32)), min_size=1))
-def test_equal_to_the_package_noise_to_the_bit(points):
-    noise = pytest.importorskip("noise")
-    x, y = np.array(points, dtype=np.float32).T
-    expected = np.array([noise.pnoise2(float(a), float(b)) for a, b in zip(x, y, strict=True)], dtype=np.float32)
-    assert np.array_equal(perlin(x, y), expected)
-
-
-def test_lattice_points_are_zero_and_the_period_is_256():
-    x, y = np.meshgrid(np.arange(-3, 5, dtype=np.float32), np.arange(7, dtype=np.float32))
-    assert not perlin(x, y).any()
-    assert np.array_equal(perlin(x + 0.25, y + 0.5), perlin(x + PERIOD + 0.25, y - PERIOD + 0.5))
 
 
 @pytest.mark.parametrize("wavelength", [0.2, 0.4, 2 / 3])

@@ -1,6 +1,6 @@
 """Bent boundaries: each edge between two grains is one cubic spline that both of them share."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.interpolate import CubicSpline
 
-from micromime.arrays import Edges, Grey, Indices, Mask, Reals
+from micromime.arrays import STEPS, Boundaries, Edges, Indices, Reals
+from micromime.boundary_lines import chord
 from micromime.partial_model import PartialModel
 
-STEPS = 32
-"""Straight pieces that stand for a spline, for the longest edges; a power of two."""
 LARGEST_BULGE = 0.6
 """No curve leaves its chord by more than this share of its length (2 sd of 0.2, and a spline's overshoot)."""
 LONGEST_DIAMETERS = 3.0
@@ -31,16 +30,6 @@ class GrainBoundaries(PartialModel):
     darkness_spread: float = Field(0.0, ge=0, le=0.5, description="Sd of the darkness between edges.")
 
 
-class Boundaries(NamedTuple):
-    """n bent edges. Along an edge of length L, at s = L k / STEPS, the curve lies `heights[:, k]` to the left."""
-
-    edges: Edges
-    heights: NDArray[np.float64]
-    """(n, STEPS + 1), px; 0 at both ends, where edges meet."""
-    thickness_px: Reals
-    darkness: Reals
-
-
 def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.random.Generator) -> Boundaries:
     """Return the edges as natural cubic splines through displaced control points, with their looks.
 
@@ -52,7 +41,8 @@ def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.rando
     heights = np.einsum("ek,kj->ej", offsets * length[:, None], _spline_basis(model.control_points))
     thickness = model.thickness_px * np.exp(model.thickness_spread * rng.standard_normal(count))
     darkness = np.clip(model.darkness + model.darkness_spread * rng.standard_normal(count), 0, 1)
-    return Boundaries(edges, heights, np.clip(thickness, 1, LARGEST_THICKNESS_PX), darkness)
+    evenly = np.repeat(darkness[:, None], STEPS + 1, axis=1)
+    return Boundaries(edges, heights, np.clip(thickness, 1, LARGEST_THICKNESS_PX), evenly)
 
 
 def _spline_basis(control_points: int) -> NDArray[np.float64]:
@@ -80,7 +70,7 @@ def near(edges: Edges, diameter_px: float, rows: int, cols: int) -> Edges:
     touching = (high >= -half).all(axis=1) & (low <= half).all(axis=1)
     across = (two - one)[:, ::-1] * [-1, 1] / np.maximum(np.hypot(*(two - one).T), 1e-9)[:, None]
     touching &= np.abs((across * one).sum(axis=1)) <= np.abs(across) @ half + reach_px
-    return Edges(edges.start[touching], edges.end[touching], edges.left[touching], edges.right[touching])
+    return edges.only(touching)
 
 
 def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Boundaries]:
@@ -110,26 +100,7 @@ def _swap_cells(straight: Indices, boundaries: Boundaries) -> tuple[Indices, NDA
     return labels, wrong
 
 
-def draw_lines(boundaries: Boundaries, rows: int, cols: int) -> tuple[Mask, Grey]:
-    """Return the boundaries' mask and the share of grey they take away, each (rows, cols).
-
-    A pixel belongs to the mask when its centre lies within half the thickness of the curve; the darkness
-    runs out over one pixel at the line's sides. Where lines meet, the darkest counts.
-    """
-    mask = np.zeros((rows, cols), dtype=np.bool_)
-    taken = np.zeros((rows, cols), dtype=np.float32)
-    _stamp(mask, taken, boundaries)
-    return mask, taken
-
-
-# The rest is compiled. A chord is (row, col, direction's row, direction's col, length) of a straight edge.
-
-
-@njit(cache=True, inline="always")
-def _chord(edges: Any, e: int) -> Any:
-    dr, dc = edges.end[e, 0] - edges.start[e, 0], edges.end[e, 1] - edges.start[e, 1]
-    length = max(np.sqrt(dr * dr + dc * dc), 1e-9)
-    return edges.start[e, 0], edges.start[e, 1], dr / length, dc / length, length
+# The rest is compiled.
 
 
 @njit(cache=True)
@@ -141,17 +112,17 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
         up, down = heights.max(), heights.min()
         if up <= 0 and down >= 0:
             continue
-        chord = _chord(bent.edges, e)
-        r0, c0, dr, dc, length = chord
+        line = chord(bent.edges, e)
+        r0, c0, dr, dc, length = line
         # The curve lies in a box about its chord, whose corners bound the pixels to look at.
         low, high = min(0.0, dr * length), max(0.0, dr * length)
         top, bottom = r0 + low + min(0.0, -dc * up, -dc * down), r0 + high + max(0.0, -dc * up, -dc * down)
         low, high = min(0.0, dc * length), max(0.0, dc * length)
         west, east = c0 + low + min(0.0, dr * up, dr * down), c0 + high + max(0.0, dr * up, dr * down)
         for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
-            first, last = _strip(chord, (down, up), row, (west, east))
+            first, last = _strip(line, (down, up), row, (west, east))
             for col in range(max(0, int(np.ceil(first))), min(cols - 1, int(np.floor(last))) + 1):
-                side = _side(chord, heights, row, col)
+                side = _side(line, heights, row, col)
                 if side != 0:
                     left, right = bent.edges.left[e], bent.edges.right[e]
                     own, other = (left, right) if side > 0 else (right, left)
@@ -159,9 +130,9 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
 
 
 @njit(cache=True, inline="always")
-def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:
+def _strip(line: Any, span: Any, row: int, box: Any) -> Any:
     """Return from where to where, within the box, a row's pixels lie no further off the chord than the curve."""
-    r0, c0, dr, dc, _ = chord
+    r0, c0, dr, dc, _ = line
     if abs(dr) < 1e-6:
         return box
     one, two = c0 + (span[0] + (row - r0) * dc) / dr, c0 + (span[1] + (row - r0) * dc) / dr
@@ -169,9 +140,9 @@ def _strip(chord: Any, span: Any, row: int, box: Any) -> Any:
 
 
 @njit(cache=True, inline="always")
-def _side(chord: Any, heights: Any, row: int, col: int) -> int:
+def _side(line: Any, heights: Any, row: int, col: int) -> int:
     """Return whether a pixel lies between chord and curve: 1 to the chord's left, -1 to its right, 0 if not."""
-    r0, c0, dr, dc, length = chord
+    r0, c0, dr, dc, length = line
     r, c = row - r0, col - c0
     along = (r * dr + c * dc) * (STEPS / length)
     height = c * dr - r * dc
@@ -194,56 +165,3 @@ def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:
         wrong[e] = True
         if earlier >= 0:
             wrong[earlier] = True
-
-
-@njit(cache=True)
-def _stamp(mask: Any, taken: Any, bent: Any) -> None:
-    """Draw each curve piece by piece."""
-    for e in range(len(bent.darkness)):
-        r0, c0, dr, dc, length = _chord(bent.edges, e)
-        step = _step(bent.heights[e], length)
-        half, darkness = bent.thickness_px[e] / 2, bent.darkness[e]
-        before = (r0, c0)
-        for k in range(step, STEPS + 1, step):
-            along, height = length * k / STEPS, bent.heights[e, k]
-            after = (r0 + dr * along - dc * height, c0 + dc * along + dr * height)
-            _stamp_piece(mask, taken, before, after, (half, darkness))
-            before = after
-
-
-@njit(cache=True)
-def _step(heights: Any, length: float) -> int:
-    """Return every how many points to draw: pieces up to 6 px long that pass no point by more than 0.1 px."""
-    step = STEPS // 4
-    while step > 1:
-        missed = 0.0
-        for k in range(STEPS):
-            first = k - k % step
-            rise = (heights[first + step] - heights[first]) / step
-            missed = max(missed, abs(heights[first] + rise * (k % step) - heights[k]))
-        if missed <= 0.1 and length * step / STEPS <= 6.0:
-            break
-        step //= 2
-    return step
-
-
-@njit(cache=True, inline="always")
-def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:
-    """Darken the pixels about a straight piece by their distance to it."""
-    rows, cols = mask.shape
-    half, darkness = look
-    reach = half + 0.5
-    pr, pc = two[0] - one[0], two[1] - one[1]
-    inverse = 1.0 / max(pr * pr + pc * pc, 1e-12)
-    top, bottom = min(one[0], two[0]) - reach, max(one[0], two[0]) + reach
-    west, east = min(one[1], two[1]) - reach, max(one[1], two[1]) + reach
-    for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
-        for col in range(max(0, int(np.ceil(west))), min(cols - 1, int(np.floor(east))) + 1):
-            r, c = row - one[0], col - one[1]
-            along = min(max((r * pr + c * pc) * inverse, 0.0), 1.0)
-            r, c = r - along * pr, c - along * pc
-            square = r * r + c * c
-            if square < reach * reach:
-                distance = np.sqrt(square)
-                mask[row, col] |= distance <= half
-                taken[row, col] = max(taken[row, col], np.float32(darkness * min(reach - distance, 1.0)))

@@ -58,7 +58,8 @@ def _scaled(cells: Tessellation, middle: Points, scale: float) -> Tessellation:
     nuclei, start, end = (
         middle + (each - middle) * scale for each in (cells.nuclei, cells.edges.start, cells.edges.end)
     )
-    return Tessellation(nuclei, cells.weights * scale**2, cells.edges._replace(start=start, end=end), cells.diameter_px)
+    edges = cells.edges._replace(start=start, end=end)
+    return cells._replace(nuclei=nuclei, weights=cells.weights * scale**2, edges=edges)
 
 
 def _edges(nuclei: Points, weights: Reals) -> Edges:
@@ -81,7 +82,10 @@ def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
     """Return the (rows, cols) map of which cell holds each pixel centre, int32."""
     first, neighbours = _adjacency(cells.edges, len(cells.nuclei))
     owner = np.unique(np.concatenate([cells.edges.left, cells.edges.right]))
-    start = owner[np.argmin((cells.nuclei[owner] ** 2).sum(axis=1) - cells.weights[owner])]
+    away = cells.nuclei[owner]
+    m0, m1, m2 = cells.metric
+    square = m0 * away[:, 0] ** 2 + 2 * m1 * away[:, 0] * away[:, 1] + m2 * away[:, 1] ** 2
+    start = owner[np.argmin(square - cells.weights[owner])]
     labels = np.empty((rows, cols), dtype=np.int32)
     _walk_rows(labels, cells, first, neighbours, int(start))
     return labels
@@ -152,7 +156,7 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
             end, after = float(cols), here
             for k in range(first[here], first[here + 1]):
                 other = neighbours[k]
-                ahead = cells.nuclei[other, 1] - cells.nuclei[here, 1]
+                ahead = _slope(cells, here, row) - _slope(cells, other, row)
                 if ahead > 0:
                     crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
                     if crossing < end:
@@ -167,7 +171,16 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
 def _power(cells: Any, cell: int, row: int) -> float:
     """Return |x - nucleus|^2 - weight at x = (row, 0)."""
     r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
-    return r * r + c * c - cells.weights[cell]  # type: ignore[no-any-return]
+    m0, m1, m2 = cells.metric
+    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights[cell]  # type: ignore[no-any-return]
+
+
+@njit(cache=True, inline="always")
+def _slope(cells: Any, cell: int, row: int) -> float:
+    """Return half of how fast |x - nucleus|^2 rises along the row at x = (row, 0); all cells have one curvature."""
+    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
+    _, m1, m2 = cells.metric
+    return -m1 * r - m2 * c  # type: ignore[no-any-return]
 
 
 @njit(cache=True)
