@@ -85,7 +85,7 @@ def test_variations_of_one_parent_differ_and_reach_both_ends(grains, pool):
     [
         (
             {"rust": {"spots": 1}},
-            r"^x\.within\.rust is not a known key; the keys here are: grain_structure, grain_bound",
+            r"^x\.within\.rust is not a known key; the keys here are: .*, grain_shades, ",
         ),
         ({"seed": {"seed": 1}}, r"^x\.within\.seed is not a known key"),
         (
@@ -112,8 +112,13 @@ def test_what_the_use_case_cannot_vary_is_named(within, said):
         ({"within": {}}, r"^x\.worst_fraction\.within: \{\} is not allowed"),
         (
             {"within": {"grain_shades": {"mean_grey": True}}},
-            r"^x\.worst_fraction\.within\.grain_shades\.mean_grey: True",
+            r"^x\.worst_fraction\.within\.grain_shades\.mean_grey: True is no step: give a number above 0",
         ),
+        (
+            {"within": {"grain_shades": {"mean_grey": {"log": 2}}}},
+            r"^x\.worst_fraction\.within\.grain_shades\.mean_grey: \{'log': 2\} is no step: give .* \{share: 0\.3\}",
+        ),
+        ({"stop_below": "0"}, r"^x\.worst_fraction\.stop_below: '0' is not allowed"),
         ({"within": {"grain_shades": 5}}, r"^x\.worst_fraction\.within\.grain_shades: 5 is not allowed"),
     ],
     ids=str,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from micromime.sampler import Asked, Sampler, Scored
+from micromime.sampler import Asked, Sampler, Scored, fresh
 from micromime.scenario import Scenario
 
 
@@ -13,4 +13,4 @@ class RandomDraws(Sampler):
 
     def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - blind on purpose
         """Return `count` fresh draws."""
-        return [Asked(scenario.draw(rng)) for _ in range(count)]
+        return fresh(scenario, count, rng)
