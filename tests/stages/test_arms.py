@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
 from micromime.stages import arms
 from micromime.stages.arms import Arm, describe, described, planned_arm, trained
+from micromime.streams import stream
 from micromime.training.phases import TrainParameters
 
 OTHER = {
@@ -20,6 +22,9 @@ OTHER = {
     "threads": 2,
     "finder_steps": 21,
     "augmentation": {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3, "stretch": 1.2, "jitter_px": 0.75},
+    "target": "centre_line",
+    "cl_dice_share": 0.25,
+    "rehearsal_share": 0.5,
     "phases": [{"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}],
 }
 """Every setting but the number of runs, with another value than the workshop's."""
@@ -65,17 +70,44 @@ def test_names_and_the_number_of_runs_decide_nothing(workshop, base):
     assert [same.inputs(run) for run in (1, 2)] == [base.inputs(run) for run in (1, 2)]
 
 
-def test_the_code_that_trains_decides_and_that_of_its_architecture(base, monkeypatch):
-    asked = []
+def test_settings_left_out_are_those_that_change_nothing(workshop, base):
+    before = base.fingerprint
+    workshop.write(target="mask", cl_dice_share=0, rehearsal_share=0)
+    assert planned().fingerprint == before
 
-    def code_of(*names):
-        asked.extend(names)
+
+def noted(names):
+    """Stand in for `code_of`: the code is another, and its names are noted."""
+
+    def code_of(*given):
+        names.extend(given)
         return ["other code"]
 
-    before = base.fingerprint
-    monkeypatch.setattr(arms, "code_of", code_of)
+    return code_of
+
+
+def test_the_code_that_trains_decides_and_that_of_its_architecture(base, monkeypatch):
+    before, asked = base.fingerprint, []
+    monkeypatch.setattr(arms, "code_of", noted(asked))
     assert base.fingerprint != before
     assert {"training/learner", "datasets/splits", "training/architectures/unet_efficientnet_lite0"} < set(asked)
+
+
+@pytest.mark.parametrize(
+    ("changed", "names"),
+    [
+        ({}, {"training/losses", "training/targets"}),
+        ({"architecture": "efficientnet_lite0"}, set()),
+        ({"rehearsal_share": 0.5}, {"training/losses", "training/targets", "datasets/rehearsal"}),
+    ],
+    ids=["masks", "classes", "rehearsal"],
+)
+def test_code_that_an_arm_does_not_use_decides_nothing(workshop, base, monkeypatch, changed, names):
+    workshop.write(**changed)
+    asked = []
+    monkeypatch.setattr(arms, "code_of", noted(asked))
+    assert planned(data=base.data).fingerprint
+    assert set(asked) & {"training/losses", "training/targets", "datasets/rehearsal"} == names
 
 
 def test_runs_differ_and_rates_that_were_found_decide_all_but_the_first(base):
@@ -110,6 +142,62 @@ def test_an_arm_that_goes_on_has_its_own_phases_and_runs_and_all_else_as_before(
     settings, before = planned("random", parent).settings, Arm.read(parent).settings
     assert settings.model_dump(exclude_unset=True)["phases"] == tuple(phases)
     assert settings.model_copy(update={"phases": before.phases}) == before
+
+
+CHAIN = ("base", "second", "third", "fourth")
+"""Arms that go on one with another."""
+
+
+def rehearsing(share):
+    """What params.yaml says under finetune."""
+    return {"runs": 2, "rehearsal_share": share, "phases": [OTHER["phases"][0]]}
+
+
+@pytest.fixture
+def chain(workshop):
+    """What trains the arms of a chain, each round of which rehearses such a share, and returns the last one."""
+
+    def made(share):
+        workshop.write(finetune=rehearsing(share))
+        for arm, start in zip(CHAIN, ("", *CHAIN), strict=False):
+            workshop.train(arm, start)
+        return Arm.read(Path("models/fourth"))
+
+    return made
+
+
+def test_the_data_sets_of_a_chain_come_in_the_order_they_were_trained_on(chain):
+    last = chain(0.5)
+    assert last.earlier == [Path("data/base"), Path("data/second"), Path("data/third")]
+    assert [Arm.read(Path("models", name)).earlier for name in CHAIN[:2]] == [[], [Path("data/base")]]
+
+
+def test_what_an_arm_rehearses_is_drawn_from_all_that_was_before(chain, monkeypatch):
+    monkeypatch.setattr(arms, "Rehearsed", lambda *given: given)
+    new, earlier, share, rng = chain(0.25).dataset(2)
+    assert (new.folder, share) == (Path("data/fourth"), 0.25)
+    assert [each.folder for each in earlier] == [Path("data", name) for name in CHAIN[:3]]
+    assert rng.bit_generator.state == stream(2, "rehearsal").bit_generator.state
+
+
+def test_an_arm_that_rehearses_nothing_has_its_own_data_set_alone(chain):
+    own = chain(0.0).dataset(1)
+    assert (type(own), own.folder) == (Dataset, Path("data/fourth"))
+
+
+def test_how_much_is_rehearsed_decides(workshop, chain):
+    fingerprints = {chain(0.5).fingerprint}
+    for share in (0.5, 0.25, 0):
+        workshop.write(finetune=rehearsing(share))
+        fingerprints.add(planned("fourth", Path("models/third")).fingerprint)
+    assert len(fingerprints) == 3
+
+
+def test_data_sets_far_back_decide(workshop, chain):
+    last = chain(0.5)
+    before = last.fingerprint
+    workshop.data("base", seed=1)
+    assert last.fingerprint != before
 
 
 def test_more_runs_than_there_are_networks_to_go_on_with_are_a_mistake(workshop):

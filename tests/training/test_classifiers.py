@@ -54,11 +54,11 @@ def loaded(dataset, phase, indices):
     import torch
     from fastai.torch_core import set_seed
 
-    from micromime.training.loaders import loaders
+    from micromime.training.loaders import View, loaders
 
     set_seed(0)
-    asked = (Phase.model_validate(phase), Augmentation.model_validate(AUGMENTATION), torch.device("cpu"), "class")
-    return loaders(dataset, (indices, indices), *asked)
+    view = View(Phase.model_validate(phase), Augmentation.model_validate(AUGMENTATION), "class")
+    return loaders(dataset, (indices, indices), view, torch.device("cpu"))
 
 
 def test_a_run_trains_on_some_specimens_and_checks_itself_on_others(dataset):

@@ -33,11 +33,12 @@ def made(dataset, asked, training=EIGHT, validation=EIGHT, batch_size=4, seed=1)
     import torch
     from fastai.torch_core import set_seed
 
-    from micromime.training.loaders import loaders
+    from micromime.training.loaders import View, loaders
 
     phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=batch_size)
     set_seed(seed)
-    return loaders(dataset, (training, validation), phase, Augmentation(**asked), torch.device("cpu"))
+    view = View(phase, Augmentation(**asked))
+    return loaders(dataset, (training, validation), view, torch.device("cpu"))
 
 
 def batches(loader):
@@ -48,9 +49,10 @@ def batches(loader):
 
 
 def pairs(dataset, indices, size_px):
-    from micromime.training.loaders import Pairs
+    from micromime.training.loaders import Pairs, View
 
-    return Pairs(dataset, np.array(indices, dtype=np.int32), size_px)
+    phase = Phase.model_construct(size_px=size_px)
+    return Pairs(dataset, np.array(indices, dtype=np.int32), View(phase, Augmentation.model_construct()))
 
 
 def test_pixels_that_fall_together_are_averaged():

@@ -130,7 +130,7 @@ def test_an_image_is_left_as_it_is(network):
 def test_a_picture_is_seen_as_in_validation(network):
     import torch
 
-    from micromime.training.loaders import loaders
+    from micromime.training.loaders import View, loaders
     from micromime.training.phases import Augmentation, Phase
 
     images = [picture(64, 64), picture(64, 64)[::-1]]
@@ -138,7 +138,7 @@ def test_a_picture_is_seen_as_in_validation(network):
     phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=2)
     both = np.arange(2, dtype=np.int32)
     augmentation = Augmentation(rotation_deg=0, zoom=1, lighting=0, stretch=1, jitter_px=0)
-    batch, _ = next(iter(loaders(dataset, (both, both), phase, augmentation, torch.device("cpu")).valid))
+    batch, _ = next(iter(loaders(dataset, (both, both), View(phase, augmentation), torch.device("cpu")).valid))
     with torch.inference_mode():
         scores = network(torch.as_tensor(batch))
     for image, expected in zip(images, scores.softmax(dim=1)[:, 1].numpy(), strict=True):

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree, section, typed
 from micromime.stages.work import code_of, fingerprint
+from micromime.streams import stream
+from micromime.training.architectures import finds
 from micromime.training.mlflow_arm import RunDescription
 from micromime.training.phases import FinetuneParameters, TrainParameters
 from micromime.training.versions import DataVersion, data_version, revision
@@ -27,6 +30,12 @@ DECIDING = (
     "training/resizing",
 )
 """Code that decides what a network becomes; what else a run imports (tracking, say) leaves its weights as they are."""
+
+DECIDING_MASKS = ("training/losses", "training/targets")
+"""The same of networks that find masks."""
+
+DECIDING_REHEARSAL = ("datasets/rehearsal",)
+"""The same where samples seen before are rehearsed."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +79,33 @@ class Arm:
     @property
     def fingerprint(self) -> str:
         """Hash of all that its runs have in common and that decides their networks; their number is no part of it."""
-        settings = self.settings.model_dump(exclude={"runs"})
+        settings = self.settings.model_dump(exclude={"runs"}, exclude_defaults=True)
         before = Arm.read(self.start).fingerprint if self.start else None
-        code = code_of(*DECIDING, f"training/architectures/{self.settings.architecture}")
-        return fingerprint(settings, self.data / "dataset.json", before, code)
+        return fingerprint(settings, self.data / "dataset.json", before, code_of(*self._deciding))
+
+    @property
+    def _deciding(self) -> list[str]:
+        """The code that its networks depend on."""
+        masks = finds(self.settings.architecture) == "mask"
+        code = [*DECIDING, f"training/architectures/{self.settings.architecture}"]
+        code += DECIDING_MASKS if masks else ()
+        return [*code, *DECIDING_REHEARSAL] if self.settings.rehearsal_share > 0 else code
+
+    @property
+    def earlier(self) -> list[Path]:
+        """The data sets of all arms that it goes on with, the first of them first."""
+        if self.start is None:
+            return []
+        before = Arm.read(self.start)
+        return [*before.earlier, before.data]
+
+    def dataset(self, run: int) -> Dataset | Rehearsed:
+        """Return what a run trains on: the arm's data set, and what the run rehearses of those before."""
+        share = self.settings.rehearsal_share
+        if share == 0:
+            return Dataset(self.data)
+        earlier = [Dataset(each) for each in self.earlier]
+        return Rehearsed(Dataset(self.data), earlier, share, stream(run, "rehearsal"))
 
     def inputs(self, run: int) -> str:
         """Return the hash of all that decides the network of one run; rates that were found are part of it."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micromime.datasets.store import Dataset
 from micromime.engine import Progress, run_tasks, trainings
 from micromime.evaluation.metrics import SEGMENTATION, error_rate
 from micromime.stages.arms import Arm
@@ -88,7 +87,7 @@ def fit(task: Fit) -> None:
     torch.set_num_threads(task.arm.settings.threads)
     shutil.rmtree(task.unfinished, ignore_errors=True)
     task.unfinished.mkdir(parents=True)
-    run = Run(task.run, task.arm.settings_of(task.run), Dataset(task.arm.data), task.start)
+    run = Run(task.run, task.arm.settings_of(task.run), task.arm.dataset(task.run), task.start)
     with _log(task) as log:
         fit_run(run, WATCHED[finds(task.arm.settings.architecture)], task.unfinished, log)
         weights = (task.unfinished / "weights.safetensors").read_bytes()

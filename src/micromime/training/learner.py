@@ -11,19 +11,20 @@ from typing import Any
 import torch
 from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
 from fastai.data.core import DataLoaders
-from fastai.losses import CrossEntropyLossFlat
 from fastai.metrics import AvgMetric
 from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
 from micromime.arrays import Indices
+from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.splits import split, split_specimens
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.streams import stream
 from micromime.training.architectures import build, finds, parts
 from micromime.training.callbacks import Journal, Log, numerics
-from micromime.training.loaders import loaders
+from micromime.training.loaders import View, loaders
+from micromime.training.losses import loss_of
 from micromime.training.networks import load_network, save_network
 from micromime.training.phases import Phase, TrainParameters
 
@@ -47,7 +48,7 @@ class Run:
     number: int
     """Also the seed of all that is random (Trampert et al. 2021, section 2.2)."""
     settings: TrainParameters
-    dataset: Dataset
+    dataset: Dataset | Rehearsed
     start: Path | None = None
     """Folder of the network whose weights it goes on with; without one it begins with ImageNet's."""
 
@@ -108,7 +109,7 @@ def learner_for(
     return Learner(
         batches,
         network,
-        loss_func=CrossEntropyLossFlat(axis=1 if finds(settings.architecture) == "mask" else -1),
+        loss_func=loss_of(settings, finds(settings.architecture)),
         splitter=lambda net: [_parameters(modules) for modules in parts(settings.architecture, net)],
         metrics=[_averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
@@ -147,8 +148,9 @@ def this_device() -> torch.device:
 
 
 def _batches(run: Run, phase: Phase) -> DataLoaders:
-    asked = (phase, run.settings.augmentation, this_device(), finds(run.settings.architecture))
-    return loaders(run.dataset, run.indices, *asked)
+    settings = run.settings
+    view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
+    return loaders(run.dataset, run.indices, view, this_device())
 
 
 def _described(run: Run) -> dict[str, Any]:

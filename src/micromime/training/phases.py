@@ -41,6 +41,14 @@ class Augmentation(Section):
     quarter_turns: bool = Field(True, description="Besides flips both ways; not where what is seen lies one way.")
 
 
+REHEARSAL = (
+    "Share of the images that are of data sets before, drawn anew for each run, where an arm goes on with another."
+)
+
+Target = Literal["mask", "centre_line"]
+"""What a network learns of a mask: all of it, or where its lines run, however wide they are drawn."""
+
+
 class TrainParameters(Section):
     """One arm: runs that differ in nothing but their seed."""
 
@@ -54,6 +62,11 @@ class TrainParameters(Section):
     threads: int = Field(ge=1, le=256, description="Threads of one run; cores // threads runs go side by side.")
     finder_steps: int = Field(ge=20, le=1000, description="Batches that the learning-rate finder tries, at most.")
     augmentation: Augmentation
+    target: Target = Field("mask", description="Where masks are found: the mask, or its lines without their width.")
+    cl_dice_share: float = Field(
+        0.0, ge=0, le=0.9, description="Share of the loss that is 1 - soft clDice, which asks for unbroken lines."
+    )
+    rehearsal_share: float = Field(0.0, ge=0, le=0.9, description=REHEARSAL)
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")
 
     @property
@@ -80,11 +93,13 @@ class TrainParameters(Section):
 
     def finetuning(self, asked: "FinetuneParameters") -> Self:
         """Return the settings of an arm that goes on with this one's networks: its phases, all else as here."""
-        return self.model_copy(update={"runs": asked.runs, "phases": asked.phases})
+        changed = {"runs": asked.runs, "phases": asked.phases, "rehearsal_share": asked.rehearsal_share}
+        return self.model_copy(update=changed)
 
 
 class FinetuneParameters(Section):
     """What differs in an arm that goes on with another arm's networks."""
 
     runs: int = Field(ge=1, le=10_000, description="Runs; each goes on with the network of the same number.")
+    rehearsal_share: float = Field(0.0, ge=0, le=0.9, description=REHEARSAL)
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")

@@ -13,7 +13,7 @@ from fastai.torch_core import set_seed
 
 from micromime.training.architectures import build, finds
 from micromime.training.learner import learner_for, set_trainable, this_device
-from micromime.training.loaders import loaders
+from micromime.training.loaders import View, loaders
 from micromime.training.phases import Phase, TrainParameters
 
 WARM_UP_STEPS = 2
@@ -45,8 +45,8 @@ def training_speed(settings: TrainParameters, seconds: float, reach: Reach, fold
     phase = settings.phases[-1]
     images = phase.batch_size * BATCHES
     parts = np.arange(images, dtype=np.int32), np.arange(1, dtype=np.int32)
-    asked = (phase, settings.augmentation, this_device(), finds(settings.architecture))
-    batches = loaders(random_pairs(images, phase), parts, *asked)
+    view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
+    batches = loaders(random_pairs(images, phase), parts, view, this_device())
     stopwatch = Stopwatch(seconds, reach)
     learner = learner_for(batches, build(settings.architecture, pretrained=False), settings, {}, folder)
     set_trainable(learner, phase)

@@ -1,0 +1,61 @@
+"""New samples together with some of those seen before, so that what was learnt from these is not forgotten."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from micromime.datasets.store import Dataset
+
+
+class Rehearsed:
+    """A data set, and in its wake samples of earlier ones: read like a data set."""
+
+    def __init__(self, new: Dataset, earlier: Sequence[Dataset], share: float, rng: np.random.Generator) -> None:
+        """Choose earlier samples at random, as many as make up `share` of all; each at most once.
+
+        Where all earlier data sets together have fewer, all of them are taken.
+        """
+        self.description: dict[str, Any] = new.description
+        places = [(each, index) for each in earlier for index in range(len(each.images))]
+        count = min(round(len(new.images) * share / (1 - share)), len(places))
+        chosen = np.sort(rng.permutation(len(places))[:count])
+        self._places = [(new, index) for index in range(len(new.images))] + [places[n] for n in chosen]
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """One row a sample, in order."""
+        rows: pd.DataFrame = pd.concat([each.samples.iloc[[n]] for each, n in self._places], ignore_index=True)
+        return rows
+
+    @cached_property
+    def class_numbers(self) -> NDArray[np.int64]:
+        """The number of each sample's class."""
+        return np.array([each.class_numbers[index] for each, index in self._places], dtype=np.int64)
+
+    @property
+    def images(self) -> "_Pick":
+        """Every image, uint8."""
+        return _Pick([(each.images, index) for each, index in self._places])
+
+    @property
+    def masks(self) -> "_Pick":
+        """Every mask, bool."""
+        return _Pick([(each.masks, index) for each, index in self._places])
+
+
+class _Pick(Sequence[NDArray[Any]]):
+    """Some arrays of several stacks as one."""
+
+    def __init__(self, places: Sequence[tuple[Any, int]]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        stack, place = self._places[index]
+        return stack[place]

@@ -1,0 +1,70 @@
+"""What a network is told to get better at."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from fastai.losses import CrossEntropyLossFlat
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from micromime.training.architectures import Finds
+from micromime.training.phases import TrainParameters
+from micromime.training.targets import UNDECIDED
+
+THINNINGS = 6
+"""Steps of the soft skeleton: lines up to twice as many pixels wide become thin."""
+
+
+def loss_of(settings: TrainParameters, finds: Finds) -> Callable[[Any, Any], Any]:
+    """Return the loss of a run: cross entropy, where masks are found by `cl_dice_share` replaced by soft clDice."""
+    if finds == "class":
+        return CrossEntropyLossFlat(axis=-1)  # type: ignore[no-any-return]
+    cross_entropy = CrossEntropyLossFlat(axis=1, ignore_index=UNDECIDED)
+    return ClDice(cross_entropy, settings.cl_dice_share) if settings.cl_dice_share > 0 else cross_entropy
+
+
+class ClDice:
+    """(1 - share) cross entropy + share (1 - soft clDice)."""
+
+    def __init__(self, cross_entropy: Any, share: float) -> None:
+        """Mix the two."""
+        self.cross_entropy, self.share = cross_entropy, share
+
+    def __call__(self, scores: Tensor, truth: Tensor) -> Tensor:
+        """Return the loss of (n, 2, rows, cols) scores against (n, rows, cols) masks."""
+        boundary = torch.as_tensor(scores).softmax(dim=1)[:, 1:]
+        mixed: Tensor = self.cross_entropy(scores, truth)
+        topology = 1 - soft_cl_dice(boundary, torch.as_tensor(truth == 1)[:, None].float())
+        return (1 - self.share) * mixed + self.share * topology
+
+
+def soft_cl_dice(found: Tensor, truth: Tensor) -> Tensor:
+    """Return soft clDice of (n, 1, rows, cols) probabilities against masks, 0 to 1; 1 where lines agree.
+
+    The harmonic mean of the share of the found skeleton that lies in the truth, and of the true one in what was found
+    (Shit et al. 2021, doi 10.1109/CVPR46437.2021.01629); however wide the lines are.
+    """
+    thin, true_thin = soft_skeleton(found), soft_skeleton(truth)
+    precision = ((thin * truth).sum() + 1) / (thin.sum() + 1)
+    sensitivity = ((true_thin * found).sum() + 1) / (true_thin.sum() + 1)
+    return 2 * precision * sensitivity / (precision + sensitivity)
+
+
+def soft_skeleton(lines: Tensor) -> Tensor:
+    """Return (n, 1, rows, cols) the soft skeleton of lines: at each thinning, what an opening would take away."""
+    skeleton = torch.relu(lines - _opened(lines))
+    for _ in range(THINNINGS):
+        lines = _eroded(lines)
+        lost = torch.relu(lines - _opened(lines))
+        skeleton = skeleton + torch.relu(lost - skeleton * lost)
+    return skeleton
+
+
+def _eroded(lines: Tensor) -> Tensor:
+    down, across = -max_pool2d(-lines, (3, 1), 1, (1, 0)), -max_pool2d(-lines, (1, 3), 1, (0, 1))
+    return torch.minimum(down, across)
+
+
+def _opened(lines: Tensor) -> Tensor:
+    return max_pool2d(_eroded(lines), 3, 1, 1)

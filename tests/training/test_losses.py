@@ -1,0 +1,204 @@
+"""Losses: cross entropy, which pays no heed to undecided pixels, and soft clDice, which asks for unbroken lines."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import distance_transform_edt
+
+from micromime.training.phases import TrainParameters
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+BAR = np.zeros((5, 7), dtype=np.float32)
+BAR[1:4] = 1
+"""Three of five rows: its skeleton is the middle one."""
+ROW = [np.float32(np.arange(5) == n)[:, None].repeat(7, axis=1) for n in range(5)]
+"""Lines of 1 px along one of five rows, 7 px long."""
+
+
+def tensor(*masks):
+    """(n, 1, rows, cols) of (rows, cols)."""
+    import torch
+
+    return torch.tensor(np.stack(masks)[:, None])
+
+
+def cl_dice(found, truth):
+    from micromime.training.losses import soft_cl_dice
+
+    return float(soft_cl_dice(tensor(found), tensor(truth)))
+
+
+def skeleton(mask):
+    from micromime.training.losses import soft_skeleton
+
+    return soft_skeleton(tensor(mask))[0, 0].numpy()
+
+
+def random_lines(seed, rows=40, cols=56):
+    """Three straight lines across a picture, 3 px wide."""
+    rng, mask = np.random.default_rng(seed), np.zeros((rows, cols), np.float32)
+    r, c = np.mgrid[:rows, :cols]
+    for angle, row, col in zip(rng.uniform(0, np.pi, 3), rng.uniform(9, 30, 3), rng.uniform(9, 46, 3), strict=True):
+        mask[np.abs((r - row) * np.cos(angle) - (c - col) * np.sin(angle)) < 1.5] = 1
+    return mask
+
+
+def loss_of(share, finds="mask"):
+    from micromime.training import losses
+
+    return losses.loss_of(TrainParameters.model_construct(cl_dice_share=share), finds)
+
+
+def scores_and_truth(rows=24, cols=40):
+    """Scores (2, 2, rows, cols) of lines and noise, and masks of the lines, as a network gives and learns them."""
+    import torch
+
+    truth = torch.tensor(np.stack([random_lines(1, rows, cols), random_lines(2, rows, cols)])).long()
+    noise = torch.randn((2, 2, rows, cols), generator=torch.Generator().manual_seed(0))
+    noise[:, 1] += 2 * truth - 1
+    return noise.requires_grad_(True), truth
+
+
+def test_the_skeleton_of_a_bar_is_its_middle_row():
+    assert np.array_equal(skeleton(BAR), ROW[2])
+    assert np.array_equal(skeleton(ROW[3]), ROW[3])
+    assert not skeleton(np.zeros((5, 7), np.float32)).any()
+
+
+def test_the_skeleton_of_half_a_probability_is_half():
+    assert np.allclose(skeleton(BAR / 2), ROW[2] / 2)
+
+
+@given(st.integers(0, 10**9))
+def test_a_skeleton_lies_within_its_lines_and_is_thin(seed):
+    mask = random_lines(seed)
+    thin = skeleton(mask)
+    assert set(np.unique(thin)) <= {0, 1}
+    assert not (thin > mask).any()
+    assert 0 < thin.sum() < 0.75 * mask.sum()
+    assert distance_transform_edt(thin == 0)[mask > 0].max() < 4  # broken into pieces where lines run aslant
+
+
+@given(st.integers(0, 10**9))
+def test_equal_masks_agree(seed):
+    assert cl_dice(random_lines(seed), random_lines(seed)) == pytest.approx(1)
+
+
+def test_two_empty_masks_agree():
+    assert cl_dice(np.zeros((5, 7), np.float32), np.zeros((5, 7), np.float32)) == 1
+
+
+def test_masks_with_nothing_in_common_do_not():
+    left, right = np.zeros((60, 80), np.float32), np.zeros((60, 80), np.float32)
+    left[:, 10:13], right[:, 60:63] = 1, 1
+    assert cl_dice(left, right) == pytest.approx(1 / 61)  # each skeleton has 60 px, and 1 is added above and below
+
+
+@pytest.mark.parametrize(
+    ("found", "share"),
+    [
+        (ROW[2], 1),  # all of it in the bar, and all of the bar's skeleton in it
+        (ROW[1], 2 / 9),  # precision (7 + 1) / (7 + 1), sensitivity (0 + 1) / (7 + 1)
+        (ROW[4], 1 / 8),  # both (0 + 1) / (7 + 1)
+        (np.float32(ROW[2] * (np.arange(7) != 3)), 14 / 15),  # a gap of 1 px: 1 and 7 / 8
+        (np.float32(BAR / 2), 18 / 25),  # (3.5 + 1) / (3.5 + 1) and (3.5 + 1) / (7 + 1)
+    ],
+    ids=["line", "side", "beside", "gap", "half"],
+)
+def test_by_hand_against_a_bar(found, share):
+    assert cl_dice(found, BAR) == pytest.approx(share)
+
+
+def test_it_does_not_matter_how_wide_lines_are():
+    wide, narrow = np.zeros((60, 80), np.float32), np.zeros((60, 80), np.float32)
+    wide[25:34], narrow[28:31] = 1, 1
+    assert cl_dice(wide, narrow) == pytest.approx(1)
+    assert cl_dice(narrow, wide) == pytest.approx(1)
+
+
+def test_a_gap_costs_more_than_a_missing_rim():
+    truth = np.zeros((60, 80), np.float32)
+    truth[27:32] = 1
+    broken, thinner = truth.copy(), truth.copy()
+    broken[:, 38:42], thinner[27] = 0, 0
+    assert cl_dice(broken, truth) < cl_dice(thinner, truth) == pytest.approx(1)
+
+
+def test_the_loss_of_what_is_right_for_certain_is_0():
+    import torch
+
+    truth = torch.tensor(random_lines(3)[None]).long()
+    certain = 40.0 * torch.stack([1 - truth, truth], dim=1)
+    assert float(loss_of(1.0)(certain, truth)) == pytest.approx(0, abs=1e-6)
+    assert float(loss_of(1.0)(-certain, truth)) > 0.5
+
+
+@pytest.mark.parametrize("share", [0.2, 0.9])
+def test_the_share_mixes_the_two(share):
+    scores, truth = scores_and_truth()
+    mixed, cross, topology = (loss_of(each)(scores, truth).item() for each in (share, 0.0, 1.0))
+    assert mixed == pytest.approx((1 - share) * cross + share * topology, rel=1e-5)
+    assert cross != pytest.approx(topology, rel=1e-2)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
+def test_gradients_reach_every_picture_and_lower_the_loss(share):
+    import torch
+
+    scores, truth = scores_and_truth()
+    loss = loss_of(share)
+    before = loss(scores, truth)
+    before.backward()
+    assert torch.isfinite(scores.grad).all()
+    assert (scores.grad.abs().amax(dim=(2, 3)) > 0).all()
+    after = loss(scores.detach() - 0.1 * scores.grad / scores.grad.norm(), truth)
+    assert after.item() < before.item()
+
+
+def test_soft_cl_dice_alone_has_a_gradient_where_a_line_is_broken():
+    import torch
+
+    from micromime.training.losses import soft_cl_dice
+
+    found = torch.full((1, 1, 5, 7), 0.1)
+    found[0, 0, 2] = 0.9
+    found[0, 0, 2, 3] = 0.2
+    found.requires_grad_(True)
+    soft_cl_dice(found, tensor(BAR)).backward()
+    assert found.grad[0, 0, 2, 3] > 0
+
+
+def test_cross_entropy_is_the_mean_over_the_decided_pixels():
+    import torch
+
+    scores = torch.tensor([[[[0.0, 2.0, 0.0]], [[0.0, 0.0, 5.0]]]])  # (1, 2, 1, 3)
+    truth = torch.tensor([[[1, 0, 255]]])
+    expected = (np.log(2) + np.log(1 + np.exp(-2))) / 2
+    assert float(loss_of(0.0)(scores, truth)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5])
+def test_what_is_said_of_undecided_pixels_changes_no_cross_entropy(share):
+    import torch
+
+    scores, truth = scores_and_truth()
+    truth[:, :, ::3] = 255
+    other = scores.detach().clone()
+    other[:, :, :, ::3] = torch.randn_like(other[:, :, :, ::3])
+    loss = loss_of(share)
+    entropy = loss if share == 0 else loss.cross_entropy
+    assert entropy(scores, truth).item() == entropy(other, truth).item()
+
+
+def test_the_loss_by_what_a_network_finds():
+    import torch
+    from fastai.losses import CrossEntropyLossFlat
+
+    from micromime.training.losses import ClDice
+
+    assert isinstance(loss_of(0.0), CrossEntropyLossFlat)
+    assert isinstance(loss_of(0.3), ClDice)
+    classes = loss_of(0.3, "class")  # has no lines to keep whole
+    assert float(classes(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))) == pytest.approx(np.log(2))
