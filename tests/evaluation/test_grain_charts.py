@@ -1,0 +1,71 @@
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from micromime.evaluation.grain_charts import diameters_chart, grains_chart
+
+SVG = "{http://www.w3.org/2000/svg}"
+COLUMNS = ["source", "grains", "true_grains", "intercept_px", "true_intercept_px", "astm_difference"]
+ROWS = [
+    ("steel", 20, 22, 40.0, 38.0, -0.15),
+    ("steel", 60, 30, 20.0, 33.0, 1.44),
+    ("iron & <b>", 0, 90, None, 25.0, None),
+    ("iron & <b>", 80, 90, 26.0, 25.0, -0.11),
+]
+
+
+@pytest.fixture(scope="module")
+def sizes():
+    return pd.DataFrame(ROWS, columns=COLUMNS)
+
+
+def texts(svg):
+    return ["".join(each.itertext()) for each in ElementTree.fromstring(svg).iter(f"{SVG}text")]
+
+
+def drawn(svg, colour):
+    """Return how many strokes there are in a colour within the plots."""
+    paths = [each for each in ElementTree.fromstring(svg).iter(f"{SVG}path") if "clip-path" in each.attrib]
+    return sum(f"stroke: {colour}" in each.attrib.get("style", "") for each in paths)
+
+
+def test_panels_say_how_many_they_show_and_how_many_they_cannot(sizes):
+    said = texts(grains_chart(sizes, "base"))
+    for title in ("number of grains", "mean linear intercept, px", "ASTM number"):
+        assert f"{title} (n = 3, none: 1)" in said
+    assert said.count("steel") == said.count("iron & <b>") == 2  # in the legend, and beside the differences
+
+
+def test_intervals_are_drawn_where_they_are_given(sizes):
+    spread = sizes.assign(astm_lo=sizes["astm_difference"] - 0.2, astm_hi=sizes["astm_difference"] + 0.2)
+    without, with_intervals = (drawn(grains_chart(each, "base"), "#0072b2") for each in (sizes, spread))
+    assert with_intervals - without == 2
+
+
+def test_axes_write_plain_numbers(sizes):
+    said = texts(grains_chart(sizes, "base"))
+    assert {"20", "50"} <= set(said)
+    assert not any("$" in text or "mathdefault" in text for text in said)
+
+
+def test_the_chart_of_nothing_found_is_a_chart(sizes):
+    nothing = sizes.assign(grains=0, intercept_px=None, astm_difference=None)
+    assert "number of grains (n = 0, none: 4)" in texts(grains_chart(nothing, "base"))
+    assert "two" in texts(diameters_chart(np.zeros(0), np.zeros(0), "two"))
+
+
+def test_diameters_say_how_many_grains_and_how_far_apart():
+    said = texts(diameters_chart(np.array([5.0, 6, 9, 10]), np.array([5.0, 6, 7, 8]), "steel_01"))
+    assert {"found (4)", "true (4)", "steel_01, KS = 0.50"} <= set(said)
+
+
+def test_same_numbers_same_bytes_and_other_names_other_ids(sizes):
+    assert grains_chart(sizes, "base") == grains_chart(sizes.copy(), "base")
+    found = np.array([5.0, 6])
+    charts = [grains_chart(sizes, "base"), grains_chart(sizes, "real"), diameters_chart(found, found, "base")]
+    ids = re.findall(r' id="([^"]+)"', "".join(charts))
+    assert len(ids) == len(set(ids))
+    assert all(ElementTree.fromstring(each).attrib["aria-label"] for each in charts)
