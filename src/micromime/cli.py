@@ -143,6 +143,17 @@ def lineage(
 
 
 @app.command()
+def explain(
+    what: Annotated[str, typer.Argument(metavar="RUN", help="Folder of an arm or a run in it, or an MLflow run id.")],
+    out: Annotated[Path | None, typer.Option(help="The page, HTML; default: in .micromime/explanations/.")] = None,
+) -> None:
+    """Say why networks fail: which parameters the scores go with, the worst samples, what a sampler asked for."""
+    from micromime.commands.explain import explain as explain_run
+
+    explain_run(what, out)
+
+
+@app.command()
 def tag(name: Annotated[str, typer.Argument(help="Also give the commit this tag in git.")] = "") -> None:
     """Link the runs of every arm in dvc.lock, and their registered models, to the commit made after them."""
     from micromime.commands.tag import tag as tag_commit

@@ -1,0 +1,128 @@
+"""Say why the networks of an arm, or of one run of it, fail: in the terminal, and on a page."""
+
+from pathlib import Path
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from micromime.commands.scored_arm import Chosen, Scores, chosen_by, meanings, pictures, round_of, scores_of, scoring_of
+from micromime.evaluation.asked import beside
+from micromime.evaluation.explanation import explained
+from micromime.evaluation.explanation_page import WORST, Told, write_explanation
+from micromime.evaluation.explanation_words import about_parameters, about_round, about_scores, correlation, p_value
+from micromime.evaluation.failures import SCORE, in_common, percentile
+from micromime.mistakes import Mistake
+from micromime.stages.work import OURS
+
+PAGES = OURS / "explanations"
+"""Where pages lie that were not asked for elsewhere; neither git nor DVC looks there."""
+
+LINES = 8
+"""Of the table of parameters; the page has all."""
+
+COLUMNS = 100
+"""Width of what is written to a file, or to a terminal that does not tell its own."""
+
+
+def explain(asked: str, out: Path | None = None) -> None:
+    """Print why networks fail, and write the page: to `out`, or else to .micromime/explanations/.
+
+    `asked` is the folder of an arm or of a run, or the id of a run in MLflow. Raises Mistake where it is none of
+    these, where there is no table of its scores, and where the page cannot be written.
+    """
+    chosen = chosen_by(asked)
+    told = told_of(chosen, scores_of(chosen), asked)
+    page = out or PAGES / page_name(chosen)
+    try:
+        write_explanation(page, told)
+    except OSError as error:
+        raise Mistake(f"{page} cannot be written ({error.strerror}); give another file with --out.") from None
+    show(told)
+    print(f"The page: {page}")
+
+
+def page_name(chosen: Chosen) -> str:
+    """Return the name of a page's file, one for each arm and run."""
+    return f"{chosen.use_case}-{chosen.arm}" + ("" if chosen.run is None else f"-run-{chosen.run:03d}") + ".html"
+
+
+def told_of(chosen: Chosen, scores: Scores, asked: str) -> Told:
+    """Return all that is told of an arm (the means over its runs) or of one run; Mistake where it has no scores."""
+    if chosen.run is not None and chosen.run not in scores.runs:
+        has = ", ".join(map(str, scores.runs)) or "none"
+        raise Mistake(f"{scores.place} has no scores of run {chosen.run}; it has those of the runs: {has}.")
+    scoring = scoring_of(chosen, scores)
+    round_, remark = round_of(chosen, scores.origin, scoring)
+    number, scored = len(scores.runs), scores.origin["scored"]
+    mean = "of its one run" if number == 1 else f"mean over {number} runs"
+    return Told(
+        subject=chosen.name,
+        whose=mean if chosen.run is None else f"of run {chosen.run} alone",
+        scoring=scoring,
+        explanation=explained(scoring),
+        asked=beside(scoring, round_) if round_ else None,
+        meanings=meanings(chosen.use_case),
+        pictures=pictures(scored, lowest(scoring)["id"].tolist()),
+        remarks=[remark] if remark else [],
+        origin={
+            "Table of scores": scores.place,
+            "Networks": f"{chosen.name}, fingerprint {chosen.fingerprint}",
+            "Trained on": " ".join(chosen.data) if chosen.data else "not known",
+            "Scoring set": f"{scored['path']}, SHA-256 of dataset.json {scored['sha256']}",
+            "Command": f"micromime explain {asked}",
+        },
+    )
+
+
+def lowest(scoring: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples that are shown, the worst first."""
+    return scoring.sort_values(SCORE, kind="stable").head(WORST)
+
+
+def show(told: Told) -> None:
+    """Print the sentences of the page, the first lines of its table of parameters, and the worst samples."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = COLUMNS
+    console.print(f"[bold]Why networks fail: {told.subject}[/bold]")
+    for sentence in (about_scores(told.scoring, told.whose), *about_parameters(told.explanation, told.scoring)):
+        console.print(f"- {sentence}", markup=False)
+    if len(told.explanation.table):
+        console.print(parameter_table(told))
+    console.print(worst_table(told.scoring))
+    for sentence in about_round(told.asked) if told.asked else told.remarks:
+        console.print(f"- {sentence}", markup=False)
+
+
+def parameter_table(told: Told) -> Table:
+    """Return the parameters that tell most, as the page has them."""
+    rows = told.explanation.table
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("parameter", no_wrap=True)
+    heads = ("rank correlation", "p (Holm)", "importance", "median", "of the worst tenth")
+    for head in heads:
+        table.add_column(head, justify="right")
+    for row in rows.head(LINES).to_dict("records"):
+        importance = f"{row['importance']:.3f}" if told.explanation.explains else "none"
+        medians = (f"{row[key]:.3g}".replace("nan", "none") for key in ("median", "worst_median"))
+        ranks = (correlation(row), p_value(row["p_holm"]))
+        table.add_row(row["parameter"], *ranks, importance, *medians)
+    left = len(rows) - LINES
+    table.caption = f"{left} more are on the page" if left > 0 else None
+    return table
+
+
+def worst_table(scoring: pd.DataFrame) -> Table:
+    """Return the worst samples with those parameters in which the worst tenth differ most: value (percentile)."""
+    names = in_common(scoring)["parameter"].head(3).tolist()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("worst samples")
+    for head in ("mean IoU", *(name.replace(".", ".\n") for name in names)):
+        table.add_column(head, justify="right")
+    for _, row in lowest(scoring).iterrows():
+        places = [f"{row[name]:.3g} ({percentile(scoring, name, row[name]):.0f})" for name in names]
+        table.add_row(str(row["id"]), f"{row[SCORE]:.3f}", *places)
+    table.caption = "in brackets: percentile among all samples of the scoring set" if names else None
+    return table
