@@ -1,0 +1,86 @@
+"""The planted gap in Markdown; not a number is computed here."""
+
+from collections.abc import Iterator, Sequence
+
+from micromime.evaluation.cells import markdown, p_text
+from micromime.evaluation.planted_gap import CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
+from micromime.evaluation.planted_gap_statements import Statement, images_text, interval_text
+
+NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
+
+HEAD = f"""\
+Synthetic pictures throughout: what is shown holds for these scenarios, this network and these sizes. Each run has a
+base network, which all samplers go on from with as many new images and steps each. Mode F1 is all or nothing: in a run,
+the mode is learnt or it is not; {LEARNT} is taken for learnt."""
+
+
+def planted_gap_tables(said: Verdict, found: Sequence[Statement]) -> str:
+    """Return the statements with what came of them, and each experiment's tables."""
+    if not said:
+        return f"# A planted gap\n\n{NOTHING}\n"
+    blocks = ["# A planted gap", HEAD, "## What was expected, and what came of it", statements_table(found)]
+    for name, part in said.items():
+        blocks += [f"## {name}, runs: {part['runs']}", *_experiment(name, part)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def statements_table(found: Sequence[Statement]) -> str:
+    """Return a line for each statement."""
+    head = ["experiment", "expected", "outcome", "found"]
+    return markdown(head, [[each.experiment, each.text, f"**{each.outcome}**", each.found] for each in found])
+
+
+def _experiment(name: str, part: Verdict) -> Iterator[str]:
+    rounds = len(next(iter(part["samplers"].values()))["rounds"])
+    head = ["sampler", *("mode asked", "hopeless asked")[: 1 + (name == "trap")]]
+    head += ["mode F1 after 0 / " + " / ".join(map(str, range(1, rounds))), "learnt", "rest F1", "IoU of all"]
+    head += ["IoU on the training distribution after 0 / " + " / ".join(map(str, range(1, rounds)))]
+    yield markdown(
+        head, [_row(sampler, each, part["runs"], name == "trap") for sampler, each in part["samplers"].items()]
+    )
+    yield f"Minus {CONTROL} after the last round: paired two-tailed t-tests over runs, p after Holm over the samplers."
+    yield markdown(["sampler", *ENDPOINTS.values()], list(_tests(part)))
+    yield (
+        f"New images until a sampler reaches what {CONTROL} has after {part['images']}, with the 95 % interval of the "
+        "bootstrap over runs."
+    )
+    yield markdown(["sampler", *PRIMARY.values()], list(_needed(part)))
+    yield f"![Scores against images, each sampler beside {CONTROL}](planted_gap/{name}.svg)"
+
+
+def _row(sampler: str, each: Verdict, runs: int, trap: bool) -> list[str]:
+    last = each["rounds"][-1]
+    asked = [_by_round(each, name, ".2f", 1) for name in ("asked_of_mode", "asked_hopeless")[: 1 + trap]]
+    ends = [_with_sd(last[name]) for name in ("rest_f1", "all_iou")]
+    learnt = f"{each['learnt']} of {runs}"
+    return [sampler, *asked, _by_round(each, "mode_f1"), learnt, *ends, _by_round(each, "training_iou", ".3f")]
+
+
+def _by_round(each: Verdict, name: str, form: str = ".2f", first: int = 0) -> str:
+    cells = [part[name] for part in each["rounds"][first:]]
+    return " / ".join("none" if cell is None else f"{cell['mean']:{form}}" for cell in cells)
+
+
+def _with_sd(cell: Verdict | None) -> str:
+    if cell is None:
+        return "none"
+    return f"{cell['mean']:.3f}" + ("" if cell["sd"] is None else f" ± {cell['sd']:.3f}")
+
+
+def _tests(part: Verdict) -> Iterator[list[str]]:
+    for sampler in part["samplers"]:
+        if sampler != CONTROL:
+            tests = [part["minus_random"][endpoint].get(sampler) for endpoint in ENDPOINTS]
+            yield [sampler, *("none" if test is None else _test(test) for test in tests)]
+
+
+def _test(test: Verdict) -> str:
+    if test["p_holm"] is None:
+        return f"{test['mean_difference']:+.3f}, no test"
+    ends, p = interval_text(test, 3), p_text(test["p_holm"])
+    return f"{test['mean_difference']:+.3f} {ends}, p = {p}, d_z = {test['effect_size']:+.2f}"
+
+
+def _needed(part: Verdict) -> Iterator[list[str]]:
+    for sampler, each in part["samplers"].items():
+        yield [sampler, *(images_text(each["images_needed"][endpoint]) for endpoint in PRIMARY)]

@@ -1,0 +1,143 @@
+"""What the runs of a planted gap are said to show: on made-up scores."""
+
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from micromime.evaluation.planted_gap import gap_verdict, images_needed, reached, rows_of, within
+from micromime.evaluation.planted_gap_charts import gap_chart
+from micromime.evaluation.planted_gap_statements import statements
+from micromime.evaluation.planted_gap_tables import planted_gap_tables
+from micromime.evaluation.statistics import paired_t_test
+
+IMAGES = np.array([0.0, 100, 200, 300])
+
+
+def table(scores):
+    """What a record keeps; the endpoints of each round are all the same."""
+    columns = ("mode_f1", "all_iou", "rest_f1", "training_iou", "all_f1", "mode_iou", "rest_iou", "scoring")
+    asked = [None, *np.linspace(0.1, 0.3, len(scores) - 1)]
+    said = {"round": list(range(len(scores))), "images": [100 * n for n in range(len(scores))]}
+    return said | {"asked_of_mode": asked, "asked_hopeless": asked} | {name: list(scores) for name in columns}
+
+
+def made_up(experiment="gap", last=None, runs=12, spread=0.02):
+    """Rows of samplers whose mean last scores are given; each run of random is the base plus 0.1 at last."""
+    rng, found = np.random.default_rng(0), {}
+    for run in range(1, runs + 1):
+        for sampler, score in {"random": 0.6, **(last or {})}.items():
+            scores = 0.5 + (score - 0.5) * np.array([0, 0.5, 0.8, 1]) + [0, *rng.normal(0, spread, 3)]
+            found[experiment, sampler, run] = table(scores)
+    return rows_of(found)
+
+
+def outcomes(rows, stopping=()):
+    return {each.text.split(",")[0].split(" in ")[0]: each.outcome for each in statements(gap_verdict(rows), stopping)}
+
+
+@pytest.mark.parametrize(
+    ("target", "images"), [(0.4, 0), (0.55, 50), (0.7, 150), (0.9, 300), (0.91, float("inf")), (0.6, 100)]
+)
+def test_images_needed_lie_on_straight_lines_between_rounds(target, images):
+    assert reached(IMAGES, np.array([0.5, 0.6, 0.8, 0.9]), target) == pytest.approx(images)
+
+
+def test_a_curve_that_falls_has_reached_what_it_passed():
+    assert reached(IMAGES, np.array([0.5, 0.9, 0.4, 0.6]), 0.7) == pytest.approx(50)
+
+
+def test_images_needed_of_a_better_sampler():
+    rows = made_up(last={"progress": 0.8}, spread=1e-6)  # 0.65 after 100; random ends at 0.6
+    needed = images_needed(rows, "progress", "all_iou")
+    assert needed["needed"] == pytest.approx(100 * 2 / 3, abs=0.1)
+    assert needed["lo"] <= needed["needed"] <= needed["hi"]
+    assert images_needed(rows, "random", "all_iou")["needed"] == pytest.approx(300, abs=0.1)
+
+
+def test_never_is_none():
+    assert images_needed(made_up(last={"worst": 0.4}), "worst", "mode_f1") == {"needed": None, "lo": None, "hi": None}
+
+
+def test_the_interval_is_students():
+    assert within(np.array([1.0, 2, 3, 4])) == pytest.approx({"lo": 0.446, "hi": 4.554}, abs=1e-3)
+    assert within(np.array([1.0])) == {"lo": None, "hi": None}
+
+
+def test_p_values_are_those_of_paired_tests_after_holm():
+    rows = made_up(last={"progress": 0.61, "worst": 0.605, "residual": 0.62}, spread=0.01)
+    last = rows[rows["round"] == 3].pivot(index="run", columns="sampler", values="all_iou")
+    names = ["progress", "residual", "worst"]
+    p = sorted((paired_t_test(last[name], last["random"])["p_value"], name) for name in names)
+    steps = np.minimum(np.maximum.accumulate([3 * p[0][0], 2 * p[1][0], p[2][0]]), 1)
+    tests = gap_verdict(rows)["gap"]["minus_random"]["all_iou"]
+    assert [tests[name]["p_holm"] for _, name in p] == pytest.approx(steps.tolist())
+
+
+def test_rounds_have_mean_spread_and_interval_over_runs():
+    said = gap_verdict(rows_of({("gap", "random", n): table([0.5, 0.4 + 0.1 * n]) for n in (1, 2, 3)}))["gap"]
+    first, last = said["samplers"]["random"]["rounds"]
+    assert (first["images"], last["images"]) == (0, 100)
+    assert first["asked_of_mode"] is None
+    assert last["all_iou"] == pytest.approx({"mean": 0.6, "sd": 0.1, "lo": 0.3516, "hi": 0.8484}, abs=1e-4)
+    assert said["samplers"]["random"]["learnt"] == 0
+    assert said["runs"] == 3
+
+
+def test_runs_that_not_all_samplers_have_are_left_out():
+    rows = made_up(last={"worst": 0.7}, runs=5)
+    assert gap_verdict(rows[~((rows["sampler"] == "worst") & (rows["run"] == 4))])["gap"]["runs"] == 4
+
+
+@pytest.mark.parametrize(
+    ("score", "beats", "half"),
+    [
+        (0.8, "holds", "holds"),
+        (0.654, "holds", "not shown"),  # just there after 150
+        (0.6, "not shown", "contradicted"),
+        (0.45, "contradicted", "contradicted"),
+    ],
+)
+def test_what_is_expected_of_a_gap_is_computed(score, beats, half):
+    said = outcomes(made_up(last={"progress": score}))
+    assert said == {"progress beats random": beats, "progress needs at most half of random's 300 images": half}
+
+
+@pytest.mark.parametrize(
+    ("loss", "outcome"), [(0.0, "holds"), (0.0045, "not shown"), (0.0055, "not shown"), (0.02, "contradicted")]
+)
+def test_harm_is_bounded_only_where_the_whole_interval_is(loss, outcome):
+    rows = made_up("no_gap", {"progress_stop": 0.6 - loss}, spread=0.003)
+    assert outcomes(rows, ["progress_stop"])["progress_stop"] == outcome
+
+
+@pytest.mark.parametrize(("score", "outcome"), [(0.6, "holds"), (0.7, "contradicted")])
+def test_without_a_gap_nobody_gains(score, outcome):
+    assert outcomes(made_up("no_gap", {"worst": score}))["no sampler gains on random"] == outcome
+
+
+def test_tables_name_every_sampler_and_one_run_has_no_test():
+    said = gap_verdict(made_up("trap", {"worst": 0.7, "oracle": 0.8}, runs=1))
+    text = planted_gap_tables(said, statements(said, []))
+    for words in ("## trap, runs: 1", "| worst | 0.10 / 0.20 / 0.30 | 0.10 /", "no test", "**not shown**", "trap.svg"):
+        assert words in text
+
+
+def test_without_runs_nothing_is_claimed():
+    said = gap_verdict(rows_of({}))
+    assert said == {}
+    assert "nothing is shown" in planted_gap_tables(said, statements(said, []))
+
+
+@pytest.mark.parametrize("runs", [1, 5])
+def test_a_chart_has_a_panel_for_each_sampler_and_score(runs):
+    said = gap_verdict(made_up(last={"worst": 0.7, "residual_stop": 0.8}, runs=runs))["gap"]
+    drawn = gap_chart("gap", said)
+    root = ElementTree.fromstring(drawn)
+    assert len([each for each in root.iter() if "axes_" in each.get("id", "")]) == 6
+    assert drawn == gap_chart("gap", said)
+    assert "residual" in drawn
+
+
+def test_a_chart_of_random_alone():
+    assert "<svg" in gap_chart("gap", gap_verdict(made_up(runs=2))["gap"])

@@ -1,0 +1,208 @@
+"""The planted gap as a stage: its experiments, what decides a run, records that are reused, and what is written."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from micromime.mistakes import Mistake
+from micromime.stages import planted_gap, planted_gap_run
+from micromime.stages.planted_gap_plan import Cell, cells, inputs_of
+from micromime.stages.planted_gap_plan import planted_gap as read
+from micromime.stages.planted_gap_scenarios import CORNER, EXPERIMENTS
+from micromime.stages.run_records import RunRecord
+
+PHASE = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.004, "batch_size": 8}
+WITHIN = {"grain_boundaries": {"thickness_px": {"share": 0.3}}}
+WORST = {"worst_fraction": {"fraction": 0.25, "keep_seed": False, "within": WITHIN, "stop_below": -0.01}}
+SETTINGS = {
+    "runs": 2,
+    "rounds": 2,
+    "images": {"base": 16, "round": 6, "scoring": 8, "test": 10, "training": 4},
+    "architecture": "small_unet",
+    "base": PHASE,
+    "finetune": PHASE,
+    "rehearsal_share": 0.5,
+    "score": "mean_iou",
+    "samplers": {"worst_stop": WORST},
+    "experiments": {"gap": ["worst_stop", "oracle"], "hidden": ["oracle"]},
+}
+
+
+def tree(**changed):
+    return {"profile": "tiny", "grain_boundaries": {"planted_gap": SETTINGS | changed}}
+
+
+def asked(**changed):
+    return read(tree(**changed), "grain_boundaries")
+
+
+@pytest.fixture
+def fits(tmp_path, monkeypatch):
+    """A folder to work in, where networks are made up: dark is boundary. What was trained: (run, images, went on)."""
+    done = []
+
+    def fit(number, _settings, images, start, folder):
+        folder.mkdir(parents=True)
+        (folder / "run.json").write_text(json.dumps({"device": "cpu", "processor": "none", "torch": "none"}))
+        done.append((number, len(images.images), start is not None))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(planted_gap_run, "fit", fit)
+    monkeypatch.setattr(planted_gap_run, "found", lambda _, images: images < images.mean(axis=(1, 2), keepdims=True))
+    monkeypatch.setattr(planted_gap, "run_tasks", lambda work, tasks, *_: [work(each) for each in tasks])
+    return done
+
+
+def run(**changed):
+    """Run the stage; return what it writes beside the records."""
+    Path("params.yaml").write_text(json.dumps(tree(**changed)))
+    planted_gap.main("grain_boundaries", Path("metrics/gap.json"), Path("records"))
+    return json.loads(Path("metrics/gap.json").read_text())
+
+
+@pytest.mark.parametrize(("name", "share"), [("gap", 0.02), ("no_gap", 0.3), ("trap", 0.02), ("hidden", 0.02)])
+def test_the_mode_is_rare_in_training_and_frequent_in_the_test(name, share):
+    experiment = EXPERIMENTS[name]
+    of_mode = [np.mean([experiment.of_mode(each.draw_one(0, n)) for n in range(1000)]) for each in experiment.scenarios]
+    assert of_mode[0] == pytest.approx(share, abs=4 * np.sqrt(share / 1000))
+    assert of_mode[1] == pytest.approx(0.3, abs=0.06)
+
+
+def test_the_hidden_mode_is_no_parameter_of_its_own():
+    training, _ = EXPERIMENTS["hidden"].scenarios
+    assert "style" not in training.dimensions
+    for name, each in CORNER.items():
+        for key, corner in each.items():
+            whole, part = (EXPERIMENTS["hidden"].training[name][key], corner)
+            assert set(whole) == set(part)
+            assert whole != part
+    assert sum(len(each) for each in CORNER.values()) >= 3
+
+
+def test_what_is_hopeless_is_in_the_trap_alone():
+    styles = {name: [each.styles for each in experiment.scenarios] for name, experiment in EXPERIMENTS.items()}
+    of = {name: [[style.name for style in each] for each in both] for name, both in styles.items()}
+    assert of["trap"] == [["usual", "mode", "hopeless"], ["usual", "mode"]]
+    assert not any("hopeless" in each for name in ("gap", "no_gap", "hidden") for each in of[name])
+
+
+def test_every_experiment_has_random_and_seeds_come_first():
+    of_gap = [Cell("gap", name, 1) for name in ("random", "worst_stop", "oracle")]
+    others = [Cell(*each, 1) for each in (("no_gap", "random"), ("trap", "random"), ("hidden", "random"))]
+    assert list(cells(asked(runs=1))) == [*of_gap, *others, Cell("hidden", "oracle", 1)]
+
+
+def test_what_decides_a_run_is_in_its_hash():
+    cell = Cell("gap", "worst_stop", 1)
+    known = inputs_of(asked(), cell)
+    assert known == inputs_of(asked(runs=7, experiments={}, samplers=SETTINGS["samplers"] | {"other": WORST}), cell)
+    stricter = {"worst_stop": {"worst_fraction": WORST["worst_fraction"] | {"stop_below": 0.0}}}
+    others = [inputs_of(asked(), each) for each in (cell._replace(seed=2), cell._replace(experiment="trap"))]
+    others += [inputs_of(asked(samplers=stricter), cell), inputs_of(asked(rounds=3), cell)]
+    assert len({known, *others}) == 5
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"runs": -1}, r"planted_gap\.runs: -1 is not allowed"),
+        ({"experiments": {"gap": ["best"]}}, r"planted_gap\.experiments\.gap: 'best' is not known"),
+        ({"experiments": {"gaps": []}}, r"planted_gap\.experiments"),
+        ({"samplers": {"oracle": WORST}}, r"'oracle' cannot be the name of one"),
+        ({"samplers": {"worst": {"worst": {}}}}, r"planted_gap\.samplers\.worst: 'worst' is not known"),
+        ({"score": "pixel_error"}, r"planted_gap\.score"),
+        ({"architecture": "resnet50"}, r"planted_gap\.architecture"),
+        ({"base": PHASE | {"size_px": 96}}, r"planted_gap\.base: give size_px 64"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named(changed, said):
+    with pytest.raises(Mistake, match=said):
+        asked(**changed)
+
+
+def test_all_samplers_of_a_seed_share_a_base_and_rounds_have_equal_budgets(fits):
+    run(runs=1, experiments={"gap": ["worst_stop", "oracle"]})
+    base, rounds = (1, 16, False), (1, 12, True)
+    gap, others = [base] + 6 * [rounds], 3 * ([base] + 2 * [rounds])
+    assert fits == gap + others
+
+
+def test_records_are_reused_and_only_what_is_missing_runs(fits):
+    first = run()
+    count = len(fits)
+    assert run() == first
+    assert len(fits) == count
+    Path("records/gap/oracle/run-002.json").unlink()
+    assert run() == first
+    assert fits[count:] == [(2, 16, False), (2, 12, True), (2, 12, True)]
+
+
+def test_a_record_of_other_settings_is_not_taken(fits):
+    run(runs=1)
+    count = len(fits)
+    run(runs=1, rehearsal_share=0.25)
+    assert len(fits) == 2 * count
+
+
+def test_a_stopped_stage_goes_on(fits, monkeypatch):
+    whole, fit = [], planted_gap_run.fit
+
+    def stopped(*given):
+        if len(fits) == 5:
+            raise KeyboardInterrupt
+        fit(*given)
+
+    monkeypatch.setattr(planted_gap_run, "fit", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run(runs=1)
+    whole += Path("records").rglob("*.json")
+    assert sorted(each.as_posix() for each in whole) == [
+        f"records/gap/{n}/run-001.json" for n in ("random", "worst_stop")
+    ]
+    monkeypatch.setattr(planted_gap_run, "fit", fit)
+    assert run(runs=1)["experiments"]["gap"]["samplers"].keys() == {"random", "worst_stop", "oracle"}
+
+
+@pytest.mark.usefixtures("fits")
+def test_a_record_tells_every_round():
+    run(runs=1)
+    record = RunRecord.read(Path("records/hidden/oracle/run-001.json"))
+    assert record.training.keys() == {"run", "seconds", "device", "processor", "torch"}
+    table = record.answers["rounds"].table
+    assert table["images"] == [0, 6, 12]
+    assert table["asked_of_mode"][0] is None
+    assert all(0 <= share <= 1 for share in table["asked_of_mode"][1:])
+    assert all(0 <= score <= 1 for score in table["all_iou"] + table["training_iou"])
+
+
+@pytest.mark.usefixtures("fits")
+def test_verdict_tables_and_charts_are_written():
+    said = run()
+    assert said["experiments"].keys() == {"gap", "no_gap", "trap", "hidden"}
+    assert {each["outcome"] for each in said["statements"]} <= {"holds", "not shown", "contradicted"}
+    assert any("worst_stop" in each["text"] for each in said["statements"])
+    text = Path("metrics/gap.md").read_text()
+    for link in re.findall(r"\(planted_gap/(\w+)\.svg\)", text):
+        assert (Path("metrics/gap") / f"{link}.svg").read_text().startswith("<svg")
+
+
+def test_no_runs_write_an_empty_verdict_at_once(fits):
+    assert run(runs=0) == {"experiments": {}, "statements": []}
+    assert not fits
+    assert "nothing is claimed" in Path("metrics/gap.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_small_gap_is_trained_end_to_end_and_again_the_same(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = {"runs": 1, "rounds": 1, "experiments": {"gap": ["worst_stop"]}}
+    first = run(**small)
+    file = Path("records/gap/worst_stop/run-001.json")
+    answers = RunRecord.read(file).answers
+    file.unlink()
+    assert run(**small) == first
+    assert RunRecord.read(file).answers == answers
