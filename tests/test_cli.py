@@ -96,7 +96,7 @@ def logged(rendered, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["grain_boundaries", "third"], "grain_boundaries.rounds.third is missing from params.yaml; add that section"),
+        (["grain_boundaries", "third"], "grain_boundaries.rounds: 'third' is not known; use one of: adaptive, random."),
         (["chips", "random"], "use case: 'chips' is not known; use one of: chip_cracks, grain_boundaries"),
         (["grain_boundaries", "random", "--params", "no.yaml"], "no.yaml is not there"),
         (["grain_boundaries", "random", "--out", "set"], "set is there already; remove it or give another folder"),

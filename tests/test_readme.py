@@ -35,7 +35,7 @@ def copy(project, tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("src", "tests", "profiles"):
         # What numba has compiled comes along: compiling anew takes most of a test's time.
-        shutil.copytree(project / name, folder / name, ignore=shutil.ignore_patterns("*.pyc"))
+        shutil.copytree(project / name, folder / name, ignore=shutil.ignore_patterns("*.pyc*", "*.tmp.*"))
     for name in ("params.yaml", "dvc.yaml", "pyproject.toml"):
         shutil.copy(project / name, folder)
     return folder

@@ -25,12 +25,21 @@ def write(name, params, force=False):
     write_profile(name, params, params.parent / "profiles", force)
 
 
+def outside_rounds(file):
+    """The lines of a parameter file but for its rounds, which a profile replaces whole."""
+    lines = file.read_text().splitlines()
+    first = lines.index("  rounds:") + 1
+    last = next(n for n in range(first, len(lines)) if not lines[n].startswith("    "))
+    return lines[:first] + lines[last:]
+
+
 def comments(file):
-    return [line.partition("#")[2] for line in file.read_text().splitlines() if "#" in line]
+    return [line.partition("#")[2] for line in outside_rounds(file) if "#" in line]
 
 
 def leaves(tree, way=()):
-    if isinstance(tree, dict):
+    """The ways to all values; rounds are one value, which profiles replace whole."""
+    if isinstance(tree, dict) and way[-1:] != ("rounds",):
         return {path for key, value in tree.items() for path in leaves(value, (*way, key))}
     return {way}
 
@@ -41,14 +50,35 @@ def test_the_four_profiles_are_there(project):
 
 @pytest.mark.parametrize("name", ["tiny", "demo", "evidence", "paper"])
 def test_every_profile_is_right_and_keeps_the_comments(project, params, name):
-    before = params.read_text()
+    before = outside_rounds(params)
     write(name, params)
     check_file(params)
     assert read_tree(params)["profile"] == name
     assert comments(params) == comments(project / "params.yaml")
-    changes = [line for line in difflib.ndiff(before.splitlines(), params.read_text().splitlines()) if line[0] in "+-"]
+    changes = [line for line in difflib.ndiff(before, outside_rounds(params)) if line[0] in "+-"]
     named = {way[-1] for way in leaves(read_tree(params.parent / "profiles" / f"{name}.yaml"))}
     assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px"}
+
+
+@pytest.mark.parametrize("name", ["tiny", "demo", "evidence", "paper"])
+def test_a_profile_replaces_the_rounds_whole(params, name):
+    edited = params.read_text().replace("  rounds:\n", "  rounds:\n    extra: {parent: base, seed: 1}\n")
+    params.write_text(edited)
+    write(name, params, force=True)
+    profile = read_tree(params.parent / "profiles" / f"{name}.yaml")
+    assert list(read_tree(params)["grain_boundaries"]["rounds"].items()) == [
+        *profile["grain_boundaries"]["rounds"].items()
+    ]
+
+
+def test_rounds_of_a_profile_bring_their_comments_along(params):
+    demo = params.read_text()
+    assert "random: # the control: fresh draws from the scenario" in demo
+    write("evidence", params)
+    assert "random:\n" in params.read_text()
+    assert "# All else as under train." in params.read_text()
+    write("demo", params)
+    assert params.read_text() == demo
 
 
 def test_profiles_name_the_same_keys_so_that_each_undoes_the_others(project):

@@ -73,6 +73,13 @@ def test_charts_get_along_in_one_page(drawn):
     assert not any(word in page for word in ("<style", "<metadata", "<?xml", "<!DOCTYPE", "xlink"))
 
 
+def test_parameters_that_look_alike_get_along_too(scoring):
+    drawn = score_by_parameter(scoring.assign(**{"m.thin_px": scoring["l.thick_px"]}))
+    ids = re.findall(r' id="([^"]+)"', drawn)
+    assert len(ids) == len(set(ids))
+    assert drawn.count("<image") == 3
+
+
 def test_charts_load_nothing_and_say_what_they_are(drawn):
     for svg in drawn.values():
         assert all(link.startswith(("#", "data:image/png;")) for link in re.findall(r'(?:href|src)="([^"]*)"', svg))

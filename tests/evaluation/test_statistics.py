@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 from statsmodels.stats.proportion import proportion_confint
 
-from micromime.evaluation.statistics import agresti_coull_paper, mean, paired_t_test, sd, student_interval
+from micromime.evaluation.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
 
 # Trampert et al. 2021: (runs, mean, lower bound, upper bound) of Tables 1 and 2.
 TABLE_1 = [
@@ -124,3 +124,28 @@ def test_no_test_exists_for_one_pair_or_for_equal_differences(a, shift):
 def test_what_cannot_be_paired_is_refused(a, b):
     with pytest.raises(ValueError, match="cannot pair"):
         paired_t_test(a, b)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "corrected"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        # In order 0.005, 0.01, 0.03, 0.04: times 4, 3, 2 and 1, and none below the one before it.
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.02, 0.02, 0.9], [0.06, 0.06, 0.9]),
+        ([0.6, 0.7], [1, 1]),
+    ],
+    ids=str,
+)
+def test_holms_correction_by_hand(p_values, corrected):
+    assert holm(p_values) == pytest.approx(corrected)
+
+
+@given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holms_correction_keeps_the_order_and_lies_between_none_and_bonferronis(p_values):
+    corrected = holm(p_values)
+    for p_value, found in zip(p_values, corrected, strict=True):
+        assert p_value <= found <= min(1, p_value * len(p_values)) + 1e-12
+    order = np.argsort(p_values, kind="stable")
+    assert (np.diff(np.array(corrected)[order]) >= 0).all()

@@ -19,7 +19,8 @@ def summary(mean, sd):
 def compared(a, b, metric, difference, **numbers):
     """A paired test, of fifty pairs where nothing else is said."""
     paired_by = "picture" if b == "local_threshold" else "run"
-    found = {"n_pairs": 50, "p_value": 0.0496, "effect_size": -0.284} | numbers
+    interval = {"lo": difference - 0.01, "hi": difference + 0.02, "n": 50}
+    found = {"n_pairs": 50, "p_value": 0.0496, "effect_size": -0.284, "ci99_difference": interval} | numbers
     return {"a": a, "b": b, "metric": metric, "on": "x", "paired_by": paired_by, "mean_difference": difference} | found
 
 
@@ -97,8 +98,38 @@ def test_scores_that_print_alike_are_both_best(one_arm):
 
 def test_every_paired_test_has_its_row(two_arms):
     text = verdict_table(two_arms)
-    assert "| base - local_threshold | mean IoU | picture | 3 | +0.020 | 0.52 | -0.28 |" in text
-    assert "| adaptive - base | pixel error | run | 50 | -0.011 | 0.050 | -0.28 |" in text
+    head = "| a - b | metric | paired by | n | mean difference | 99 % interval | p (two-tailed t) | effect size d_z |"
+    assert head in text
+    assert "| base - local_threshold | mean IoU | picture | 3 | +0.020 | [+0.010, +0.040] | 0.52 | -0.28 |" in text
+    assert "| adaptive - base | pixel error | run | 50 | -0.011 | [-0.021, +0.009] | 0.050 | -0.28 |" in text
+
+
+def test_no_paired_test_leaves_the_head(one_arm):
+    one_arm["paired"] = {}
+    assert "| a - b | metric | paired by |" in verdict_table(one_arm)
+
+
+@pytest.fixture
+def corrected(two_arms):
+    """Two arms whose tests by run were corrected for their number."""
+    for name, p_holm in (("2", 0.0992), ("3", None)):
+        two_arms["paired"][name] |= {"p_holm": p_holm, "n_tests": 2}
+    return two_arms
+
+
+def test_corrected_p_values_have_a_column(corrected):
+    lines = verdict_table(corrected).splitlines()
+    (head,) = [line for line in lines if line.startswith("| a - b | metric | paired by |")]
+    assert head.endswith("| p (two-tailed t) | p of 2 tests by run (Holm) | effect size d_z |")
+    ends = ["| 0.52 | none | -0.28 |", "| 0.050 | 0.099 | -0.28 |", "| 0.050 | none | -0.28 |"]
+    rows = [line for line in lines if " | picture | " in line or " | run | " in line]
+    assert [row.endswith(end) for row, end in zip(rows, ends, strict=True)] == [True] * 3
+
+
+def test_the_corrected_p_value_says_what_is_significant(corrected):
+    how = "(paired two-tailed t-test by run, p = 0.099, corrected for 2 tests, n = 50 pairs, d_z = -0.28)."
+    assert sentence(corrected, "pixel_error") == f"adaptive - base = -0.011, not significant at 0.05 {how}"
+    assert "adaptive is better than base" in sentence(corrected, "pixel_error", p_holm=0.0499)
 
 
 def test_arms_stand_in_the_layout_of_the_papers_table_2(one_arm):
@@ -111,9 +142,20 @@ def test_arms_stand_in_the_layout_of_the_papers_table_2(one_arm):
     ]
 
 
-def test_a_metric_that_the_paper_has_not_follows_with_its_own_name(one_arm):
-    one_arm["arms"]["base"] |= {"boundary_f1": summary(0.5, 0.1), "hue_error": summary(0.5, 0.1)}
-    assert "| error | IoU | boundary F1 | hue error |" in arms_table(one_arm)
+def test_of_metrics_that_the_paper_has_not_boundary_f1_follows_alone(two_arms):
+    two_arms["arms"]["base"] |= {"hue_error": summary(0.5, 0.1), "boundary_f1": summary(0.5, 0.1)}
+    two_arms["arms"]["adaptive"] = two_arms["arms"]["base"]
+    two_arms["paired"]["4"] = compared("adaptive", "base", "hue_error", 0.1)
+    assert "| error | IoU | boundary F1 |\n" in arms_table(two_arms)
+    assert "hue error" not in arms_table(two_arms)
+
+
+def test_every_metric_has_a_table_by_source(one_arm):
+    for part in (one_arm, *one_arm["by_source"].values()):
+        for each in (*part["arms"].values(), *part["baselines"].values()):
+            each["betti_error"] = 0.25
+    head = "| Betti error (less is better) | nothing_found | local_threshold | base, runs: 2 |"
+    assert head in verdict_table(one_arm)
 
 
 def test_a_single_run_has_neither_sd_nor_students_interval(one_arm):

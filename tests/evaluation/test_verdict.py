@@ -124,6 +124,69 @@ def test_a_score_that_is_no_number_is_named():
         verdict(REAL, scores, baselines)
 
 
+BETTER = [("adaptive", "base")]
+
+
+def gained_in_iron():
+    """The tables of two arms, of which the later has 0.1 more on the iron in its second run."""
+    scores, baselines = tables()
+    place = (scores["arm"] == "adaptive") & (scores["run"] == 2) & (scores["source"] == "iron")
+    scores.loc[place, "mean_iou"] += 0.1
+    return scores, baselines
+
+
+def test_a_difference_has_students_interval():
+    test = verdict(REAL, *tables())["paired"]["adaptive_vs_base_mean_iou"]
+    half = 63.657 * 0.02 / math.sqrt(2) / math.sqrt(2)  # differences 0.05 and 0.03
+    interval = {"lo": pytest.approx(0.04 - half, abs=1e-4), "hi": pytest.approx(0.04 + half, abs=1e-4), "n": 2}
+    assert test["ci99_difference"] == interval
+
+
+def test_p_values_of_compared_arms_are_corrected_for_their_number():
+    paired = verdict(REAL, *tables(), pairs=BETTER)["paired"]
+    p_value = 1 - 2 * math.atan(4) / math.pi  # t = 0.04 / (0.01414 / sqrt(2)) = 4 with 1 degree of freedom
+    for metric in ("mean_iou", "pixel_error"):
+        test = paired[f"adaptive_vs_base_{metric}"]
+        assert (test["p_value"], test["p_holm"]) == (pytest.approx(p_value), pytest.approx(2 * p_value))
+        assert test["n_tests"] == 2
+    assert "p_holm" not in paired["base_vs_local_threshold_mean_iou"]
+
+
+def test_where_there_is_no_test_nothing_is_corrected():
+    scores, baselines = tables()
+    scores["pixel_error"] = 0.25
+    paired = verdict(REAL, scores, baselines, pairs=BETTER)["paired"]
+    alike, other = paired["adaptive_vs_base_pixel_error"], paired["adaptive_vs_base_mean_iou"]
+    assert (alike["p_value"], alike["p_holm"], alike["n_tests"]) == (None, None, 1)
+    assert other["p_holm"] == pytest.approx(other["p_value"])
+
+
+def test_gains_are_told_by_source_too():
+    by_source = verdict(REAL, *gained_in_iron(), pairs=BETTER)["by_source"]
+    gains = {source: part["paired"]["adaptive_vs_base_mean_iou"] for source, part in by_source.items()}
+    assert {source: each["mean_difference"] for source, each in gains.items()} == {
+        "steel": pytest.approx((0.05 + 0.03) / 2),
+        "iron": pytest.approx((0.05 + 0.13) / 2),
+    }
+    assert (gains["iron"]["on"], gains["iron"]["paired_by"]) == ("iron", "run")
+    assert "p_holm" not in gains["iron"]
+
+
+@pytest.mark.parametrize("pairs", [[("base", "adaptive")], []])
+def test_only_the_pairs_that_are_given_are_compared(pairs):
+    said = verdict(REAL, *tables(), pairs=pairs)
+    by_run = [(each["a"], each["b"]) for each in said["paired"].values() if each["paired_by"] == "run"]
+    assert list(dict.fromkeys(by_run)) == pairs
+    assert said["paired"]["adaptive_vs_local_threshold_mean_iou"]["paired_by"] == "picture"
+    assert json.loads(json.dumps(said, allow_nan=False)) == said
+
+
+def test_without_pairs_every_arm_is_compared_and_nothing_corrected():
+    said = verdict(REAL, *tables())
+    assert not any("p_holm" in each for each in said["paired"].values())
+    assert not any("paired" in part for part in said["by_source"].values())
+
+
 def measured(grains):
     """Grains of pictures a, b, c by the truth, a baseline and an arm."""
     kinds = [("truth", "truth", 0), ("baseline", "otsu", 0), ("arm", "base", 1)]

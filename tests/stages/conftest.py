@@ -14,7 +14,7 @@ import PIL.Image
 import pytest
 
 import micromime
-from micromime.arrays import Image, Mask
+from micromime.arrays import Image, Mask, Probability
 from micromime.datasets.sources import SOURCE_NAME, Source
 from micromime.datasets.store import write_description, write_shard
 from micromime.scenario import Instance, Sample, Scenario
@@ -53,9 +53,20 @@ class Workshop:
         self.taken: list[tuple[int, dict[int, dict[str, float]]]] = []
         """Run and numbers by step, of those that MLflow was told were taken from records."""
 
-    def write(self, profile: str = "tiny", finetune: Mapping[str, Any] | None = None, **changed: Any) -> None:
-        """Write params.yaml; JSON is YAML."""
-        sections = {"train": SETTINGS | changed, "finetune": finetune or {"runs": 2, "phases": [ALL]}}
+    def write(
+        self,
+        profile: str = "tiny",
+        finetune: Mapping[str, Any] | None = None,
+        rounds: Mapping[str, str] | None = None,
+        **changed: Any,
+    ) -> None:
+        """Write params.yaml; JSON is YAML. `rounds` has each round's parent."""
+        drawn = {"seed": 1, "sampler": {"random_draws": {}}}
+        sections = {
+            "train": SETTINGS | changed,
+            "finetune": finetune or {"runs": 2, "phases": [ALL]},
+            "rounds": {name: {"parent": parent, **drawn} for name, parent in (rounds or {}).items()},
+        }
         Path("params.yaml").write_text(json.dumps({"profile": profile, "grain_boundaries": sections}))
 
     def folder(self, path: str) -> Path:
@@ -158,10 +169,11 @@ def another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Abstract
     return run
 
 
-def guess(network: Path) -> Callable[[Image], Mask]:
+def guess(network: Path) -> Callable[[Image], Probability]:
     """Stand in for `predictor`: on the pictures below run 1 is right, run 2 finds nothing, run 3 the opposite."""
     run = json.loads((network / "run.json").read_text())["run"]
-    return [lambda i: i < 100, lambda i: np.zeros(i.shape, np.bool_), lambda i: i >= 100][run - 1]
+    found = {1: lambda image: image < 100, 2: np.zeros_like, 3: lambda image: image >= 100}[run]
+    return lambda image: found(image).astype(np.float32)
 
 
 def lines(rows: int, cols: int, width_px: int = 4) -> Mask:

@@ -7,6 +7,7 @@ from ruamel.yaml import YAML
 
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
+from micromime.samplers import samplers
 from micromime.stages.check import check_file, check_tree, main
 
 BASE_ONLY = "'base' cannot be the name of a round; use another word, of letters and digits."
@@ -71,7 +72,11 @@ GRAINS = "grain_boundaries"
             "130",
             "mean_grey: '130' is not allowed; it should be a valid number",
         ),
-        ("GRAINS.train.architecture", "resnet", "GRAINS.train.architecture: 'resnet' is not known; use one of: unet_"),
+        (
+            "GRAINS.train.architecture",
+            "resnet",
+            "GRAINS.train.architecture: 'resnet' is not known; use one of: small_unet,",
+        ),
         ("GRAINS.train.phases", [], "GRAINS.train.phases: [] is not allowed"),
         ("GRAINS.train.phases.0.size_px", 100, "phases.0.size_px: 100 is not allowed; it should be a multiple of 32"),
         ("GRAINS.train.phases.0.trainable", "body", "trainable: 'body' is not allowed; it should be 'head' or 'all'"),
@@ -81,6 +86,12 @@ GRAINS = "grain_boundaries"
         ("GRAINS.scenario.white_noise.sd_grey", {"uniform": [5, 5]}, "sd_grey: is empty: low 5 is not below high 5"),
         ("GRAINS.scenario.white_noise.sd_grey", {"choice": []}, "sd_grey: values: [] is not allowed"),
         ("GRAINS.scenario.white_noise.sd", 3, f"GRAINS.scenario.white_noise.sd {NOT_KNOWN} sd_grey."),
+        (
+            "GRAINS.scenario.styles.plain.weight",
+            -1,
+            "GRAINS.scenario.styles.plain.weight is -1; give the style's share",
+        ),
+        ("GRAINS.scenario.styles.twinned.white_noise.sd", 3, f"styles.twinned.white_noise.sd {NOT_KNOWN} sd_grey."),
         ("GRAINS.test_set.surrogate_count", "many", "GRAINS.test_set.surrogate_count: 'many'"),
     ],
 )
@@ -101,11 +112,11 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
         (
             "GRAINS.resample.score",
             "iou",
-            "GRAINS.resample.score: 'iou' is not known; use one of: boundary_f1, mean_iou,",
+            "GRAINS.resample.score: 'iou' is not known; use one of: average_precision, boundary_f1, mean_iou, pixel_",
         ),
         ("GRAINS.finetune", None, "GRAINS.finetune is missing from params.yaml; add that section."),
         ("GRAINS.finetune.runs", 0, "GRAINS.finetune.runs: 0 is not allowed"),
-        ("GRAINS.finetune.architecture", "unet", f"GRAINS.finetune.architecture {NOT_KNOWN} runs, phases."),
+        ("GRAINS.finetune.architecture", "unet", f"GRAINS.finetune.architecture {NOT_KNOWN} runs, rehearsal_share,"),
         ("GRAINS.finetune.runs", 4, "GRAINS.finetune.runs is 4, but GRAINS.train.runs is 3; lower the first."),
         ("GRAINS.finetune.phases.0.peak_rate", "seek", "GRAINS.finetune.phases.0.peak_rate"),
         ("GRAINS.rounds", None, "GRAINS.rounds is missing from params.yaml; add that section."),
@@ -115,19 +126,27 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
         ("GRAINS.rounds.second", 5, "GRAINS.rounds.second: 5 is not allowed; it should be a valid dictionary"),
         (
             "GRAINS.rounds.adaptive.parent",
-            "random",
-            "GRAINS.rounds.adaptive.parent: 'random' is not known; use one of: base.",
+            "adaptative",
+            "GRAINS.rounds.adaptive.parent: 'adaptative' is no arm; use one of: base, random, adaptive.",
         ),
+        (
+            "GRAINS.rounds.adaptive.parent",
+            "adaptive",
+            "GRAINS.rounds.adaptive descends from itself; give one of its ancestors the parent base.",
+        ),
+        ("GRAINS.finetune.rehearsal_share", 1, "GRAINS.finetune.rehearsal_share: 1 is not allowed; it should be less"),
+        ("GRAINS.train.target", "line", "GRAINS.train.target: 'line' is not allowed; it should be 'mask' or 'centre_"),
+        ("GRAINS.train.cl_dice_share", -0.1, "GRAINS.train.cl_dice_share: -0.1 is not allowed; it should be greater"),
         ("GRAINS.rounds.adaptive.seed", None, "GRAINS.rounds.adaptive.seed: is missing; add it."),
         ("GRAINS.rounds.adaptive.sead", 1, f"GRAINS.rounds.adaptive.sead {NOT_KNOWN} parent, seed, sampler."),
-        (SAMPLER, {"worst": {}}, f"{SAMPLER}: 'worst' is not known; use one of: random_draws, worst_fraction."),
-        (SAMPLER, {}, f"{SAMPLER} is {{}}; give one key, the name of a sampler: random_draws, worst_fraction."),
+        (SAMPLER, {"worst": {}}, f"{SAMPLER}: 'worst' is not known; use one of: {', '.join(samplers())}."),
+        (SAMPLER, {}, f"{SAMPLER} is {{}}; give one key, the name of a sampler: {', '.join(samplers())}."),
         (f"{SAMPLER}.random_draws", {}, "give one key, the name of a sampler"),
         (f"{SAMPLER}.worst_fraction.fraction", 1.5, f"{SAMPLER}.worst_fraction.fraction: 1.5 is not allowed"),
         (
             f"{SAMPLER}.worst_fraction.share",
             1,
-            f"{SAMPLER}.worst_fraction.share {NOT_KNOWN} fraction, keep_seed, within.",
+            f"{SAMPLER}.worst_fraction.share {NOT_KNOWN} keep_seed, within, stop_below, fraction.",
         ),
         (f"{SAMPLER}.worst_fraction.within.rust", {"x": 1}, f"{SAMPLER}.worst_fraction.within.rust {NOT_KNOWN} grain_"),
         (
@@ -144,6 +163,12 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
 )
 def test_the_adaptive_step_is_checked_before_anything_starts(tree, path, value, said):
     assert_said(tree, path, value, said)
+
+
+def test_a_round_may_go_on_with_a_round_wherever_that_stands(tree):
+    rounds = tree[GRAINS]["rounds"]
+    tree[GRAINS]["rounds"] = {"second": rounds["adaptive"] | {"parent": "adaptive"}, **rounds}
+    check_tree(tree)
 
 
 def test_the_projects_own_file_is_right(project):

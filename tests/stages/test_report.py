@@ -29,7 +29,7 @@ def judged(workshop, micrographs, scoring, monkeypatch):
     workshop.write(phases=FOUND)
     base = workshop.train()
     workshop.trained.clear()
-    judge.main("grains", Path("models"), ["base"], micrographs, VERDICT, Path("records"))
+    judge.main("grain_boundaries", Path("models"), micrographs, scoring, VERDICT, Path("records"))
     score.main("grain_boundaries", base, scoring, SCORES, Path("records"))
     folder = VERDICT.with_suffix("")
     tables = [pd.read_parquet(folder / "scores.parquet"), pd.read_csv(folder / "curves.csv"), pd.read_parquet(SCORES)]
@@ -45,7 +45,7 @@ def told(monkeypatch):
 
 
 def reported(micrographs, scoring):
-    report.main("grains", Path("models"), ["base"], VERDICT, SCORES, scoring, micrographs, PAGE)
+    report.main("grain_boundaries", Path("models"), VERDICT, SCORES, scoring, micrographs, PAGE)
     return PAGE.read_bytes()
 
 
@@ -85,8 +85,9 @@ def test_more_pictures_than_there_is_room_for_are_left_out(judged, micrographs, 
 
 def test_a_sample_s_scores_are_means_and_sds_over_runs():
     metrics = {"mean_iou": (0.4, 0.6, 0.8), "pixel_error": (0.1, 0.1, 0.1), "boundary_f1": (0, 0, 0.3)}
+    metrics |= {"average_precision": (0.7, 0.8, 0.9)}
     runs = {f"score.{name}.run-00{n}": v for name, values in metrics.items() for n, v in enumerate(values, 1)}
-    means = {"score.mean_iou": 0.6, "score.pixel_error": 0.1, "score.boundary_f1": 0.1}
+    means = {f"score.{name}": sum(values) / 3 for name, values in metrics.items()}
     row = pd.Series({"id": "000007", "seed": 1, "blur.kernel_px": 3, **means, **runs})
     mask = np.zeros((4, 6), np.bool_)
     found = worst_sample(row, Shown("n", "synthetic", mask.astype(np.uint8), mask, mask))
@@ -95,10 +96,11 @@ def test_a_sample_s_scores_are_means_and_sds_over_runs():
     assert found.scores["mean_iou"] == pytest.approx((0.6, 0.2))
     assert found.scores["pixel_error"] == pytest.approx((0.1, 0))
     assert found.scores["boundary_f1"] == pytest.approx((0.1, 0.03**0.5))
+    assert found.scores["average_precision"] == pytest.approx((0.8, 0.1))
 
 
 def test_one_run_has_no_spread():
-    row = pd.Series({"id": "0", **{f"score.{m}{run}": 0.5 for m in report.SEGMENTATION for run in ("", ".run-001")}})
+    row = pd.Series({"id": "0", **{f"score.{m}{run}": 0.5 for m in report.SCORED for run in ("", ".run-001")}})
     assert worst_sample(row, None).scores["mean_iou"] == (0.5, None)
 
 
@@ -117,7 +119,7 @@ def test_page_and_pictures_are_written_and_mlflow_is_told(micrographs, scoring, 
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures.values())
     assert len({file.read_bytes() for file in pictures.values()}) == 3
     ((use_case, judged, test_set, files, shown),) = told
-    assert (use_case, test_set, shown) == ("grains", micrographs, pictures)
+    assert (use_case, test_set, shown) == ("grain_boundaries", micrographs, pictures)
     assert [each.name for each in files] == ["grains.md", "report.html", "scores.parquet"]
     assert list(judged.representative.items()) == [(Path("models/base"), 2)]
 

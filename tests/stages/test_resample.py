@@ -147,7 +147,7 @@ GRAINS = "grain_boundaries"
         (
             "rounds.adaptive.sampler",
             {"worst": {}},
-            "rounds.adaptive.sampler: 'worst' is not known; use one of: random_",
+            "rounds.adaptive.sampler: 'worst' is not known; use one of: adversarial_draws,",
         ),
         ("rounds.adaptive.sampler.worst_fraction.fraction", 2, "sampler.worst_fraction.fraction: 2 is not allowed;"),
         (

@@ -11,7 +11,7 @@ import pytest
 from micromime.datasets.store import Dataset, identity
 from micromime.stages import score
 from micromime.stages.run_records import RunRecord, record_file
-from micromime.stages.score import joined
+from micromime.stages.score import joined, scores_before
 
 SHARES = [340 / 2560, 488 / 2560, 636 / 2560]
 """Of boundaries in the samples of the scoring set."""
@@ -33,7 +33,8 @@ ROWS = [
 
 def given(rows):
     table = pd.DataFrame(rows, columns=["picture", "run", "mean_iou"])
-    return table.assign(pixel_error=1 - table["mean_iou"], boundary_f1=table["mean_iou"] / 2, arm="base", grains=3)
+    scores = {"pixel_error": 1 - table["mean_iou"], "boundary_f1": table["mean_iou"] / 2, "average_precision": 0.5}
+    return table.assign(**scores, arm="base")
 
 
 @pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
@@ -63,9 +64,9 @@ def logged(monkeypatch):
     return files
 
 
-def scored(arm, scoring):
-    out = Path("data/scores/base.parquet")
-    score.main("grain_boundaries", arm, scoring, out, Path("records"))
+def scored(arm, scoring, before=None):
+    out = Path(f"data/scores/{arm.name}.parquet")
+    score.main("grain_boundaries", arm, scoring, out, Path("records"), before)
     return out
 
 
@@ -78,6 +79,32 @@ def test_the_table_has_every_parameter_and_what_every_run_scored(workshop, scori
     assert table[runs].to_numpy().T.tolist() == [[0, 0, 0], [round(share, 6) for share in SHARES], [1, 1, 1]]
     assert table["score.pixel_error"].tolist() == pytest.approx([(share + 1) / 3 for share in SHARES], abs=1e-6)
     assert logged == [("base", out.read_bytes())]
+
+
+def test_average_precision_is_scored_and_no_table_of_the_base_arm_knows_of_one_before(workshop, scoring, logged):
+    table = pd.read_parquet(scored(workshop.train(), scoring))
+    assert table["score.average_precision"].tolist() == pytest.approx([(1 + 2 * share) / 3 for share in SHARES])
+    assert not [name for name in table if name.startswith("before.")]
+    assert len(logged) == 1
+
+
+def test_scores_before_are_those_of_the_same_samples(tmp_path):
+    table = joined(SAMPLES, given(ROWS))
+    table.to_parquet(tmp_path / "base.parquet")
+    found = scores_before(tmp_path / "base.parquet", ["000002", "000000"])
+    names = ["pixel_error", "mean_iou", "boundary_f1", "average_precision"]
+    assert list(found.columns) == [f"before.{name}" for name in names]
+    assert found["before.mean_iou"].tolist() == pytest.approx([0.55, 0.2])
+    with pytest.raises(KeyError, match="000003"):
+        scores_before(tmp_path / "base.parquet", ["000003"])
+
+
+def test_a_rounds_table_has_what_the_networks_scored_that_it_went_on_from(workshop, scoring, logged):
+    before = scored(workshop.train(), scoring)
+    table = pd.read_parquet(scored(workshop.train("tuned", "base"), scoring, before))
+    assert table["before.pixel_error"].tolist() == pd.read_parquet(before)["score.pixel_error"].tolist()
+    assert table["score.pixel_error"].tolist() == pytest.approx([share / 2 for share in SHARES], abs=1e-6)
+    assert [name for name, _ in logged] == ["base", "tuned"]
 
 
 def test_the_file_says_what_was_scored_by_which_networks(workshop, scoring, logged):

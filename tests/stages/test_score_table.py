@@ -35,12 +35,22 @@ def test_what_was_scored_comes_back_with_its_origin(instances, table):
     assert scored.ids == ["000000", "000001", "000002", "000003"]
     assert scored.instances == instances
     assert scored.scores.tolist() == [0.5, 0.2, 0.9, 0.4]
+    assert scored.before is None
     assert origin == ORIGIN
 
 
 def test_a_metric_of_which_less_is_better_is_turned_round(table):
     scored, _ = read_scores(table, "grain_boundaries", "pixel_error")
     assert scored.scores.tolist() == [-0.1, -0.4, -0.2, -0.3]
+
+
+@pytest.mark.parametrize(("metric", "before"), [("mean_iou", [0.4, 0.3, 0.7, 0.1]), ("pixel_error", [-0.5] * 4)])
+def test_scores_from_before_come_back_beside_those_of_now(table, instances, metric, before):
+    earlier = {"before.mean_iou": [0.4, 0.3, 0.7, 0.1], "before.pixel_error": 0.5}
+    write_scores(table, pd.read_parquet(table).assign(**earlier), ORIGIN)
+    scored, _ = read_scores(table, "grain_boundaries", metric)
+    assert scored.before.tolist() == before
+    assert scored.instances == instances
 
 
 def test_the_same_rows_give_the_same_bytes(table, tmp_path):

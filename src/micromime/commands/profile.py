@@ -34,8 +34,12 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
     unfinished.replace(params)
 
 
+REPLACED = frozenset({"rounds"})
+"""Sections that a profile does not add to but replaces, as it replaces lists: a round more is a round more to run."""
+
+
 def overlaid(text: str, overlay: str) -> str:
-    """Return a YAML text with the values of another laid over it, key by key; lists are replaced whole."""
+    """Return a YAML text with the values of another laid over it, key by key; lists and rounds are replaced whole."""
     yaml = YAML()
     yaml.width = 200
     yaml.indent(mapping=2, sequence=4, offset=2)
@@ -48,7 +52,7 @@ def overlaid(text: str, overlay: str) -> str:
 
 def _lay(tree: Any, overlay: Any) -> None:
     for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict):
+        if isinstance(value, dict) and isinstance(tree.get(key), dict) and key not in REPLACED:
             _lay(tree[key], value)
         else:
             if isinstance(value, CommentedSeq) and isinstance(tree.get(key), CommentedSeq):

@@ -4,12 +4,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from micromime.stages.resample import BASE, resample
+from micromime.parameters import one_of
+from micromime.scenarios import use_cases
+from micromime.stages.resample import resample
+from micromime.stages.rounds import rounds_of
 from micromime.stages.work import sole_maker
 from micromime.training.logged_files import fetch_logged
 
 
 def resample_logged(tree: dict[str, Any], which: tuple[str, str], run_id: str, out: Path, workers: int) -> None:
     """Render a round (`which`: use case and round) from the scores that an arm's run has logged: the same bytes."""
+    use_case, name = which
+    one_of(use_case, use_cases(), "use case")
+    one_of(name, rounds := rounds_of(tree, use_case), f"{use_case}.rounds")
     with sole_maker(out), TemporaryDirectory() as folder:
-        resample(tree, which, fetch_logged(run_id, f"{BASE}.parquet", Path(folder)), out, workers)
+        table = fetch_logged(run_id, f"{rounds[name].parent}.parquet", Path(folder))
+        resample(tree, which, table, out, workers)

@@ -44,7 +44,7 @@ def parameters(scoring: pd.DataFrame) -> list[str]:
         name
         for name in scoring.columns
         if "." in name
-        and not name.startswith("score.")
+        and not name.startswith(("score.", "before."))
         and pd.api.types.is_numeric_dtype(scoring[name])
         and scoring[name].nunique() > 1
     ]

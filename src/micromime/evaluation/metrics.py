@@ -66,7 +66,15 @@ SEGMENTATION: dict[str, Callable[[Mask, Mask], float]] = {
 }
 """The metrics of a segmentation, by the name they have in every table and file."""
 
-LOWER_IS_BETTER = frozenset({"pixel_error", "error_rate"})
+AVERAGE_PRECISION = "average_precision"
+
+SCORED = (*SEGMENTATION, AVERAGE_PRECISION)
+"""What is said of a network's answer to one picture, and what a sampler may go by."""
+
+TESTED = (*SCORED, "cl_dice", "betti_error", "matched_grains")
+"""What is said of it besides where the picture is a test picture: see topology.py and matched_grains.py."""
+
+LOWER_IS_BETTER = frozenset({"pixel_error", "error_rate", "betti_error"})
 """Metrics of which less is better; of all others more is."""
 
 

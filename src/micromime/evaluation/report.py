@@ -13,11 +13,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
+from micromime.evaluation.cells import TITLES
 from micromime.evaluation.charts import learning_curves, score_by_parameter, scores_chart
 from micromime.evaluation.failures import WorstSample, in_common, percentile
 from micromime.evaluation.figure_4 import figure_4
 from micromime.evaluation.figures import LEGEND, Colours, Shown, png, reduced, triple
-from micromime.evaluation.tables import TITLES, headline
+from micromime.evaluation.grain_charts import grains_chart
+from micromime.evaluation.tables import headline
 from micromime.evaluation.verdict import Verdict
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
@@ -54,6 +56,8 @@ class Report(Reported):
     worst: Sequence[WorstSample]
     scoring: pd.DataFrame
     """A row for every sample of the scoring set: a column for each parameter, and `score.mean_iou`."""
+    grains: pd.DataFrame
+    """A row for every test picture, of the grains that the network above has found: see `grains_chart`."""
     panel: Colours
     """Every test picture beside its truth and its prediction."""
 
@@ -72,6 +76,7 @@ def report_page(report: Report) -> str:
         "scores": scores_chart(report.verdict, TITLES),
         "figure_4": figure_4(report.synthetic, report.real, report.verdict["test_set"]["kind"]) if both else None,
         "legend": LEGEND,
+        "grains": None if report.grains.empty else grains_chart(report.grains, report.predicted_by),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring),
         "in_common": differing.to_dict("records"),
         "worst": [_worst(sample, report.scoring) for sample in report.worst],

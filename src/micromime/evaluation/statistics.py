@@ -16,6 +16,7 @@ from typing import TypedDict
 
 import numpy as np
 from scipy.stats import t as student_t
+from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.99
@@ -92,3 +93,11 @@ def paired_t_test(a: Sequence[float], b: Sequence[float]) -> Comparison:
     t = d_z * math.sqrt(n)
     p_value = 2 * float(student_t.sf(abs(t), df=n - 1))
     return Comparison(n_pairs=n, mean_difference=difference, p_value=p_value, effect_size=d_z)
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for their number after Holm (1979): the chance of any false finding stays below p."""
+    if not p_values:
+        return []
+    corrected: list[float] = multipletests(list(p_values), method="holm")[1].tolist()
+    return corrected

@@ -3,17 +3,25 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from micromime.evaluation.astm_table import astm_table
+from micromime.evaluation.cells import (
+    SIGNIFICANT_P,
+    TITLES,
+    cell,
+    interval_text,
+    markdown,
+    mean_cell,
+    p_or_none,
+    p_text,
+    signed_interval,
+    title,
+)
+from micromime.evaluation.gain_tables import gain_tables
 from micromime.evaluation.metrics import LOWER_IS_BETTER
 from micromime.evaluation.verdict import Verdict
 
-TITLES = {"mean_iou": "mean IoU", "boundary_f1": "boundary F1", "pixel_error": "pixel error"}
-"""How a table writes a metric, in its order of metrics; others follow with spaces for underscores."""
-
 TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
 """The same in the layout of the paper's Table 2: its words and its order, and then ours."""
-
-SIGNIFICANT_P = 0.05
-"""The p value below which the paper calls a difference significant (section 2.2)."""
 
 SIZES = {
     "grains": ("grains found (found / true)", ".1f", "grains_ratio", ".2f"),
@@ -38,17 +46,20 @@ def verdict_table(verdict: Verdict) -> str:
         "Means over pictures; for arms mean ± sd over runs. The best of each row is bold.",
         *(_scores_table(verdict, metric) for metric in _metrics(verdict, TITLES)),
         _paired_table(verdict),
+        *gain_tables(verdict),
         *(_size_tables(verdict["grain_size"]) if "grain_size" in verdict else ()),
+        *(astm_table(verdict["astm_by_picture"]) if "astm_by_picture" in verdict else ()),
     ]
     return "\n\n".join(blocks) + "\n"
 
 
 def arms_table(verdict: Verdict) -> str:
     """Return the arms over all pictures as in the paper's Table 2, and a sentence for every test between two arms."""
-    metrics = _metrics(verdict, TABLE_2)
-    head = ["arm", f"all {verdict['test_set']['n']} pictures", *(TABLE_2.get(each, _title(each)) for each in metrics)]
+    metrics = [name for name in _metrics(verdict, TABLE_2) if name in TABLE_2]
+    head = ["arm", f"all {verdict['test_set']['n']} pictures", *(TABLE_2.get(each, title(each)) for each in metrics)]
     rows = [row for arm, part in verdict["arms"].items() for row in _arm_rows(arm, part, metrics)]
-    findings = "\n".join(f"- {finding(test)}" for test in verdict["paired"].values() if test["paired_by"] == "run")
+    tests = [test for test in verdict["paired"].values() if test["paired_by"] == "run" and test["metric"] in metrics]
+    findings = "\n".join(f"- {finding(test)}" for test in tests)
     caption = "The arms as in the paper's Table 2: error is the pixel error, IoU the mean IoU."
     return "\n\n".join([caption, markdown(head, rows), *filter(None, [findings])])
 
@@ -72,17 +83,19 @@ def _arm_rows(arm: str, part: Verdict, metrics: Sequence[str]) -> Iterator[list[
 def finding(test: Mapping[str, Any]) -> str:
     """Return what a paired test between two arms has found, and no more than that."""
     a, b, metric, n = test["a"], test["b"], test["metric"], test["n_pairs"]
-    title = TABLE_2.get(metric, _title(metric))
+    name = TABLE_2.get(metric, title(metric))
     difference = f"{a} - {b} = {test['mean_difference']:+.3f}"
     if test["p_value"] is None:
         why = "1 pair of runs" if n == 1 else f"all {n} pairs of runs differ by the same"
-        return f"{title}: {difference}, no test ({why})."
-    numbers = f"p = {p_text(test['p_value'])}, n = {n} pairs, d_z = {test['effect_size']:+.2f}"
+        return f"{name}: {difference}, no test ({why})."
+    p_value = test.get("p_holm") or test["p_value"]
+    many = f", corrected for {test['n_tests']} tests" if "p_holm" in test else ""
+    numbers = f"p = {p_text(p_value)}{many}, n = {n} pairs, d_z = {test['effect_size']:+.2f}"
     how = f"paired two-tailed t-test by run, {numbers}"
-    if test["p_value"] >= SIGNIFICANT_P:
-        return f"{title}: {difference}, not significant at {SIGNIFICANT_P} ({how})."
+    if p_value >= SIGNIFICANT_P:
+        return f"{name}: {difference}, not significant at {SIGNIFICANT_P} ({how})."
     better = (test["mean_difference"] < 0) == (metric in LOWER_IS_BETTER)
-    return f"{title}: {a} is {'better' if better else 'worse'} than {b}, {difference} ({how})."
+    return f"{name}: {a} is {'better' if better else 'worse'} than {b}, {difference} ({how})."
 
 
 def _scores_table(verdict: Verdict, metric: str) -> str:
@@ -96,42 +109,48 @@ def _scores_table(verdict: Verdict, metric: str) -> str:
             lost.append(place)
     better = "less" if metric in LOWER_IS_BETTER else "more"
     runs = {arm: f", runs: {part['n_runs']}" for arm, part in verdict["arms"].items()}
-    head = [f"{_title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
+    head = [f"{title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
     said = f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
     return f"{markdown(head, rows)}\n\n{said}"
 
 
 def _paired_table(verdict: Verdict) -> str:
-    head = ["a - b", "metric", "paired by", "n", "mean difference", "p (two-tailed t)", "effect size d_z"]
+    tests = list(verdict["paired"].values())
+    corrected = [f"p of {test['n_tests']} tests by run (Holm)" for test in tests if "p_holm" in test][:1]
+    head = ["a - b", "metric", "paired by", "n", "mean difference", "99 % interval", "p (two-tailed t)"]
     rows = [
         [
             f"{test['a']} - {test['b']}",
-            _title(test["metric"]),
+            title(test["metric"]),
             test["paired_by"],
             str(test["n_pairs"]),
             f"{test['mean_difference']:+.3f}",
-            "none" if test["p_value"] is None else p_text(test["p_value"]),
+            signed_interval(test["ci99_difference"]),
+            p_or_none(test["p_value"]),
+            *([p_or_none(test.get("p_holm"))] if corrected else []),
             "none" if test["effect_size"] is None else f"{test['effect_size']:+.2f}",
         ]
-        for test in verdict["paired"].values()
+        for test in tests
     ]
-    return markdown(head, rows)
+    return markdown([*head, *corrected, "effect size d_z"], rows)
 
 
 def _size_tables(compared: Verdict) -> Iterator[str]:
     """Yield what is to be known about grain sizes, and a table for each entry of SIZES."""
     yield (
-        "Grain sizes after ASTM E112: means over pictures, for arms mean ± sd over runs. `found / true` is the mean of "
-        "the pictures' ratios. A difference of 1 in the ASTM number is one class; above 0, the grains found are finer."
+        "Grain sizes after ASTM E112: means over pictures, for arms mean ± sd over runs. A watershed on the "
+        "probability closes the grains found; those of a true mask are grown until they meet. `found / true` is the "
+        "mean of the pictures' ratios. A difference of 1 in the ASTM number is one class; above 0, the grains found "
+        "are finer."
     )
     columns = _columns(compared["all"])
-    for what, (title, form, beside, beside_form) in SIZES.items():
+    for what, (words, form, beside, beside_form) in SIZES.items():
         rows = []
         for place, part in _places(compared["all"], compared["by_source"], compared["all"]["n"]):
             found = [part[kind][name] for kind, name in columns]
-            cells = [f"{cell(each[what], form)} ({_mean(each[beside], beside_form)})" for each in found]
+            cells = [f"{cell(each[what], form)} ({mean_cell(each[beside], beside_form)})" for each in found]
             rows.append([place, _true_size(part["truth"], what, form), *cells])
-        yield markdown([title, "truth", *(name for _, name in columns)], rows)
+        yield markdown([words, "truth", *(name for _, name in columns)], rows)
 
 
 def _true_size(truth: Verdict, what: str, form: str) -> str:
@@ -149,12 +168,6 @@ def _places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdi
     return [*((f"{source} ({part['n']})", part) for source, part in by_source.items()), (f"ALL ({n})", whole)]
 
 
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table, its first column to the left, the others to the right."""
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def _best(scores: Sequence[Any], metric: str) -> set[int]:
     """Return the positions of the best scores; those that print alike share the place."""
     printed = [cell(score).split()[0] for score in scores]
@@ -162,31 +175,5 @@ def _best(scores: Sequence[Any], metric: str) -> set[int]:
     return {i for i, value in enumerate(printed) if value == best}
 
 
-def cell(score: Any, form: str = ".3f") -> str:
-    """Return a baseline's number, or an arm's mean and sd, as printed."""
-    spread = score["sd"] if isinstance(score, Mapping) else None
-    return _mean(score, form) + ("" if spread is None else f" ± {spread:{form.removeprefix('+')}}")
-
-
-def _mean(score: Any, form: str) -> str:
-    """Return a baseline's number, or an arm's mean without its sd, as printed."""
-    value = score["mean"] if isinstance(score, Mapping) else score
-    return "none" if value is None else f"{value:{form}}"
-
-
-def p_text(p_value: float) -> str:
-    """Return a p value in two significant digits."""
-    return f"{p_value:#.2g}"
-
-
 def _bold(text: str, bold: bool) -> str:
     return f"**{text}**" if bold else text
-
-
-def interval_text(interval: Mapping[str, Any] | None) -> str:
-    """Return both ends of an interval, or why there is none."""
-    return "none (1 run)" if interval is None else f"[{interval['lo']:.3f}, {interval['hi']:.3f}]"
-
-
-def _title(metric: str) -> str:
-    return TITLES.get(metric, metric.replace("_", " "))

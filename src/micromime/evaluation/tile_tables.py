@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from micromime.evaluation.tables import SIGNIFICANT_P, cell, finding, headline, interval_text, markdown, p_text
+from micromime.evaluation.cells import SIGNIFICANT_P, cell, interval_text, markdown, p_text
+from micromime.evaluation.tables import finding, headline
 from micromime.evaluation.verdict import Verdict
 
 METRIC = "error_rate"

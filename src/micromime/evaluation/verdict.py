@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from micromime.evaluation.size_comparison import compare_sizes
-from micromime.evaluation.statistics import agresti_coull_paper, mean, paired_t_test, sd, student_interval
+from micromime.evaluation.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
 from micromime.mistakes import Mistake
 
 REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
@@ -17,20 +17,29 @@ REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
 KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
 """Columns of score tables that are no metric."""
 
+Pairs = Sequence[tuple[str, str]]
+"""Names of arms that are compared: (later, earlier)."""
+
 Verdict = dict[str, Any]
 """Nested mappings of words, numbers and None, ready for JSON."""
 
 
 def verdict(
-    test_set: Mapping[str, Any], scores: pd.DataFrame, baselines: pd.DataFrame, sizes: pd.DataFrame | None = None
+    test_set: Mapping[str, Any],
+    scores: pd.DataFrame,
+    baselines: pd.DataFrame,
+    sizes: pd.DataFrame | None = None,
+    pairs: Pairs | None = None,
 ) -> Verdict:
     """Return what the scores say, with unrounded numbers and None where there is none (an sd of one run).
 
     `test_set` has kind (real or surrogate), name and reason (why this kind). `scores` has a row for every arm, run and
     picture (columns arm, run, picture, source), `baselines` one for every baseline and picture (baseline, picture,
     source); all other columns are metrics, the same in both. A run's score is the mean over its pictures; an arm's
-    mean, sd and intervals are over runs. `sizes`, where given, is what `compare_sizes` asks for; what it returns is
-    under "grain_size". Raises Mistake where a picture is missing, doubled or without a number.
+    mean, sd and intervals are over runs. `pairs` says which arms are compared, (later, earlier), and that the tests are
+    corrected for their number; without it every arm is compared with each earlier one. `sizes`, where given, is what
+    `compare_sizes` asks for; what it returns is under "grain_size". Raises Mistake where a picture is missing, doubled
+    or without a number.
     """
     metrics = [name for name in scores.columns if name not in KEYS]
     pictures = sorted(scores["picture"].unique())
@@ -45,8 +54,12 @@ def verdict(
             source: _source(rows, baselines[baselines["source"] == source], metrics)
             for source, rows in _parts(scores, "source")
         },
-        "paired": dict(_comparisons(scores, baselines, metrics, f"{tested_on['kind']} {tested_on['name']}")),
+        "paired": dict(_comparisons(scores, baselines, pairs, f"{tested_on['kind']} {tested_on['name']}")),
     }
+    if pairs is not None:
+        said["paired"] = _corrected(said["paired"])
+        for source, rows in _parts(scores, "source"):
+            said["by_source"][source]["paired"] = dict(_by_run(rows, pairs, source))
     if sizes is not None:
         _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
         said["grain_size"] = compare_sizes(sizes)
@@ -93,25 +106,52 @@ def _baseline_means(baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
 
 
 def _comparisons(
-    scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str], on: str
+    scores: pd.DataFrame, baselines: pd.DataFrame, pairs: Pairs | None, on: str
 ) -> Iterator[tuple[str, Verdict]]:
-    """Yield each arm against the reference baseline, paired by picture, and against each earlier arm, paired by run.
+    """Yield each arm against the reference baseline, paired by picture, and arms against others, paired by run.
 
     By picture the p value is on the bright side where several pictures come from one source: they are alike. By run it
     speaks of other seeds, not of other pictures.
     """
     arms = dict(_parts(scores, "arm"))
     references = [(name, rows) for name, rows in _parts(baselines, "baseline") if name in REFERENCE_BASELINES]
-    pairs = [(arm, arms[arm], name, rows, "picture") for arm in arms for name, rows in references]
-    pairs += [(later, arms[later], earlier, arms[earlier], "run") for earlier, later in combinations(arms, 2)]
-    for a, rows_a, b, rows_b, paired_by in pairs:
-        for metric in metrics:
-            means_a, means_b = (rows.groupby(paired_by)[metric].mean() for rows in (rows_a, rows_b))
-            both = means_a.index.intersection(means_b.index)
-            if len(both):
-                test = paired_t_test(means_a[both].tolist(), means_b[both].tolist())
-                names = {"a": a, "b": b, "metric": metric, "on": on, "paired_by": paired_by}
-                yield f"{a}_vs_{b}_{metric}", names | test
+    for arm, rows_a in arms.items():
+        for name, rows_b in references:
+            yield from _tests((arm, rows_a), (name, rows_b), "picture", on)
+    every = [(later, earlier) for earlier, later in combinations(arms, 2)]
+    yield from _by_run(scores, every if pairs is None else pairs, on)
+
+
+def _by_run(scores: pd.DataFrame, pairs: Pairs, on: str) -> Iterator[tuple[str, Verdict]]:
+    """Yield tests of arms against others over the runs that both have."""
+    arms = dict(_parts(scores, "arm"))
+    for later, earlier in pairs:
+        yield from _tests((later, arms[later]), (earlier, arms[earlier]), "run", on)
+
+
+def _tests(
+    one: tuple[str, pd.DataFrame], two: tuple[str, pd.DataFrame], by: str, on: str
+) -> Iterator[tuple[str, Verdict]]:
+    """Yield a test for each metric."""
+    (a, rows_a), (b, rows_b) = one, two
+    for metric in [name for name in rows_a.columns if name not in KEYS]:
+        means_a, means_b = (rows.groupby(by)[metric].mean() for rows in (rows_a, rows_b))
+        both = means_a.index.intersection(means_b.index)
+        if len(both):
+            values = means_a[both].tolist(), means_b[both].tolist()
+            interval = student_interval(np.subtract(*values).tolist())
+            names = {"a": a, "b": b, "metric": metric, "on": on, "paired_by": by}
+            yield f"{a}_vs_{b}_{metric}", names | paired_t_test(*values) | {"ci99_difference": interval}
+
+
+def _corrected(tests: Mapping[str, Verdict]) -> dict[str, Verdict]:
+    """Return the tests, those by run with their p values corrected for the number of all of these (Holm 1979)."""
+    known = [name for name, test in tests.items() if test["paired_by"] == "run" and test["p_value"] is not None]
+    corrected = dict(zip(known, holm([tests[name]["p_value"] for name in known]), strict=True))
+    return {
+        name: {**test, "p_holm": corrected.get(name), "n_tests": len(known)} if test["paired_by"] == "run" else test
+        for name, test in tests.items()
+    }
 
 
 def _check_complete(table: pd.DataFrame, keys: list[str], pictures: list[str], metrics: Sequence[str]) -> None:

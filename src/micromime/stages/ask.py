@@ -4,42 +4,36 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from micromime.arrays import Image, Mask
+from micromime.arrays import Image, Probability
 from micromime.datasets.real import LIST_NAME, listed_files, read_micrographs
 from micromime.datasets.store import Dataset
 from micromime.engine import Progress, run_tasks, trainings
-from micromime.evaluation.grain_size import count_grains, mean_intercept_px
-from micromime.evaluation.metrics import SEGMENTATION, error_rate
 from micromime.stages.arms import Arm, trained
 from micromime.stages.networks import networks_of
+from micromime.stages.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured, tested
 from micromime.stages.run_records import Answers, RunRecord, record_file
 from micromime.stages.work import code_of, fingerprint
-from micromime.training.architectures import finds
+from micromime.training.architectures import Finds, finds
 
-THRESHOLD = 0.5
-"""Probability from which a pixel counts as boundary, a picture as one of the second class."""
+TEST, SCORING = "test", "scoring"
+"""What pictures are for: judging on real ones, telling a sampler of synthetic ones."""
 
-DECIDING = ("evaluation/grain_size", "evaluation/metrics", "training/networks", "training/resizing")
+ANSWERING = ("evaluation/metrics", "training/networks", "training/resizing")
+MEASURING = ("average_precision", "closed_grains", "grain_size", "grain_sizes", "matched_grains", "topology")
+DECIDING: dict[Finds, Sequence[str]] = {
+    "class": ANSWERING,
+    "mask": (*ANSWERING, *(f"evaluation/{name}" for name in MEASURING), "stages/picture_scores"),
+}
 """Code that decides what a network answers and how that is measured."""
 
 
 Key = tuple[Path, int]
 """The folder of an arm, and a run of it."""
-
-
-class Picture(NamedTuple):
-    """What a network is asked about, and what is right."""
-
-    name: str
-    image: Image
-    truth: Mask
-    class_number: int = -1
-    """Of the picture's class; none where there are no classes."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,12 @@ class Question:
         """Whether the record on disk has the answers."""
         kept = RunRecord.read(self.record_file)
         return kept is not None and kept.fitting(self.purpose, self.inputs) is not None
+
+
+def _code(record: RunRecord) -> list[Any]:
+    """Return all of the code that a network's answers depend on."""
+    what = finds(record.training["network"]["architecture"])
+    return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code_of(*DECIDING[what])]
 
 
 def pictures_in(folder: Path) -> Iterator[Picture]:
@@ -81,8 +81,7 @@ def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -
     """
     identity = listed_files(pictures) if (pictures / LIST_NAME).is_file() else pictures / "dataset.json"
     known = {(arm, run): _record(arm, run, records) for arm in arms for run in Arm.read(arm).runs}
-    code = [THRESHOLD, *code_of(*DECIDING)]
-    inputs = {key: fingerprint(record.inputs, identity, code) for key, record in known.items()}
+    inputs = {key: fingerprint(record.inputs, identity, _code(record)) for key, record in known.items()}
     questions = _questions(known, inputs, records, (purpose, pictures))
     there = len(known) - len(questions)
     done = Progress(f"ask ({purpose})", "runs", len(known), lambda: there + sum(each.answered for each in questions))
@@ -96,26 +95,15 @@ def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -
     return pd.concat(tables, ignore_index=True)
 
 
-def measured(picture: Picture, found: Mask) -> dict[str, Any]:
-    """Return one row: how a mask that was found compares with the truth."""
-    scores = {name: metric(found, picture.truth) for name, metric in SEGMENTATION.items()}
-    return {"picture": picture.name, **scores, **grain_size(found)}
-
-
-def grain_size(mask: Mask) -> dict[str, Any]:
-    """Return the number of grains and their mean linear intercept, None where there is none."""
-    return {"grains": count_grains(mask), "intercept_px": mean_intercept_px(mask)}
-
-
-def predictor(network: Path) -> Callable[[Image], Mask]:
-    """Return what gives a network's mask of a picture: on a GPU where there is one, else with one thread."""
+def predictor(network: Path) -> Callable[[Image], Probability]:
+    """Return what gives a network's probabilities for a picture: on a GPU where there is one, else with one thread."""
     import torch
 
     from micromime.training.networks import load_network, probability
 
     torch.set_num_threads(1)
     loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
-    return lambda image: probability(loaded, image) > THRESHOLD
+    return lambda image: probability(loaded, image)
 
 
 def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
@@ -139,16 +127,10 @@ def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
 def _rows(question: Question) -> list[dict[str, Any]]:
     pictures = list(pictures_in(question.pictures))
     if finds(question.record.training["network"]["architecture"]) == "mask":
-        find = predictor(question.network)
-        return [measured(each, find(each.image)) for each in pictures]
+        find, row = predictor(question.network), tested if question.purpose == TEST else measured
+        return [row(each, find(each.image)) for each in pictures]
     found = classifier(question.network)([each.image for each in pictures])
     return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
-
-
-def classified(picture: Picture, probability: float) -> dict[str, Any]:
-    """Return one row: whether a picture's class was wrong, 0 or 1, and how probable the second class was."""
-    wrong = error_rate(np.array([int(probability > THRESHOLD)]), np.array([picture.class_number]))
-    return {"picture": picture.name, "error_rate": wrong, "probability": probability}
 
 
 def _record(arm: Path, run: int, records: Path) -> RunRecord:

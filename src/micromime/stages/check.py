@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from micromime.datasets.sources import TestSetParameters
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.parameters import Section, one_of, read_tree, section, typed, unknown_key
 from micromime.scenario import Scenario
@@ -15,7 +15,8 @@ from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
 from micromime.stages.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.stages.render import RenderParameters
-from micromime.stages.resample import BASE, ResampleParameters, RoundParameters, checked_sampler
+from micromime.stages.resample import checked_sampler
+from micromime.stages.rounds import BASE, ResampleParameters, rounds_of
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -89,18 +90,13 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
 
 
 def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
-    one_of(section(tree, use_case, "resample")["score"], SEGMENTATION, f"{use_case}.resample.score")
-    for name, written in section(tree, use_case, "rounds").items():
-        _check_round(use_case, str(name), written)
-
-
-def _check_round(use_case: str, name: str, written: Any) -> None:
-    where = f"{use_case}.rounds.{name}"
-    if not name.isidentifier() or name in (BASE, "scoring"):
-        raise Mistake(f"{where}: {name!r} cannot be the name of a round; use another word, of letters and digits.")
-    asked = typed(RoundParameters, written, where)
-    one_of(asked.parent, [BASE], f"{where}.parent")
-    checked_sampler(asked.sampler, instance_kind(use_case), f"{where}.sampler")
+    one_of(section(tree, use_case, "resample")["score"], SCORED, f"{use_case}.resample.score")
+    for name in section(tree, use_case, "rounds"):
+        if not str(name).isidentifier() or name in (BASE, "scoring"):
+            where = f"{use_case}.rounds.{name}"
+            raise Mistake(f"{where}: {name!r} cannot be the name of a round; use another word, of letters and digits.")
+    for name, asked in rounds_of(tree, use_case).items():
+        checked_sampler(asked.sampler, instance_kind(use_case), f"{use_case}.rounds.{name}.sampler")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,33 @@
 """Judge networks on the test set: every run of every arm, beside the trivial baselines."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 from typer import Option
 
 from micromime.arrays import Mask
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.sources import SOURCE_NAME, Source
+from micromime.evaluation.astm_table import astm_by_picture
 from micromime.evaluation.baselines import BASELINES
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.closed_grains import grains_of_mask
+from micromime.evaluation.metrics import SEGMENTATION, TESTED
 from micromime.evaluation.tables import verdict_table
-from micromime.evaluation.verdict import verdict
+from micromime.evaluation.verdict import Pairs, verdict
+from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.arms import Arm, trained
-from micromime.stages.ask import Picture, answers, grain_size, measured
+from micromime.stages.ask import SCORING, TEST, answers
+from micromime.stages.operating_point import at_operating_points, operating_points
+from micromime.stages.picture_scores import Picture, grain_size, tested
+from micromime.stages.rounds import BASE, compared, rounds_of
 from micromime.stages.work import sole_maker
+
+KEYS = ("arm", "run", "picture", "source")
 
 SCORES, CURVES = "scores.parquet", "curves.csv"
 """In the folder beside the verdict: the scores of every picture, and the learning curves that `dvc plots` shows."""
@@ -27,30 +36,52 @@ SCORES, CURVES = "scores.parquet", "curves.csv"
 def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
     models: Annotated[Path, Option(help="Folder of arms.")],
-    arm: Annotated[list[str], Option(help="An arm to judge, in the order of the tables; once for each.")],
     test_set: Annotated[Path, Option(help="Folder of the test set.")],
+    scoring: Annotated[Path, Option(help="The synthetic set that each run's threshold is chosen on.")],
     out: Annotated[Path, Option(help="The verdict, JSON; its table (.md) and a folder of its name lie beside it.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
+    params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
 ) -> None:
     """Write the verdict, its tables, the scores of every picture and the learning curves."""
     with sole_maker(out):
-        arms = [models / name for name in arm]
+        rounds = rounds_of(read_tree(params), use_case)
+        arms = [models / name for name in (BASE, *rounds)]
         pictures = read_micrographs(test_set)
+        asked = with_sources(answers(arms, records, TEST, test_set), pictures)
+        points = operating_points(answers(arms, records, SCORING, scoring))
         source = Source.read(test_set / SOURCE_NAME)
-        given = with_sources(answers(arms, records, "test", test_set), pictures)
-        baselines = pd.DataFrame([row for name in BASELINES for row in _baseline_rows(name, pictures)])
-        keys = ["arm", "run", "picture", "source"]
-        scores = given[[*keys, *SEGMENTATION]]
         tested_on = {"kind": source.kind, "name": use_case, "reason": source.reason}
-        said = verdict(
-            tested_on, scores, baselines[["baseline", *keys[2:], *SEGMENTATION]], sizes(pictures, given, baselines)
-        )
+        said = said_of(tested_on, (asked, points), pictures, compared(rounds))
         folder = out.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(said, indent=1) + "\n")
         out.with_suffix(".md").write_text(verdict_table(said))
-        scores.to_parquet(folder / SCORES, index=False)
+        asked.to_parquet(folder / SCORES, index=False)
         epochs(arms).to_csv(folder / CURVES, index=False)
+
+
+def said_of(
+    tested_on: Mapping[str, Any],
+    given: tuple[pd.DataFrame, pd.DataFrame],
+    pictures: Sequence[Micrograph],
+    pairs: Pairs,
+) -> dict[str, Any]:
+    """Return the verdict on what networks answered, and the same with each run at its own threshold.
+
+    `given` has the answers, and the runs' thresholds.
+    """
+    asked, points = given
+    baselines = pd.DataFrame([row for name in BASELINES for row in _baseline_rows(name, pictures)])
+    scores = asked[[*KEYS, *TESTED]]
+    by_rule = baselines[["baseline", *KEYS[2:], *TESTED]]
+    said = verdict(tested_on, scores, by_rule, sizes(pictures, asked, baselines), pairs)
+    at_points = verdict(
+        tested_on, at_operating_points(asked, points), by_rule[["baseline", *KEYS[2:], *SEGMENTATION]], pairs=pairs
+    )
+    thresholds = {str(arm): rows["threshold"].tolist() for arm, rows in points.groupby("arm", sort=False)}
+    own = {key: at_points[key] for key in ("arms", "by_source", "paired")}
+    said["at_operating_points"] = {"thresholds": thresholds, **own}
+    return said | {"astm_by_picture": astm_by_picture(asked)}
 
 
 def with_sources(given: pd.DataFrame, pictures: Sequence[Micrograph]) -> pd.DataFrame:
@@ -73,7 +104,9 @@ def sizes(pictures: Sequence[Micrograph], given: pd.DataFrame, baselines: pd.Dat
     """Return a row for the grains of every picture's truth, and of all that was found in it."""
     measures = ["picture", "source", "grains", "intercept_px"]
     scale = {each.name: each.um_per_px for each in pictures}
-    truths = [{"picture": each.name, "source": each.source, **grain_size(each.mask)} for each in pictures]
+    truths = [
+        {"picture": each.name, "source": each.source, **grain_size(grains_of_mask(each.mask))} for each in pictures
+    ]
     parts = [
         pd.DataFrame(truths).assign(kind="truth", name="truth", run=0),
         baselines[measures].assign(kind="baseline", name=baselines["baseline"], run=0),
@@ -89,7 +122,9 @@ def _baseline_rows(name: str, pictures: Sequence[Micrograph]) -> list[dict[str, 
 
 
 def _row(picture: Micrograph, found: Mask) -> dict[str, Any]:
-    return measured(Picture(picture.name, picture.image, picture.mask), found) | {"source": picture.source}
+    return tested(Picture(picture.name, picture.image, picture.mask), found.astype(np.float32)) | {
+        "source": picture.source
+    }
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import pandas as pd
 
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import TESTED
 
 
 class Part(NamedTuple):
@@ -26,7 +26,7 @@ class Part(NamedTuple):
 class Judged:
     """What the stages before have written."""
 
-    metrics: ClassVar[Sequence[str]] = tuple(SEGMENTATION)
+    metrics: ClassVar[Sequence[str]] = TESTED
     """Columns of the scores that MLflow is told of."""
     median_by: ClassVar[str] = "mean_iou"
     """The one whose median run stands for an arm."""

@@ -9,19 +9,24 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
+from micromime.arrays import Image, Mask
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.store import Dataset
+from micromime.evaluation.closed_grains import grains_of_mask
 from micromime.evaluation.failures import SCORE, Score, WorstSample
 from micromime.evaluation.figure_4 import write_figure_4
 from micromime.evaluation.figures import Shown, panel, png, write_panel
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import SCORED
 from micromime.evaluation.report import Report, write_report
 from micromime.evaluation.tables import headline, verdict_table
+from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.ask import predictor
 from micromime.stages.judge import CURVES, SCORES
 from micromime.stages.judged import Judged
 from micromime.stages.networks import networks_of
+from micromime.stages.picture_scores import THRESHOLD, grain_size
+from micromime.stages.rounds import arms_of
 from micromime.stages.tell import tell
 from micromime.stages.trained_arms import origin, phases
 from micromime.stages.work import sole_maker
@@ -35,12 +40,12 @@ PANEL, FIGURE_4, WORST_PANEL = "panel.png", "figure_4.png", "worst.png"
 def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
     models: Annotated[Path, Option(help="Folder of arms.")],
-    arm: Annotated[list[str], Option(help="An arm that was judged; once for each, the base arm first.")],
     verdict: Annotated[Path, Option(help="The verdict; scores and learning curves lie in the folder of its name.")],
     scores: Annotated[Path, Option(help="The table of scores of the scoring set.")],
     scoring: Annotated[Path, Option(help="The scoring set.")],
     test_set: Annotated[Path, Option(help="Folder of the test set.")],
     out: Annotated[Path, Option(help="The page, HTML; its pictures lie beside it.")],
+    params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
 ) -> None:
     """Write the page and its pictures, from the network that stands for the first arm; tell MLflow of every arm."""
     with sole_maker(out):
@@ -50,7 +55,7 @@ def main(  # noqa: PLR0913 - one argument an option
             pd.read_parquet(folder / SCORES),
             pd.read_csv(folder / CURVES),
             pd.read_parquet(scores),
-            [models / name for name in arm],
+            [models / name for name in arms_of(read_tree(params), use_case)],
         )
         report = made(judged, Dataset(scoring), read_micrographs(test_set))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +67,11 @@ def main(  # noqa: PLR0913 - one argument an option
 def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:
     """Return all that the page tells."""
     base, run = next(iter(judged.representative.items()))
-    find = predictor(networks_of(base, [run])[run])
+    ask = predictor(networks_of(base, [run])[run])
+
+    def find(image: Image) -> Mask:
+        return ask(image) > THRESHOLD
+
     real = [Shown(each.name, each.source, each.image, each.mask, find(each.image)) for each in pictures]
     worst = judged.scoring.sort_values(SCORE, kind="stable").head(WORST)
 
@@ -81,9 +90,20 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         scoring=judged.scoring,
         epochs=judged.epochs,
         rates=phases(judged.arms),
+        grains=grains_beside(judged.scores, (base.name, run), pictures),
         panel=panel(real, f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."),
         origin=origin(judged.arms),
     )
+
+
+def grains_beside(scores: pd.DataFrame, whose: tuple[str, int], pictures: Sequence[Micrograph]) -> pd.DataFrame:
+    """Return a row for every test picture: the grains that a run of an arm has found in it, beside the true ones."""
+    arm, run = whose
+    found = scores[(scores["arm"] == arm) & (scores["run"] == run)].set_index("picture")
+    true = [{"picture": each.name, **grain_size(grains_of_mask(each.mask))} for each in pictures]
+    rows = found.join(pd.DataFrame(true).set_index("picture").add_prefix("true_"))
+    rows = rows.astype(dict.fromkeys(("intercept_px", "true_intercept_px", "astm_lo", "astm_hi"), float))
+    return rows.assign(astm_difference=(rows["astm_lo"] + rows["astm_hi"]) / 2).reset_index()
 
 
 def write_pictures(folder: Path, report: Report) -> dict[str, Path]:
@@ -110,10 +130,11 @@ def one_of_each_source(shown: Sequence[Shown]) -> list[Shown]:
 def worst_sample(row: "pd.Series[Any]", shown: Shown) -> WorstSample:
     """Return a sample of the scoring table with its scores over the runs and its parameters."""
     scores = {}
-    for metric in SEGMENTATION:
+    for metric in SCORED:
         by_run = row[[name for name in row.index if str(name).startswith(f"score.{metric}.run-")]].astype(float)
         scores[metric] = Score(float(row[f"score.{metric}"]), float(by_run.std()) if len(by_run) > 1 else None)
-    parameters = {str(name): row[name] for name in row.index if "." in str(name) and not str(name).startswith("score.")}
+    kinds = ("score.", "before.")
+    parameters = {str(name): row[name] for name in row.index if "." in str(name) and not str(name).startswith(kinds)}
     return WorstSample(str(row["id"]), shown, scores, parameters)
 
 

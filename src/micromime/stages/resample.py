@@ -4,39 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
 from typer import Option
 
 from micromime.datasets.real import sha256
 from micromime.datasets.render import render_dataset
 from micromime.engine import cores
-from micromime.parameters import Section, read_tree, section, typed
+from micromime.parameters import read_tree, section, typed
 from micromime.sampler import Sampler
 from micromime.samplers import read_sampler
 from micromime.scenario import Instance, Scenario
 from micromime.scenarios import instance_kind
 from micromime.stages import command
+from micromime.stages.rounds import ResampleParameters, RoundParameters
 from micromime.stages.score_table import read_scores
 from micromime.stages.work import sole_maker, work_folder
-from micromime.streams import LARGEST_SEED, stream
-
-BASE = "base"
-"""The arm whose networks score, and are gone on with."""
-
-
-class ResampleParameters(Section):
-    """What all rounds have in common."""
-
-    count: int = Field(ge=1, le=10_000_000, description="New images of each round.")
-    score: str = Field(description="The metric that the samplers go by.")
-
-
-class RoundParameters(Section):
-    """One round: a new data version, and the arm that is trained on it."""
-
-    parent: str = Field(description="The arm whose networks score, and are gone on with.")
-    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of all that the sampler draws.")
-    sampler: dict[str, Any] = Field(description="One key, the sampler's name, with its settings.")
+from micromime.streams import stream
 
 
 def main(

@@ -1,5 +1,6 @@
 """Score the fixed synthetic set by every run of an arm: what a sampler is given to choose by."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -7,7 +8,7 @@ import pandas as pd
 from typer import Option
 
 from micromime.datasets.store import Dataset, identity
-from micromime.evaluation.metrics import SEGMENTATION
+from micromime.evaluation.metrics import SCORED
 from micromime.stages import command
 from micromime.stages.arms import Arm, described
 from micromime.stages.ask import answers
@@ -17,25 +18,35 @@ from micromime.training.delivery import open_store
 from micromime.training.letters import tell_file
 
 
-def main(
+def main(  # noqa: PLR0913 - one argument an option
     use_case: str,
     arm: Annotated[Path, Option(help="Folder of the arm whose networks score.")],
     scoring: Annotated[Path, Option(help="The synthetic data set that is scored; no run has trained on it.")],
     out: Annotated[Path, Option(help="The table, Parquet: a row a sample.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
+    before: Annotated[Path | None, Option(help="The same table of the arm that this one goes on with.")] = None,
 ) -> None:
     """Write the scores of every run and their means beside every parameter of the samples; log the same file."""
     with sole_maker(out):
         given = answers([arm], records, "scoring", scoring)
-        write_scores(out, joined(Dataset(scoring).samples, given), _origin(use_case, arm, scoring))
+        rows = joined(Dataset(scoring).samples, given)
+        if before:
+            rows = pd.concat([rows, scores_before(before, rows["id"].tolist())], axis=1)
+        write_scores(out, rows, _origin(use_case, arm, scoring))
         open_store(use_case)
         tell_file(described(arm), out)
+
+
+def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the scores in another arm's table of the same samples, as `before.<metric>`."""
+    rows = pd.read_parquet(table).set_index("id").loc[list(ids)].reset_index()
+    return pd.DataFrame({f"before.{metric}": rows[f"score.{metric}"] for metric in SCORED})
 
 
 def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
     """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on."""
     columns: dict[str, Any] = {}
-    for metric in SEGMENTATION:
+    for metric in SCORED:
         by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
         columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
         columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}

@@ -44,5 +44,7 @@ def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[st
         raise Mistake(f"{use_case}.resample.score: {score!r} is not in {table}; use one of: {', '.join(known)}.")
     kind = instance_kind(use_case)
     instances = [kind.from_row({str(key): value for key, value in row.items()}) for _, row in rows.iterrows()]
-    values = rows[f"score.{score}"].to_numpy(dtype=np.float64)
-    return Scored(rows["id"].tolist(), instances, -values if score in LOWER_IS_BETTER else values), origin
+    sign = -1.0 if score in LOWER_IS_BETTER else 1.0
+    values = sign * rows[f"score.{score}"].to_numpy(dtype=np.float64)
+    before = sign * rows[f"before.{score}"].to_numpy(dtype=np.float64) if f"before.{score}" in rows else None
+    return Scored(rows["id"].tolist(), instances, values, before), origin

@@ -1,0 +1,61 @@
+"""How numbers stand in tables: words, digits, Markdown."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+TITLES = {
+    "mean_iou": "mean IoU",
+    "boundary_f1": "boundary F1",
+    "pixel_error": "pixel error",
+    "average_precision": "average precision",
+    "cl_dice": "clDice",
+    "betti_error": "Betti error",
+    "matched_grains": "matched grains (F1)",
+}
+"""How a table writes a metric, in its order of metrics; others follow with spaces for underscores."""
+
+SIGNIFICANT_P = 0.05
+"""The p value below which the paper calls a difference significant (section 2.2)."""
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table, its first column to the left, the others to the right."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def cell(score: Any, form: str = ".3f") -> str:
+    """Return a baseline's number, or an arm's mean and sd, as printed."""
+    spread = score["sd"] if isinstance(score, Mapping) else None
+    return mean_cell(score, form) + ("" if spread is None else f" ± {spread:{form.removeprefix('+')}}")
+
+
+def mean_cell(score: Any, form: str) -> str:
+    """Return a baseline's number, or an arm's mean without its sd, as printed."""
+    value = score["mean"] if isinstance(score, Mapping) else score
+    return "none" if value is None else f"{value:{form}}"
+
+
+def p_text(p_value: float) -> str:
+    """Return a p value in two significant digits."""
+    return f"{p_value:#.2g}"
+
+
+def interval_text(interval: Mapping[str, Any] | None) -> str:
+    """Return both ends of an interval, or why there is none."""
+    return "none (1 run)" if interval is None else f"[{interval['lo']:.3f}, {interval['hi']:.3f}]"
+
+
+def signed_interval(interval: Mapping[str, Any] | None) -> str:
+    """Return both ends of an interval of a difference, with their signs, or why there is none."""
+    return "none" if interval is None else f"[{interval['lo']:+.3f}, {interval['hi']:+.3f}]"
+
+
+def p_or_none(p_value: float | None) -> str:
+    """Return a p value, or that there is no test."""
+    return "none" if p_value is None else p_text(p_value)
+
+
+def title(metric: str) -> str:
+    """Return how a table writes a metric."""
+    return TITLES.get(metric, metric.replace("_", " "))

@@ -1,0 +1,53 @@
+"""What one arm gains over another: at each run's own threshold, and source by source."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from micromime.evaluation.cells import cell, markdown, signed_interval, title
+from micromime.evaluation.verdict import Verdict
+
+
+def gain_tables(verdict: Verdict) -> Iterator[str]:
+    """Yield the tables that a verdict of compared arms has, with what is to be known about them; else nothing."""
+    if "at_operating_points" not in verdict:
+        return
+    own = verdict["at_operating_points"]
+    yield (
+        "The same with each run at a threshold of its own, that of highest mean IoU on the synthetic scoring set (no "
+        "test picture has a say in it): so arms are compared at equal operating points."
+    )
+    yield _points_table(own)
+    yield "Gains by source, mean difference over runs with its 99 % interval (Student's t; not corrected)."
+    for where, part in (("at 0.5", verdict), ("at each run's own threshold", own)):
+        yield _by_source_table(part, where)
+
+
+def _points_table(own: Mapping[str, Any]) -> str:
+    """Return the arms' scores over all pictures, each run at its own threshold."""
+    metrics = _metrics(own)
+    rows = []
+    for arm, part in own["arms"].items():
+        thresholds = own["thresholds"][arm]
+        rows.append([arm, f"{min(thresholds)} to {max(thresholds)}", *(cell(part[metric]) for metric in metrics)])
+    return markdown(["arm", "thresholds", *map(title, metrics)], rows)
+
+
+def _by_source_table(part: Mapping[str, Any], where: str) -> str:
+    """Return by how much each later arm differs from the earlier one that it is compared with."""
+    metrics, rows = _metrics(part), []
+    for source, scores in part["by_source"].items():
+        pairs = dict.fromkeys((test["a"], test["b"]) for test in scores["paired"].values())
+        for a, b in pairs:
+            tests = [scores["paired"].get(f"{a}_vs_{b}_{metric}") for metric in metrics]
+            rows.append([f"{source} ({scores['n']})", f"{a} - {b}", *map(_gain, tests)])
+    return markdown([f"source ({where})", "a - b", *map(title, metrics)], rows)
+
+
+def _metrics(part: Mapping[str, Any]) -> Sequence[str]:
+    return [name for name in next(iter(part["arms"].values())) if name != "n_runs"]
+
+
+def _gain(test: Mapping[str, Any] | None) -> str:
+    if test is None:
+        return "none"
+    return f"{test['mean_difference']:+.3f} {signed_interval(test['ci99_difference'])}"

@@ -1,0 +1,70 @@
+"""The rounds of a use case: each a new data version, and the arm that goes on with its parent's networks on it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from micromime.mistakes import Mistake
+from micromime.parameters import Section, section, typed
+from micromime.streams import LARGEST_SEED
+
+BASE = "base"
+"""The arm that all rounds descend from."""
+
+
+class ResampleParameters(Section):
+    """What all rounds have in common."""
+
+    count: int = Field(ge=1, le=10_000_000, description="New images of each round.")
+    score: str = Field(description="The metric that the samplers go by.")
+
+
+class RoundParameters(Section):
+    """One round: a new data version, and the arm that is trained on it."""
+
+    parent: str = Field(description="The arm whose networks score, and are gone on with: base, or another round.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of all that the sampler draws.")
+    sampler: dict[str, Any] = Field(description="One key, the sampler's name, with its settings.")
+
+
+def rounds_of(tree: Mapping[str, Any], use_case: str) -> dict[str, RoundParameters]:
+    """Return the rounds by name, in the order of params.yaml; Mistake where one of them descends from no base arm."""
+    written = section(dict(tree), use_case, "rounds")
+    rounds = {str(key): typed(RoundParameters, each, f"{use_case}.rounds.{key}") for key, each in written.items()}
+    for name in rounds:
+        generation(rounds, name, f"{use_case}.rounds")
+    return rounds
+
+
+def arms_of(tree: Mapping[str, Any], use_case: str) -> list[str]:
+    """Return the names of all arms, the base arm first."""
+    return [BASE, *rounds_of(tree, use_case)]
+
+
+def generation(rounds: Mapping[str, RoundParameters], name: str, where: str = "rounds") -> int:
+    """Return how many rounds lie between the base arm and the networks of an arm: 0 for the base arm itself."""
+    way = [name]
+    while way[-1] != BASE:
+        parent = rounds[way[-1]].parent
+        if parent not in (BASE, *rounds):
+            raise Mistake(f"{where}.{way[-1]}.parent: {parent!r} is no arm; use one of: {', '.join((BASE, *rounds))}.")
+        if parent in way:
+            raise Mistake(f"{where}.{parent} descends from itself; give one of its ancestors the parent {BASE}.")
+        way.append(parent)
+    return len(way) - 1
+
+
+def compared(rounds: Mapping[str, RoundParameters]) -> list[tuple[str, str]]:
+    """Return which arms are compared, (later, earlier): each round with the base arm, and with those of its generation.
+
+    Arms of one generation have had as many images and as much training; of others, a difference may be of that alone.
+    """
+    names = list(rounds)
+    alike = [
+        (later, earlier)
+        for place, later in enumerate(names)
+        for earlier in names[:place]
+        if generation(rounds, later) == generation(rounds, earlier)
+    ]
+    return [(name, BASE) for name in names] + alike
