@@ -98,12 +98,13 @@ def draw_tiles(file: Path) -> None:
 
 
 def draw(file: Path) -> None:
-    """Draw six samples of the demo's scenario, 160 px each, with their boundaries."""
+    """Draw the first sample of each style of the demo's scenario, 160 px each, with its boundaries."""
     content = read_tree(PROJECT / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 160, "cols": 160}
     scenario = Scenario.read(instance_kind("grain_boundaries"), content, "scenario")
     with tempfile.TemporaryDirectory() as folder:
-        instances = [scenario.draw_one(0, index) for index in range(6)]
-        render_dataset(instances, {}, Path(folder, "set"), Path(folder, "work"))
+        drawn = (scenario.draw_one(0, index) for index in range(1000))
+        first = {each.style: each for each in reversed(list(drawn))}
+        render_dataset([first[style.name] for style in scenario.styles], {}, Path(folder, "set"), Path(folder, "work"))
         write_preview(Dataset(Path(folder, "set")), file)
 
 
