@@ -212,7 +212,7 @@ def test_wrong_styles_say_what_is_wrong(change, said):
         Scenario.read(GRAINS, COMMON | change, "s")
 
 
-def test_what_neither_a_style_nor_the_common_section_gives_is_said():
+def test_the_common_section_is_whole_even_where_there_are_styles():
     common = {key: each for key, each in COMMON.items() if key != "grain_structure"}
-    with pytest.raises(Mistake, match=r"s\.styles\.dark\.grain_structure\.diameter_px is missing: Diameter of"):
+    with pytest.raises(Mistake, match=r"^s\.grain_structure\.diameter_px is missing: Diameter of"):
         Scenario.read(GRAINS, common | {"styles": {"dark": TWO["dark"]}}, "s")

@@ -107,7 +107,7 @@ def test_killed_and_run_again_gives_the_same_bytes(project, tmp_path):
 
     killed = subprocess.Popen(command(tmp_path / "killed", "2"), stderr=subprocess.DEVNULL, start_new_session=True)
     shard = tmp_path / "killed.unfinished" / "dataset" / "shard-00000"
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while not shard.exists() and killed.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     os.killpg(killed.pid, signal.SIGKILL)

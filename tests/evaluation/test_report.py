@@ -36,6 +36,20 @@ def samples(grains):
     return [grains.draw(np.random.default_rng(seed)) for seed in range(12)]
 
 
+GRAINS_FOUND = pd.DataFrame(
+    {
+        "source": ["steel", "iron"],
+        "grains": [12, 30],
+        "true_grains": [10, 33],
+        "intercept_px": [40.0, 21.0],
+        "true_intercept_px": [44.0, 20.0],
+        "astm_difference": [0.27, -0.14],
+        "astm_lo": [0.1, -0.5],
+        "astm_hi": [0.4, 0.2],
+    }
+)
+
+
 @pytest.fixture(scope="module")
 def full(samples):
     """A report with all that it can have: real pictures, three arms of two runs."""
@@ -72,6 +86,7 @@ def full(samples):
                 }
             ]
         ),
+        grains=GRAINS_FOUND,
         panel=panel(real, headline(said["test_set"])),
         origin={"profile": "tiny", "command": "make run && echo <b>"},
     )
@@ -83,7 +98,7 @@ def bare(full):
     said = said_of(SURROGATE, ["base"], [1], full.real)
     none = pd.DataFrame()
     kept = {"verdict": said, "tables_markdown": verdict_table(said), "origin": {}}
-    return dataclasses.replace(full, **kept, synthetic=[], worst=[], scoring=none, epochs=none, rates=none)
+    return dataclasses.replace(full, **kept, synthetic=[], worst=[], scoring=none, epochs=none, rates=none, grains=none)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +149,7 @@ def test_a_page_is_well_formed_whatever_it_lacks(read, bare_page, reader):
     for each in (read, bare):
         assert each.links_within() <= each.ids()
         assert len(each.links_within()) == len(each.all("section"))
-    assert len(read.all("section")) == 6
+    assert len(read.all("section")) == 7
     assert len(bare.all("section")) == 3
     assert len(bare.all("svg")) == len(bare.all("img")) == 1
 
@@ -170,7 +185,7 @@ def test_pictures_have_words_and_tables_have_heads(read):
 
 
 def test_figures_and_tables_are_numbered_through(read):
-    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 9)]
+    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 10)]
     assert re.findall(r"Table (\d+)\.", read.text) == ["1", "2", "3"]
 
 

@@ -47,7 +47,11 @@ def test_without_real_pictures_the_table_says_so_and_why(first):
     assert f"Test set: surrogate, not real ({NO_REAL_SET}); chip_cracks, n = " in first.said
     assert {stage.partition("@")[0] for stage in first.stages} == set(read_tree(first.clone / "dvc.yaml")["stages"])
     assert sorted(stage for stage in first.stages if "@" in stage) == sorted(
-        [f"{stage}_grain_boundaries@{arm}" for stage in ("resample", "finetune", "score_rounds") for arm in ("random", "adaptive")]
+        [
+            f"{stage}_grain_boundaries@{arm}"
+            for stage in ("resample", "finetune", "score_rounds")
+            for arm in ("random", "adaptive")
+        ]
     )
 
 

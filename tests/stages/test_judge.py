@@ -164,6 +164,7 @@ def test_learning_curves_are_a_row_an_epoch(judged):
 def test_the_tables_lie_beside_the_verdict_and_nothing_else_does(judged):
     said = judged()
     assert OUT.with_suffix(".md").read_text() == verdict_table(said)
+    assert "| source (at each run's own threshold) | a - b |" in verdict_table(said)
     assert OUT.with_suffix(".md").read_text().startswith("**Test set: surrogate, not real (nothing is given); grain_b")
     assert sorted(file.name for file in OUT.parent.iterdir()) == ["grains", "grains.json", "grains.md"]
     assert sorted(file.name for file in OUT.with_suffix("").iterdir()) == ["curves.csv", "scores.parquet"]
