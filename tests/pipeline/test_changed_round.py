@@ -3,7 +3,7 @@
 import pytest
 from clones import Ran, copied, run
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 
 
 @pytest.fixture(scope="module")

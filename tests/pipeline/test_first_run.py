@@ -28,7 +28,7 @@ from micromime.datasets.store import Dataset
 from micromime.evaluation.metrics import TESTED
 from micromime.parameters import read_tree
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 
 METRICS = set(TESTED)
 INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}

@@ -11,7 +11,7 @@ from clones import ARMS, Ran, copied, environment, module, run
 
 from micromime.datasets.sources import NO_REAL_SET
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 
 PATIENCE_S = 600
 

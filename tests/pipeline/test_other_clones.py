@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from clones import CRACKS, Ran, committed, copied, git, kept_in_git, module, reports, run
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 
 NO_KEYS = {"AWS_ACCESS_KEY_ID": "nobody", "AWS_SECRET_ACCESS_KEY": "none"}
 MODELS = ["synthetic", "real", "longer", "mixed"]

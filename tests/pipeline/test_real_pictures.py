@@ -3,7 +3,7 @@
 import pytest
 from clones import copied, git, run
 
-pytestmark = pytest.mark.pipeline
+pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 
 
 def test_given_pictures_are_judged_on_and_nothing_else_runs(real):

@@ -21,7 +21,7 @@ import pytest
 from clones import ARMS, CRACKS, VERDICT, Ran, committed, environment, git, kept_in_git, module, working_tree
 from PIL import Image as Picture
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]  # two clones run the pipeline in one fixture
 
 GIT = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
