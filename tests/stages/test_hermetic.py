@@ -58,6 +58,9 @@ LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params
 Records are written but never declared: a stage gives the same with them and without.
 """
 
+NAMED = re.compile(r'"([\w.]+\.j2)"')
+"""A template's file in the text of another file."""
+
 Stage = dict[str, Any]
 Made = Callable[[str], Path]
 
@@ -191,6 +194,13 @@ def test_a_missing_and_a_needless_dep_are_both_told(name):
     deps = [path for path in STAGES[name]["deps"] if path != missing]
     wrong = corrections(STAGES[name] | {"deps": [*deps, "src/micromime/cli.py"]})
     assert {f"add {missing}", "remove src/micromime/cli.py"} <= set(wrong)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_templates_that_a_declared_file_names_are_declared_too(name):
+    files = [Path(path) for path in STAGES[name]["deps"] if path.endswith((".py", ".j2"))]
+    named = {str(each.with_name(j2)) for each in files for j2 in NAMED.findall((PROJECT / each).read_text())}
+    assert named <= set(STAGES[name]["deps"])
 
 
 def environment(folder: Path) -> dict[str, str]:
