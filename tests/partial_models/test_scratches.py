@@ -15,13 +15,17 @@ models = st.builds(
     width_px=st.floats(0.5, 6),
     depth_grey=st.floats(0, 120),
 )
-ONE = 100_000 / (60 * 80)
-"""Density at which (60, 80) have one scratch on average."""
+
+
+def density_of_one(length_px=120.0):
+    """Density at which (60, 80), and what lies within the longest half of a scratch around, have one on average."""
+    return 100_000 / ((60 + length_px * np.e) * (80 + length_px * np.e))
 
 
 def lone(middle, direction_deg=0.0, **values):
     """One scratch about row 30, column 40, of the median length and width and of depth 10 but for `values`."""
-    model = Scratches(per_100000_px=ONE, direction_deg=direction_deg, direction_spread_deg=0, **values)
+    density = density_of_one(values["length_px"])
+    model = Scratches(per_100000_px=density, direction_deg=direction_deg, direction_spread_deg=0, **values)
     return scratches(model, 60, 80, middle(0, 0, 0, 10 / model.depth_grey))
 
 
@@ -79,7 +83,7 @@ def test_directions_turn_from_the_rows_downwards(middle):
 
 
 def test_lengths_and_widths_are_log_normal(middle):
-    model = Scratches(per_100000_px=ONE, direction_spread_deg=0, length_px=20, width_px=2, depth_grey=10)
+    model = Scratches(per_100000_px=density_of_one(20), direction_spread_deg=0, length_px=20, width_px=2, depth_grey=10)
     added = scratches(model, 60, 80, middle(1.0))
     # One sigma above all medians: half of the length is 10 e^0.5 = 16.49, sigma across e^0.3 = 1.35.
     assert np.flatnonzero(added[30]).tolist() == [*range(24, 57)]
@@ -121,6 +125,14 @@ def test_their_number_grows_with_the_picture_and_the_depth_is_an_sd():
         for size in ((150, 200), (300, 200))
     ]
     assert energy[1] / energy[0] == pytest.approx(2, rel=0.2)
-    # One has depth^2 x sigma sqrt(pi) E[sigma factor] x 16 / 15 half E[half factor], and some lose ends at the frame.
+    # One has depth^2 x sigma sqrt(pi) E[sigma factor] x 16 / 15 half E[half factor].
     whole = 20 * 0.6 * 100 * np.sqrt(np.pi) * np.exp(0.045) * 16 / 15 * 15 * np.exp(0.125)
-    assert energy[1] == pytest.approx(0.95 * whole, rel=0.15)
+    assert energy[1] == pytest.approx(whole, rel=0.15)
+
+
+def test_scratches_are_as_frequent_at_the_frame_as_in_the_middle():
+    model = Scratches(per_100000_px=20, direction_spread_deg=90, length_px=100, width_px=2, depth_grey=10)
+    energy = np.mean([scratches(model, 200, 200, stream(n, "x")) ** 2 for n in range(600)], axis=0)
+    inner = energy[60:-60, 60:-60].mean()
+    frame = [energy[:20].mean(), energy[-20:].mean(), energy[:, :20].mean(), energy[:, -20:].mean()]
+    assert frame == pytest.approx([inner] * 4, rel=0.2)

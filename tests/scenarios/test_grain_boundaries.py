@@ -180,6 +180,14 @@ def test_labelled_twins_are_grains_with_boundaries_of_the_pens_width():
     assert digest(found)[0] == digest(narrow)[0] == digest(pen)[0] == digest(plain)[0]
 
 
+@pytest.mark.parametrize(("least", "darkness", "drawn"), [(20, 0.1, False), (20, 0.5, True), (1, 0.1, True)])
+def test_twins_whose_sides_hardly_differ_are_missing_in_the_mask(least, darkness, drawn):
+    twins = {"share": 1, "contrast_grey": 0, "line_darkness": darkness, "labelled": 1}
+    given = {"annotation": {"least_contrast_grey": least}, "grain_shades": {"mean_grey": 100, "contrast_grey": 0}}
+    with_sides, without = (rendered(twins=twins | {"share": share}, **given) for share in (1, 0))
+    assert (with_sides.mask.sum() > 1.2 * without.mask.sum()) == drawn
+
+
 @pytest.mark.parametrize("section", [{}, {"twins": {"share": 1, "labelled": 1}}, {"anisotropy": {"stretch": 3}}])
 @given(seed=st.integers(0, 10**9))
 def test_labels_change_only_at_the_mask(section, seed):

@@ -44,6 +44,6 @@ def residue(model: EtchResidue, lines: Mask, diameter_px: float, rng: np.random.
     half = model.width * diameter_px / 2 * np.exp(model.unevenness * slow) + model.raggedness_px * ragged
     cover = np.clip(half - distance + 0.5, 0, 1)
     rough = 3 * smooth_field(rows, cols, model.speck_px, rng) + 3 * smooth_field(rows, cols, 3 * model.speck_px, rng)
-    # Most of it is dark, and some of it glints: a skewed law with mean 0 and about the standard deviation asked for.
-    grey = model.grey + model.roughness_grey * (np.exp(0.8 * np.clip(rough, -3, 2)) - 1.3)
+    # Most of it is dark, and some of it glints: a skewed law with mean 0 and the standard deviation asked for.
+    grey = model.grey + 0.9 * model.roughness_grey * (np.exp(0.8 * np.clip(rough, -3, 2)) - 1.3)
     return Residue(cover.astype(np.float32), grey.astype(np.float32))

@@ -9,11 +9,14 @@ from pydantic import Field
 from micromime.arrays import Grey
 from micromime.partial_model import PartialModel
 
+LONGEST_SIGMA = 2
+"""No scratch is longer than the median by more than this many sigma."""
+
 
 class Scratches(PartialModel):
     """Straight thin lines across all grains."""
 
-    per_100000_px: float = Field(0.0, ge=0, le=100, description="Mean number in 100,000 px of the picture.")
+    per_100000_px: float = Field(0.0, ge=0, le=100, description="Mean number of middles in 100,000 px.")
     direction_deg: float = Field(0.0, ge=0, le=180, description="Prevailing direction: 0 along the rows, degrees.")
     direction_spread_deg: float = Field(8.0, ge=0, le=90, description="Sd of the direction, degrees.")
     length_px: float = Field(120.0, ge=8, le=1000, description="Median length, px.")
@@ -24,14 +27,16 @@ class Scratches(PartialModel):
 def scratches(model: Scratches, rows: int, cols: int, rng: np.random.Generator) -> Grey:
     """Return the grey that scratches add, (rows, cols): each fades out towards its ends, two that cross add up.
 
-    Their number is Poisson's, the middles are uniform on the picture, lengths and widths log-normal (sigma 0.5, 0.3).
+    Their number is Poisson's, the middles are uniform on the picture and as far around it as the longest of them
+    reaches, lengths and widths log-normal (sigma 0.5, 0.3).
     """
     added = np.zeros((rows, cols), dtype=np.float32)
-    count = int(rng.poisson(model.per_100000_px * rows * cols / 100_000))
-    middle = rng.random((count, 2)) * [rows, cols]
+    around = np.array([rows, cols]) + model.length_px * np.exp(0.5 * LONGEST_SIGMA)
+    count = int(rng.poisson(model.per_100000_px * around.prod() / 100_000))
+    middle = np.array([rows, cols]) / 2 + (rng.random((count, 2)) - 0.5) * around
     angle = np.deg2rad(model.direction_deg + model.direction_spread_deg * rng.standard_normal(count))
     along = np.column_stack([np.sin(angle), np.cos(angle)])
-    half = model.length_px / 2 * np.exp(0.5 * np.clip(rng.standard_normal(count), -3, 2))
+    half = model.length_px / 2 * np.exp(0.5 * np.clip(rng.standard_normal(count), -3, LONGEST_SIGMA))
     sigma = model.width_px / 2 * np.exp(0.3 * rng.standard_normal(count))
     _stamp(added, middle, along, half, (sigma, model.depth_grey * rng.standard_normal(count)))
     return added

@@ -8,7 +8,7 @@ from micromime.arrays import Boundaries, Grey, Indices, Labels, Mask, Reals, Tes
 from micromime.boundary_lines import draw_lines
 from micromime.mistakes import Mistake
 from micromime.partial_models.anisotropy import Anisotropy, stretched, unstretched_sides
-from micromime.partial_models.annotation import Annotation, jittered, pen_widths
+from micromime.partial_models.annotation import Annotation, jittered, pen_widths, seen
 from micromime.partial_models.boundary_contrast import BoundaryContrast, contrasted
 from micromime.partial_models.etch_residue import EtchResidue, residue
 from micromime.partial_models.gaussian_blur import GaussianBlur, blur
@@ -112,6 +112,7 @@ class GrainMicrograph(Instance):
         laid = bands(self.twins, section.cells.nuclei, section.cells.diameter_px, self.stream("twins"))
         pen_px = self.annotation.width_px or self.twins.line_px
         added, by_sides, sides, numbers = lay_bands(self.twins, laid, section.grains, pen_px)
+        sides &= seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey)[section.grains]
         objects = numbers if self.twins.labelled else section.grains
         darkest = np.where(np.abs(taken) >= by_sides, taken, by_sides)
         return section._replace(grey=section.grey + added, objects=objects), darkest, sides

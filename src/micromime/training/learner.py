@@ -3,7 +3,6 @@
 import json
 import math
 import time
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ from typing import Any
 import torch
 from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
 from fastai.data.core import DataLoaders
-from fastai.metrics import AvgMetric
 from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
@@ -27,9 +25,7 @@ from micromime.training.loaders import View, loaders
 from micromime.training.losses import loss_of
 from micromime.training.networks import load_network, save_network
 from micromime.training.phases import Phase, TrainParameters
-
-Metrics = Mapping[str, Callable[[Any, Any], float]]
-"""By name: metrics of two masks, or of the classes predicted and true of several pictures."""
+from micromime.training.watched import Metrics, averaged
 
 SEGMENTS = ["inside", "boundary"]
 """The classes of a pixel, where a network finds masks."""
@@ -111,7 +107,7 @@ def learner_for(
         network,
         loss_func=loss_of(settings, finds(settings.architecture)),
         splitter=lambda net: [_parameters(modules) for modules in parts(settings.architecture, net)],
-        metrics=[_averaged(name, metric) for name, metric in metrics.items()],
+        metrics=[averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
         model_dir=".",
         cbs=numerics(settings, batches.device),
@@ -190,18 +186,3 @@ def _machine(device: torch.device) -> dict[str, str | int | float | None]:
 
 def _parameters(modules: list[nn.Module]) -> list[Tensor]:
     return [each for module in modules for each in params(module)]
-
-
-def _averaged(name: str, metric: Callable[[Any, Any], float]) -> AvgMetric:
-    """Return a metric as fastai's: the mean over the validation images."""
-
-    def score(scores: Tensor, truth: Tensor) -> float:
-        if truth.ndim == 1:
-            return metric(scores.argmax(dim=1).cpu().numpy(), truth.cpu().numpy())
-        found = scores.argmax(dim=1).cpu().numpy().astype(bool)
-        pairs = zip(found, truth.cpu().numpy().astype(bool), strict=True)
-        values = [metric(prediction, true) for prediction, true in pairs]
-        return sum(values) / len(values)
-
-    score.__name__ = name
-    return AvgMetric(score)

@@ -35,18 +35,21 @@ class ClDice:
         """Return the loss of (n, 2, rows, cols) scores against (n, rows, cols) masks."""
         boundary = torch.as_tensor(scores).softmax(dim=1)[:, 1:]
         mixed: Tensor = self.cross_entropy(scores, truth)
-        topology = 1 - soft_cl_dice(boundary, torch.as_tensor(truth == 1)[:, None].float())
+        decided = torch.as_tensor(truth != UNDECIDED)[:, None]
+        topology = 1 - soft_cl_dice(boundary, torch.as_tensor(truth == 1)[:, None].float(), decided)
         return (1 - self.share) * mixed + self.share * topology
 
 
-def soft_cl_dice(found: Tensor, truth: Tensor) -> Tensor:
+def soft_cl_dice(found: Tensor, truth: Tensor, decided: Tensor) -> Tensor:
     """Return soft clDice of (n, 1, rows, cols) probabilities against masks, 0 to 1; 1 where lines agree.
+
+    What is found where nothing is decided counts neither for nor against.
 
     The harmonic mean of the share of the found skeleton that lies in the truth, and of the true one in what was found
     (Shit et al. 2021, doi 10.1109/CVPR46437.2021.01629); however wide the lines are.
     """
     thin, true_thin = soft_skeleton(found), soft_skeleton(truth)
-    precision = ((thin * truth).sum() + 1) / (thin.sum() + 1)
+    precision = ((thin * truth).sum() + 1) / ((thin * decided).sum() + 1)
     sensitivity = ((true_thin * found).sum() + 1) / (true_thin.sum() + 1)
     return 2 * precision * sensitivity / (precision + sensitivity)
 
