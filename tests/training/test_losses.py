@@ -118,6 +118,14 @@ def test_it_does_not_matter_how_wide_lines_are():
     assert cl_dice(narrow, wide) == pytest.approx(1)
 
 
+def test_what_is_found_where_nothing_is_decided_does_not_count():
+    wide, line = np.float32(ROW[1] + ROW[2] + ROW[3]), ROW[2].copy()
+    sides = line + 255 * (ROW[1] + ROW[3])
+    assert cl_dice(wide, sides) == pytest.approx(1)
+    assert cl_dice(ROW[1], sides) == pytest.approx(2 / 9)  # precision (0 + 1) / (0 + 1), sensitivity (0 + 1) / (7 + 1)
+    assert cl_dice(ROW[4], sides) == pytest.approx(1 / 8)
+
+
 def test_a_gap_costs_more_than_a_missing_rim():
     truth = np.zeros((60, 80), np.float32)
     truth[27:32] = 1
