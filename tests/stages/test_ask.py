@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micromime.stages import ask, picture_scores
+from micromime.stages import ask, picture_scores, tested_pictures
 from micromime.stages.ask import answers, pictures_in, predictor
 from micromime.stages.run_records import RunRecord, record_file
 
@@ -58,7 +58,7 @@ def test_samples_of_a_synthetic_set_are_pictures(scoring):
 
 def test_every_run_answers_about_every_picture(base, micrographs):
     table = answers([base], RECORDS, "test", micrographs)
-    assert list(table.columns) == columns(picture_scores.tested)
+    assert list(table.columns) == columns(tested_pictures.tested)
     assert list(zip(table["run"], table["picture"], strict=True)) == [(r, p) for r in (1, 2, 3) for p in "abc"]
     shares = [LINES[name] / PIXELS[name] for name in "abc"]
     errors = [0, 0, 0, *shares, 1, 1, 1]
@@ -158,6 +158,21 @@ def test_networks_of_which_a_record_is_left_are_trained_to_be_asked(workshop, ba
     answers([base], RECORDS, "test", micrographs)
     assert workshop.trained == [[("base", 3)]]
     assert asked == [1, 2, 3, 3]
+
+
+def test_what_samples_scored_outlives_another_way_to_close_grains(base, micrographs, scoring, asked, monkeypatch):
+    both = (("scoring", scoring), ("test", micrographs))
+    for each in both:
+        answers([base], RECORDS, *each)
+    code_of = ask.code_of
+    monkeypatch.setattr(
+        ask, "code_of", lambda *names: [*code_of(*names), *(n for n in names if n == "evaluation/closed_grains")]
+    )
+    asked.clear()
+    for each in both:
+        answers([base], RECORDS, *each)
+    assert asked == [1, 2, 3]
+    assert {key: len(each.table["picture"]) for key, each in record(1).answers.items()} == {"test": 3, "scoring": 3}
 
 
 @pytest.mark.slow

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from micromime.evaluation.metrics import SCORED, SEGMENTATION, TESTED
-from micromime.stages import picture_scores
-from micromime.stages.picture_scores import THRESHOLDS, Picture, at_thresholds, classified, grain_size, measured
+from micromime.stages import tested_pictures
+from micromime.stages.picture_scores import THRESHOLDS, Picture, at_thresholds, classified, measured
+from micromime.stages.tested_pictures import grain_size
 
 LINE = np.zeros((6, 10), dtype=np.bool_)
 LINE[2] = True
@@ -22,7 +23,7 @@ CROSS[29:32] = CROSS[:, 30:34] = True
 """Lines between four grains: 29 and 28 px high, 30 and 56 px wide, and up to the middle of the lines."""
 
 
-of_test = picture_scores.tested  # a name that pytest would take for a test
+of_test = tested_pictures.tested  # a name that pytest would take for a test
 
 
 def picture(truth, number=-1):

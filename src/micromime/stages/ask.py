@@ -15,8 +15,9 @@ from micromime.datasets.store import Dataset
 from micromime.engine import Progress, run_tasks, trainings
 from micromime.stages.arms import Arm, trained
 from micromime.stages.networks import networks_of
-from micromime.stages.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured, tested
+from micromime.stages.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
 from micromime.stages.run_records import Answers, RunRecord, record_file
+from micromime.stages.tested_pictures import tested
 from micromime.stages.work import code_of, fingerprint
 from micromime.training.architectures import Finds, finds
 
@@ -24,13 +25,13 @@ TEST, SCORING = "test", "scoring"
 """What pictures are for: judging on real ones, telling a sampler of synthetic ones."""
 
 ANSWERING = ("evaluation/metrics", "training/networks", "training/resizing")
-MEASURING = ("average_precision", "closed_grains", "grain_size", "grain_sizes", "matched_grains", "topology")
-DECIDING: dict[Finds, Sequence[str]] = {
-    "class": ANSWERING,
-    "mask": (*ANSWERING, *(f"evaluation/{name}" for name in MEASURING), "stages/picture_scores"),
+SCORED = (*ANSWERING, "evaluation/average_precision", "stages/picture_scores")
+GRAINS = ("closed_grains", "grain_size", "grain_sizes", "matched_grains", "topology")
+DECIDING: dict[tuple[Finds, str], Sequence[str]] = {
+    ("mask", SCORING): SCORED,
+    ("mask", TEST): (*SCORED, *(f"evaluation/{name}" for name in GRAINS), "stages/tested_pictures"),
 }
-"""Code that decides what a network answers and how that is measured."""
-
+"""Code that decides what a network answers and how that is measured, by what pictures are for; else: `ANSWERING`."""
 
 Key = tuple[Path, int]
 """The folder of an arm, and a run of it."""
@@ -54,10 +55,10 @@ class Question:
         return kept is not None and kept.fitting(self.purpose, self.inputs) is not None
 
 
-def _code(record: RunRecord) -> list[Any]:
+def _code(record: RunRecord, purpose: str) -> list[Any]:
     """Return all of the code that a network's answers depend on."""
     what = finds(record.training["network"]["architecture"])
-    return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code_of(*DECIDING[what])]
+    return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code_of(*DECIDING.get((what, purpose), ANSWERING))]
 
 
 def pictures_in(folder: Path) -> Iterator[Picture]:
@@ -81,7 +82,7 @@ def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -
     """
     identity = listed_files(pictures) if (pictures / LIST_NAME).is_file() else pictures / "dataset.json"
     known = {(arm, run): _record(arm, run, records) for arm in arms for run in Arm.read(arm).runs}
-    inputs = {key: fingerprint(record.inputs, identity, _code(record)) for key, record in known.items()}
+    inputs = {key: fingerprint(record.inputs, identity, _code(record, purpose)) for key, record in known.items()}
     questions = _questions(known, inputs, records, (purpose, pictures))
     there = len(known) - len(questions)
     done = Progress(f"ask ({purpose})", "runs", len(known), lambda: there + sum(each.answered for each in questions))

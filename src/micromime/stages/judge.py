@@ -23,8 +23,9 @@ from micromime.stages import command
 from micromime.stages.arms import Arm, trained
 from micromime.stages.ask import SCORING, TEST, answers
 from micromime.stages.operating_point import at_operating_points, operating_points
-from micromime.stages.picture_scores import Picture, grain_size, tested
+from micromime.stages.picture_scores import Picture
 from micromime.stages.rounds import BASE, compared, rounds_of
+from micromime.stages.tested_pictures import grain_size, tested
 from micromime.stages.work import sole_maker
 
 KEYS = ("arm", "run", "picture", "source")

@@ -5,13 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from micromime.arrays import Image, Labels, Mask, Probability
+from micromime.arrays import Image, Mask, Probability
 from micromime.evaluation.average_precision import average_precision
-from micromime.evaluation.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.evaluation.grain_sizes import astm_difference_of, diameters_px, label_intercept_px
-from micromime.evaluation.matched_grains import match_grains
 from micromime.evaluation.metrics import AVERAGE_PRECISION, SEGMENTATION, error_rate
-from micromime.evaluation.topology import betti_error, cl_dice
 
 THRESHOLD = 0.5
 """Probability from which a pixel counts as boundary, a picture as one of the second class."""
@@ -40,22 +36,6 @@ def measured(picture: Picture, probability: Probability) -> dict[str, Any]:
     return {"picture": picture.name, **scores, **at_thresholds(picture, probability, ("mean_iou",))}
 
 
-def tested(picture: Picture, probability: Probability) -> dict[str, Any]:
-    """Return one row of a test picture: besides `measured`, all metrics at all thresholds, topology and grains."""
-    found, truth = probability > THRESHOLD, picture.truth
-    grains, true_grains = close_grains(ClosedGrains(), probability), grains_of_mask(truth)
-    difference = astm_difference_of(grains, true_grains)
-    return {
-        **measured(picture, probability),
-        **at_thresholds(picture, probability, tuple(SEGMENTATION)),
-        "cl_dice": cl_dice(found, truth),
-        "betti_error": betti_error(found, truth),
-        "matched_grains": match_grains(grains, true_grains)["f1"],
-        **grain_size(grains),
-        **{f"astm_{end}": None if difference is None else difference[end] for end in ("lo", "hi")},
-    }
-
-
 def at_thresholds(picture: Picture, probability: Probability, metrics: Sequence[str]) -> dict[str, float]:
     """Return metrics of the masks at each of `THRESHOLDS`, as `<metric>.at_<threshold>`."""
     masks = {threshold: probability > threshold for threshold in THRESHOLDS}
@@ -63,16 +43,6 @@ def at_thresholds(picture: Picture, probability: Probability, metrics: Sequence[
         f"{name}.at_{threshold}": SEGMENTATION[name](mask, picture.truth)
         for name in metrics
         for threshold, mask in masks.items()
-    }
-
-
-def grain_size(grains: Labels) -> dict[str, Any]:
-    """Return the number of grains, their mean diameter and mean linear intercept, None where there is none."""
-    diameters = diameters_px(grains)
-    return {
-        "grains": len(diameters),
-        "diameter_px": float(diameters.mean()) if len(diameters) else None,
-        "intercept_px": label_intercept_px(grains),
     }
 
 

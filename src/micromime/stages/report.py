@@ -25,9 +25,10 @@ from micromime.stages.ask import predictor
 from micromime.stages.judge import CURVES, SCORES
 from micromime.stages.judged import Judged
 from micromime.stages.networks import networks_of
-from micromime.stages.picture_scores import THRESHOLD, grain_size
+from micromime.stages.picture_scores import THRESHOLD
 from micromime.stages.rounds import arms_of
 from micromime.stages.tell import tell
+from micromime.stages.tested_pictures import grain_size
 from micromime.stages.trained_arms import origin, phases
 from micromime.stages.work import sole_maker
 
