@@ -10,11 +10,12 @@ import pandas as pd
 import pytest
 
 from micromime.commands.explain import explain
-from micromime.commands.scored_arm import chosen_by, pictures, round_of, scores_of, scoring_of
+from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on
 from micromime.datasets.store import identity
 from micromime.evaluation import dependence
 from micromime.mistakes import Mistake
 from micromime.stages.score_table import write_scores
+from micromime.stages.scored_arm import pictures, round_of, scoring_of
 
 ARM, ROUND, SCORING = (
     f"{folder}/grain_boundaries/{name}"
@@ -109,10 +110,15 @@ def test_a_run_is_named_by_its_folder_or_its_weights(asked):
     assert chosen_by(asked).run == 2
 
 
+def scoring(chosen):
+    return scoring_of(chosen, scores_of(chosen), earlier_than(chosen))
+
+
 def round_at_hand():
     chosen = chosen_by(ARM)
     scores = scores_of(chosen)
-    return round_of(chosen, scores.origin, scoring_of(chosen, scores))
+    folder, remark = trained_on(chosen)
+    return round_of(folder, scores.origin, scoring(chosen)) if folder else (None, remark)
 
 
 @pytest.mark.usefixtures("here")
@@ -211,9 +217,9 @@ def test_scores_from_before_come_from_the_arm_gone_on_from_run_by_run():
     write_arm(start="models/grain_boundaries/base", base="a" * 32)
     for folder, before in ((ARM, 0.125), (f"{ARM}/run-002", 0.25)):
         chosen = chosen_by(folder)
-        assert scoring_of(chosen, scores_of(chosen))["before"].unique().tolist() == [before]
+        assert scoring(chosen)["before"].unique().tolist() == [before]
     write_arm(start="models/grain_boundaries/base", base="b" * 32)
-    assert "before" not in scoring_of(chosen_by(ARM), scores_of(chosen_by(ARM)))
+    assert "before" not in scoring(chosen_by(ARM))
 
 
 @pytest.mark.usefixtures("here")
@@ -222,8 +228,8 @@ def test_before_is_of_the_same_sample():
     write_table(rows[::-1], "a" * 32, TABLE.with_name("base.parquet"))
     write_table(rows.assign(**{"score.mean_iou": rows["score.mean_iou"] + 0.25}))
     write_arm(start="models/grain_boundaries/base", base="a" * 32)
-    scoring = scoring_of(chosen_by(ARM), scores_of(chosen_by(ARM)))
-    assert (scoring["score.mean_iou"] - scoring["before"]).to_numpy() == pytest.approx(0.25)
+    table = scoring(chosen_by(ARM))
+    assert (table["score.mean_iou"] - table["before"]).to_numpy() == pytest.approx(0.25)
 
 
 def runs_of(fingerprint, seed=None):

@@ -51,7 +51,7 @@ chip_cracks:
 TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
 PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
 
-NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_")
+NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_", "explain_")
 LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params.yaml", "src")
 """What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src.
 

@@ -28,6 +28,7 @@ VERDICT = {
     "paired": {
         key: {"a": a, "b": b, "metric": metric, "on": "x", "paired_by": by, "mean_difference": 0.25, "p_value": p}
         | {"effect_size": 1.5, "n_pairs": 2}
+        | ({"p_holm": 2 * p if p else None, "n_tests": 2} if by == "run" else {})
         for key, a, b, metric, by, p in (
             ("1", "base", "local_threshold", "mean_iou", "picture", 0.03),
             ("2", "tuned", "local_threshold", "mean_iou", "picture", 0.04),
@@ -133,8 +134,8 @@ def test_an_arm_s_statistics_are_its_own_and_those_against_earlier_arms():
         "n_runs": 2,
         "mean_iou": {"mean": 0.7},
         "mean_iou.minus_local_threshold": kept | {"p_value": 0.04},
-        "mean_iou.minus_base": kept | {"p_value": None},
-        "pixel_error.minus_base": kept | {"p_value": 0.01},
+        "mean_iou.minus_base": kept | {"p_value": None, "p_holm": None},
+        "pixel_error.minus_base": kept | {"p_value": 0.01, "p_holm": 0.02},
     }
     assert list(statistics_of("base", VERDICT)) == ["n_runs", "mean_iou", "mean_iou.minus_local_threshold"]
 
@@ -164,6 +165,7 @@ def test_a_store_has_it_all_and_nothing_twice(judged, micrographs):
     assert len(stored) == 7
     assert runs["base 2"].data.metrics["surrogate.mean_iou"] == pytest.approx(0.8)
     assert runs["tuned"].data.metrics["surrogate.pixel_error.minus_base.p_value"] == 0.01
+    assert runs["tuned"].data.metrics["surrogate.pixel_error.minus_base.p_holm"] == 0.02
     assert "surrogate.mean_iou.minus_base.p_value" not in runs["tuned"].data.metrics
     assert {run.data.tags["micromime.test_set"] for run in stored} == {"surrogate, not real"}
     names = {name: [file.path for file in client.list_artifacts(runs[name].info.run_id)] for name in ("base", "tuned")}

@@ -7,13 +7,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from micromime.commands.scored_arm import Chosen, Scores, chosen_by, meanings, pictures, round_of, scores_of, scoring_of
-from micromime.evaluation.asked import beside
-from micromime.evaluation.explanation import explained
-from micromime.evaluation.explanation_page import WORST, Told, write_explanation
+from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on
+from micromime.evaluation.explanation_page import Told, write_explanation
 from micromime.evaluation.explanation_words import about_parameters, about_round, about_scores, correlation, p_value
 from micromime.evaluation.failures import SCORE, in_common, percentile
 from micromime.mistakes import Mistake
+from micromime.stages.scored_arm import Chosen, lowest, told_of
 from micromime.stages.work import OURS
 
 PAGES = OURS / "explanations"
@@ -33,7 +32,7 @@ def explain(asked: str, out: Path | None = None) -> None:
     these, where there is no table of its scores, and where the page cannot be written.
     """
     chosen = chosen_by(asked)
-    told = told_of(chosen, scores_of(chosen), asked)
+    told = told_of(chosen, scores_of(chosen), earlier_than(chosen), trained_on(chosen))
     page = out or PAGES / page_name(chosen)
     try:
         write_explanation(page, told)
@@ -46,39 +45,6 @@ def explain(asked: str, out: Path | None = None) -> None:
 def page_name(chosen: Chosen) -> str:
     """Return the name of a page's file, one for each arm and run."""
     return f"{chosen.use_case}-{chosen.arm}" + ("" if chosen.run is None else f"-run-{chosen.run:03d}") + ".html"
-
-
-def told_of(chosen: Chosen, scores: Scores, asked: str) -> Told:
-    """Return all that is told of an arm (the means over its runs) or of one run; Mistake where it has no scores."""
-    if chosen.run is not None and chosen.run not in scores.runs:
-        has = ", ".join(map(str, scores.runs)) or "none"
-        raise Mistake(f"{scores.place} has no scores of run {chosen.run}; it has those of the runs: {has}.")
-    scoring = scoring_of(chosen, scores)
-    round_, remark = round_of(chosen, scores.origin, scoring)
-    number, scored = len(scores.runs), scores.origin["scored"]
-    mean = "of its one run" if number == 1 else f"mean over {number} runs"
-    return Told(
-        subject=chosen.name,
-        whose=mean if chosen.run is None else f"of run {chosen.run} alone",
-        scoring=scoring,
-        explanation=explained(scoring),
-        asked=beside(scoring, round_) if round_ else None,
-        meanings=meanings(chosen.use_case),
-        pictures=pictures(scored, lowest(scoring)["id"].tolist()),
-        remarks=[remark] if remark else [],
-        origin={
-            "Table of scores": scores.place,
-            "Networks": f"{chosen.name}, fingerprint {chosen.fingerprint}",
-            "Trained on": " ".join(chosen.data) if chosen.data else "not known",
-            "Scoring set": f"{scored['path']}, SHA-256 of dataset.json {scored['sha256']}",
-            "Command": f"micromime explain {asked}",
-        },
-    )
-
-
-def lowest(scoring: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples that are shown, the worst first."""
-    return scoring.sort_values(SCORE, kind="stable").head(WORST)
 
 
 def show(told: Told) -> None:

@@ -61,6 +61,6 @@ def _under(prefix: str, numbers: Mapping[str, Any]) -> Mapping[str, Any]:
 def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the verdict says of an arm alone, and of its comparison with each earlier one."""
     tests = [test for test in verdict["paired"].values() if test["a"] == arm]
-    kept = ("mean_difference", "p_value", "effect_size", "n_pairs")
-    against = {f"{test['metric']}.minus_{test['b']}": {key: test[key] for key in kept} for test in tests}
+    kept = ("mean_difference", "p_value", "p_holm", "effect_size", "n_pairs")
+    against = {f"{test['metric']}.minus_{test['b']}": {key: test[key] for key in kept if key in test} for test in tests}
     return {**verdict["arms"][arm], **against}

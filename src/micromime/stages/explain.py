@@ -1,0 +1,41 @@
+"""Why the networks of each arm fail: a page for each, as `micromime explain` writes it."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from micromime.evaluation.explanation_page import write_explanation
+from micromime.parameters import read_tree
+from micromime.stages import command
+from micromime.stages.arms import Arm
+from micromime.stages.rounds import arms_of
+from micromime.stages.scored_arm import Chosen, Scores, read, told_of
+from micromime.stages.work import sole_maker
+
+
+def main(
+    use_case: str,
+    models: Annotated[Path, Option(help="Folder of the arms.")],
+    out: Annotated[Path, Option(help="Folder of the pages, <arm>.html.")],
+    params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
+) -> None:
+    """Write a page for every arm: what its scores go with, its worst samples, what a sampler asked for and got."""
+    with sole_maker(out):
+        known: dict[str, Scores] = {}
+        for name in arms_of(read_tree(params), use_case):
+            chosen = _arm(models / name)
+            known[name] = read(chosen.table, chosen.table.as_posix())
+            earlier = known.get(chosen.start[0]) if chosen.start else None
+            trained_on = (Path(chosen.data[0]), "") if chosen.data else (None, "")
+            write_explanation(out / f"{name}.html", told_of(chosen, known[name], earlier, trained_on))
+
+
+def _arm(folder: Path) -> Chosen:
+    Arm.read(folder)  # says so if there is none
+    return Chosen.of(json.loads((folder / "arm.json").read_text()), None, folder.as_posix())
+
+
+if __name__ == "__main__":
+    command(main)
