@@ -94,7 +94,7 @@ def committed(clone: Path, why: str) -> None:
 
 def kept_in_git(clone: Path) -> None:
     """Stage what git keeps of every profile but this one: verdicts, and here the records of the runs, too."""
-    for kind in ("runs", "*.md", "*.json"):
+    for kind in ("runs", "planted_gap", "*.md", "*.json", "*.svg"):
         git(clone, "add", "--force", f"metrics/tiny/{kind}")
 
 

@@ -55,6 +55,11 @@ def test_images_needed_of_a_better_sampler():
     assert images_needed(rows, "random", "all_iou")["needed"] == pytest.approx(300, abs=0.1)
 
 
+def test_random_reaches_what_it_has_itself():
+    needed = images_needed(made_up(runs=20, spread=1e-6), "random", "mode_f1")
+    assert needed == pytest.approx({"needed": 300, "lo": 300, "hi": 300}, abs=0.1)
+
+
 def test_never_is_none():
     assert images_needed(made_up(last={"worst": 0.4}), "worst", "mode_f1") == {"needed": None, "lo": None, "hi": None}
 
@@ -141,3 +146,7 @@ def test_a_chart_has_a_panel_for_each_sampler_and_score(runs):
 
 def test_a_chart_of_random_alone():
     assert "<svg" in gap_chart("gap", gap_verdict(made_up(runs=2))["gap"])
+
+
+def test_without_runs_a_chart_says_so():
+    assert "gap: no runs" in "".join(ElementTree.fromstring(gap_chart("gap", None)).itertext())

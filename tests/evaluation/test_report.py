@@ -88,6 +88,8 @@ def full(samples):
         ),
         grains=GRAINS_FOUND,
         panel=panel(real, headline(said["test_set"])),
+        ablation_svg='<svg id="ablation-figure" aria-label="Gains."></svg>',
+        ablation_markdown="## Gains by unit\n\n| unit | p |\n| --- | ---: |\n| twins | 0.5 |\n",
         origin={"profile": "tiny", "command": "make run && echo <b>"},
     )
 
@@ -98,6 +100,7 @@ def bare(full):
     said = said_of(SURROGATE, ["base"], [1], full.real)
     none = pd.DataFrame()
     kept = {"verdict": said, "tables_markdown": verdict_table(said), "origin": {}}
+    kept |= {"ablation_svg": "", "ablation_markdown": ""}
     return dataclasses.replace(full, **kept, synthetic=[], worst=[], scoring=none, epochs=none, rates=none, grains=none)
 
 
@@ -149,7 +152,7 @@ def test_a_page_is_well_formed_whatever_it_lacks(read, bare_page, reader):
     for each in (read, bare):
         assert each.links_within() <= each.ids()
         assert len(each.links_within()) == len(each.all("section"))
-    assert len(read.all("section")) == 7
+    assert len(read.all("section")) == 8
     assert len(bare.all("section")) == 3
     assert len(bare.all("svg")) == len(bare.all("img")) == 1
 
@@ -185,7 +188,7 @@ def test_pictures_have_words_and_tables_have_heads(read):
 
 
 def test_figures_and_tables_are_numbered_through(read):
-    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 10)]
+    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 11)]
     assert re.findall(r"Table (\d+)\.", read.text) == ["1", "2", "3"]
 
 
@@ -200,6 +203,12 @@ def test_the_worst_samples_have_scores_and_places_of_their_parameters(full, read
 def test_the_table_of_phases_has_rates_and_speed(page):
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index(">how</th>") : page.index('<section id="panel">')])
     assert cells == ["1", "64", "head", "2", "", "0.0012", "found", "8"]
+
+
+def test_what_units_earn_is_a_figure_above_its_tables(page, bare_page):
+    part = page[page.index('<section id="ablation">') : page.index('<section id="failures">')]
+    assert part.index('id="ablation-figure"') < part.index("<h3>Gains by unit</h3>") < part.index(">twins</th>")
+    assert "ablation" not in bare_page
 
 
 def test_the_same_report_is_the_same_bytes(tmp_path, bare, bare_page):

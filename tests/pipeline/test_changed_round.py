@@ -12,7 +12,7 @@ def other_round(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     clone = copied(first, tmp_path_factory.mktemp("round"))
     written = (clone / "params.yaml").read_text()
     assert "fraction: 0.1" in written
-    (clone / "params.yaml").write_text(written.replace("fraction: 0.1", "fraction: 0.5"))
+    (clone / "params.yaml").write_text(written.replace("fraction: 0.1", "fraction: 0.5", 1))
     return run(clone)
 
 

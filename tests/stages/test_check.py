@@ -56,7 +56,8 @@ GRAINS = "grain_boundaries"
         (
             "GRAINS.trian",
             {},
-            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, rounds.",
+            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, rounds, "
+            "planted_gap, ablation.",
         ),
         ("GRAINS.render", None, "GRAINS.render is missing"),
         ("GRAINS.render.count", 0, "GRAINS.render.count: 0 is not allowed; it should be greater than or equal to 1"),
@@ -93,6 +94,10 @@ GRAINS = "grain_boundaries"
         ),
         ("GRAINS.scenario.styles.twinned.white_noise.sd", 3, f"styles.twinned.white_noise.sd {NOT_KNOWN} sd_grey."),
         ("GRAINS.test_set.surrogate_count", "many", "GRAINS.test_set.surrogate_count: 'many'"),
+        ("GRAINS.planted_gap", None, "GRAINS.planted_gap is missing from params.yaml; add that section."),
+        ("GRAINS.planted_gap.runs", -1, "GRAINS.planted_gap.runs: -1 is not allowed"),
+        ("GRAINS.planted_gap.experiments.gap", ["best"], "planted_gap.experiments.gap: 'best' is not known; use one"),
+        ("chip_cracks.planted_gap", {}, f"chip_cracks.planted_gap {NOT_KNOWN} scenario, render, test_set, train,"),
     ],
 )
 def test_wrong_keys_and_values_are_named_with_what_is_allowed(tree, path, value, said):

@@ -35,6 +35,13 @@ grain_boundaries:
   finetune:
     runs: 1
     phases: [{size_px: 64, trainable: all, epochs: 1, peak_rate: 0.001, batch_size: 4}]
+  planted_gap:
+    runs: 1
+    rounds: 1
+    images: {base: 16, round: 4, scoring: 2, test: 2, training: 2}
+    base: {epochs: 1, batch_size: 4}
+    finetune: {epochs: 1, batch_size: 4}
+    experiments: {gap: [worst], no_gap: [], trap: [], hidden: []}
 chip_cracks:
   test_set: {surrogate_count: 4, surrogate_side_px: 256}
   tiles: {test_tiles: 10, subsets: [all]}
@@ -51,7 +58,7 @@ chip_cracks:
 TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
 PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
 
-NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_", "explain_")
+NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_", "explain_", "planted_")
 LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params.yaml", "src")
 """What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src.
 
@@ -132,16 +139,21 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph("micromime", exclude_type_checking_imports=True, cache_dir=None)
 
 
-def loaded_by_name(package: str, use_cases: list[str]) -> set[str]:
-    """The modules that a package loads at run time because params.yaml names them: no import statement does."""
-    named = {
+def named_in_params(command: str, use_cases: list[str]) -> dict[str, list[str]]:
+    """Package -> the modules that it loads at run time because params.yaml names them: no import statement does."""
+    architectures = [value(f"{use_case}.train.architecture") for use_case in use_cases]
+    samplers = [next(iter(each["sampler"])) for case in use_cases for each in PARAMS[case].get("rounds", {}).values()]
+    planted = value("grain_boundaries.planted_gap")
+    its_samplers = [next(iter(each)) for each in planted["samplers"].values()]
+    if command == "micromime.stages.check":
+        architectures, samplers = [*architectures, planted["architecture"]], [*samplers, *its_samplers]
+    elif command == "micromime.stages.planted_gap":
+        architectures, samplers = [planted["architecture"]], ["random_draws", "oracle", *its_samplers]
+    return {
         "micromime.scenarios": use_cases,
-        "micromime.training.architectures": [value(f"{use_case}.train.architecture") for use_case in use_cases],
-        "micromime.samplers": [
-            next(iter(each["sampler"])) for case in use_cases for each in PARAMS[case].get("rounds", {}).values()
-        ],
+        "micromime.training.architectures": architectures,
+        "micromime.samplers": samplers,
     }
-    return {f"{package}.{name}" for name in named.get(package, ())}
 
 
 def modules_of(command: str) -> set[str]:
@@ -150,13 +162,15 @@ def modules_of(command: str) -> set[str]:
     assert (python, dash_m) == ("python", "-m")
     every_use_case = [key for key in PARAMS if key != "profile"]
     use_cases = [key for key in every_use_case if key in words] or every_use_case
+    named = named_in_params(first, use_cases)
     found: set[str] = set()
     ahead = {first}
     while ahead:
         module = ahead.pop()
         found.add(module)
         package = module.rpartition(".")[0] or module
-        ahead |= {package, *graph().find_modules_directly_imported_by(module), *loaded_by_name(module, use_cases)}
+        loaded = (f"{module}.{name}" for name in named.get(module, ()))
+        ahead |= {package, *graph().find_modules_directly_imported_by(module), *loaded}
         ahead -= found
     return found
 
@@ -217,8 +231,8 @@ def environment(folder: Path) -> dict[str, str]:
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     env = environment(folder)
-    if "stages.measure" in command:
-        env["NUMBA_DISABLE_JIT"] = "0"  # it measures so many cracks that compiling pays
+    if "stages.measure" in command or "stages.planted_gap" in command:
+        env["NUMBA_DISABLE_JIT"] = "0"  # so many cracks are measured, or images rendered, that compiling pays
     return subprocess.run(shlex.split(command), cwd=folder, env=env, capture_output=True, text=True, check=False)
 
 

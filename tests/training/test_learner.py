@@ -226,10 +226,10 @@ def test_a_batch_that_no_images_fill_is_a_mistake(fit):
 
 
 def test_a_loss_that_is_no_number_ends_the_run(fit, monkeypatch):
-    def no_number(axis):
+    def no_number(axis, **_):
         return lambda scores, _: scores.mean() * axis * math.nan
 
-    monkeypatch.setattr("micromime.training.learner.CrossEntropyLossFlat", no_number)
+    monkeypatch.setattr("micromime.training.losses.CrossEntropyLossFlat", no_number)
     with pytest.raises(Mistake, match=r"run 1: .*loss .*peak_rate"):
         fit(phases=[HEAD])
 
@@ -273,7 +273,7 @@ LOSSES = {
 def test_a_rate_that_cannot_be_found_is_a_mistake(fit, monkeypatch, name):
     batches = count()
     loss = lambda scores, _: scores.mean() * 0 + LOSSES[name](next(batches))  # noqa: E731 - what fastai calls
-    monkeypatch.setattr("micromime.training.learner.CrossEntropyLossFlat", lambda axis: loss)  # noqa: ARG005
+    monkeypatch.setattr("micromime.training.losses.CrossEntropyLossFlat", lambda **_: loss)
     with pytest.raises(Mistake, match=r"run 2: the learning-rate finder sees no valley .* raise train\.finder_steps"):
         fit(run=2, phases=[HEAD | {"peak_rate": "find"}], finder_steps=20)
 

@@ -32,6 +32,9 @@ LEARNT = 0.8
 
 CONFIDENCE, RESAMPLED = 0.95, 2000
 
+ROUNDING = 1e-12
+"""Two means of the same scores may differ by as much."""
+
 
 def gap_verdict(rows: pd.DataFrame) -> Verdict:
     """Return by experiment what each sampler scored after each round, and how it compares with random.
@@ -129,15 +132,20 @@ def images_needed(rows: pd.DataFrame, name: str, endpoint: str) -> Verdict:
     mine, control = (tables[each].to_numpy(np.float64) for each in (name, CONTROL))
     images = tables[name].columns.to_numpy(np.float64)
     rng, count = stream(0, "bootstrap"), len(tables)
-    picked = [rng.integers(count, size=count) for _ in range(RESAMPLED)]
-    found = [reached(images, mine[n].mean(axis=0), control[n, -1].mean()) for n in picked]
+    picked = rng.integers(count, size=(RESAMPLED, count))
+    curves, targets = mine[picked].mean(axis=1), control[picked, -1].mean(axis=1)
+    found = [reached(images, curve, target) for curve, target in zip(curves, targets, strict=True)]
     lo, hi = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="inverted_cdf")
     needed = reached(images, mine.mean(axis=0), control[:, -1].mean())
     return {key: float(n) if np.isfinite(n) else None for key, n in (("needed", needed), ("lo", lo), ("hi", hi))}
 
 
 def reached(images: Reals, scores: Reals, target: float) -> float:
-    """Return where the straight lines through (images, scores) first reach a target; infinity if they do not."""
+    """Return where the straight lines through (images, scores) first reach a target; infinity if they do not.
+
+    What is below it by no more than rounding has reached it.
+    """
+    target -= ROUNDING
     if scores[0] >= target:
         return float(images[0])
     for n in range(1, len(images)):

@@ -6,7 +6,6 @@ import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from micromime.evaluation.charts import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
 from micromime.evaluation.planted_gap import CONTROL, PRIMARY, Verdict
@@ -17,12 +16,14 @@ SHOWN = PRIMARY | {"training_iou": "IoU on the\ntraining distribution"}
 ROW_IN = 1.7
 
 
-def gap_chart(name: str, part: Verdict) -> str:
+def gap_chart(name: str, part: Verdict | None) -> str:
     """Return an experiment's panels: below one another the scores, beside one another the samplers.
 
     In each, the sampler (blue, dots) stands beside random (grey, dashed): means over the runs against the new images
-    used, with 95 % bands of the means (Student's; none for one run).
+    used, with 95 % bands of the means (Student's; none for one run). Without runs, these words stand there alone.
     """
+    if part is None:
+        return _without_runs(name)
     others = [each for each in part["samplers"] if each != CONTROL] or [CONTROL]
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH_IN, ROW_IN * len(SHOWN)), layout="constrained")
@@ -31,7 +32,7 @@ def gap_chart(name: str, part: Verdict) -> str:
             for axes, sampler in zip(row, others, strict=True):
                 _curve(axes, part["samplers"][CONTROL], endpoint, (FAINT_INK, "--"))
                 _curve(axes, part["samplers"][sampler], endpoint, (BLUE, "o-"))
-                axes.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+                _mark_rounds(axes, part)
             row[0].set_ylabel(label)
         for axes, sampler in zip(every[0], others, strict=True):
             axes.set_title(sampler.replace("_", "\n"), fontsize=8)
@@ -40,6 +41,20 @@ def gap_chart(name: str, part: Verdict) -> str:
             f"{name}: {', '.join(PRIMARY.values())} and more against new images, for {', '.join(others)} beside random."
         )
         return svg(figure, f"gap-{name}", alt)
+
+
+def _without_runs(name: str) -> str:
+    """Return what stands in for a chart: DVC makes a folder anew in every clone if git has no file of it."""
+    figure = Figure(figsize=(WIDTH_IN, ROW_IN / 4))
+    with style.context(["default", STYLE]):
+        figure.text(0.01, 0.3, f"{name}: no runs", color=FAINT_INK)
+        return svg(figure, f"gap-{name}", f"{name}: no runs")
+
+
+def _mark_rounds(axes: Axes, part: Verdict) -> None:
+    """Draw a line at each round, and write the images used at the first and the last: more would not fit."""
+    images = [each["images"] for each in part["samplers"][CONTROL]["rounds"]]
+    axes.set_xticks(images, [str(n) if n in (images[0], images[-1]) else "" for n in images])
 
 
 def _curve(axes: Axes, sampler: Verdict, endpoint: str, look: tuple[str, str]) -> None:

@@ -60,6 +60,9 @@ class Report(Reported):
     """A row for every test picture, of the grains that the network above has found: see `grains_chart`."""
     panel: Colours
     """Every test picture beside its truth and its prediction."""
+    ablation_svg: str = ""
+    ablation_markdown: str = ""
+    """What units of the scenario earn, as a figure and as tables; both empty where nothing was compared."""
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -77,6 +80,7 @@ def report_page(report: Report) -> str:
         "figure_4": figure_4(report.synthetic, report.real, report.verdict["test_set"]["kind"]) if both else None,
         "legend": LEGEND,
         "grains": None if report.grains.empty else grains_chart(report.grains, report.predicted_by),
+        "ablation_tables": html_of(report.ablation_markdown, 1),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring),
         "in_common": differing.to_dict("records"),
         "worst": [_worst(sample, report.scoring) for sample in report.worst],

@@ -13,6 +13,8 @@ from micromime.parameters import Section, one_of, read_tree, section, typed, unk
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
+from micromime.stages.ablation_plan import ablation
+from micromime.stages.planted_gap_plan import planted_gap
 from micromime.stages.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.stages.render import RenderParameters
 from micromime.stages.resample import checked_sampler
@@ -71,7 +73,7 @@ def use_cases_in(params: Path) -> list[str]:
 def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
     content, kind = section(tree, use_case), instance_kind(use_case)
     sections = OF_ALL | (WITH_TILES if kind.classes else WITH_ROUNDS)
-    known = ["scenario", *sections, *([] if kind.classes else ["rounds"])]
+    known = ["scenario", *sections, *([] if kind.classes else ["rounds", "planted_gap", "ablation"])]
     for key in content:
         if key not in known:
             raise Mistake(unknown_key(f"{use_case}.{key}", known))
@@ -87,6 +89,8 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
         pools(tree, use_case)
     else:
         _check_rounds(tree, use_case)
+        planted_gap(tree, use_case)
+        ablation(tree, use_case)
 
 
 def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +13,8 @@ from typer import Option
 from micromime.arrays import Image, Mask
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.store import Dataset
+from micromime.evaluation.ablation_chart import ablation_chart
+from micromime.evaluation.ablation_tables import gains_and_scores
 from micromime.evaluation.closed_grains import grains_of_mask
 from micromime.evaluation.failures import SCORE, Score, WorstSample
 from micromime.evaluation.figure_4 import write_figure_4
@@ -45,6 +48,7 @@ def main(  # noqa: PLR0913 - one argument an option
     scores: Annotated[Path, Option(help="The table of scores of the scoring set.")],
     scoring: Annotated[Path, Option(help="The scoring set.")],
     test_set: Annotated[Path, Option(help="Folder of the test set.")],
+    ablation: Annotated[Path, Option(help="What the ablation says, JSON.")],
     out: Annotated[Path, Option(help="The page, HTML; its pictures lie beside it.")],
     params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
 ) -> None:
@@ -59,6 +63,8 @@ def main(  # noqa: PLR0913 - one argument an option
             [models / name for name in arms_of(read_tree(params), use_case)],
         )
         report = made(judged, Dataset(scoring), read_micrographs(test_set))
+        if said := json.loads(ablation.read_text()):
+            report = replace(report, ablation_svg=ablation_chart(said), ablation_markdown=gains_and_scores(said))
         out.parent.mkdir(parents=True, exist_ok=True)
         write_report(out, report)
         pictures = write_pictures(out.parent, report)

@@ -1,0 +1,100 @@
+"""The ablation in Markdown; not a number is computed here."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from micromime.evaluation.ablation import COMPARED, EVERYWHERE, Verdict
+from micromime.evaluation.cells import cell, markdown, p_or_none, title
+from micromime.evaluation.metrics import SCORED
+from micromime.evaluation.tables import headline
+
+NOTHING = "No runs were asked for (`ablation.runs` is 0): nothing is shown, and nothing is claimed."
+
+KINDS = {"leave_one_out": "left out", "add_one_in": "added alone", "settings": "tried"}
+"""Kinds of gains, as tables call them."""
+
+WHAT = {"unit": ("leave_one_out", "add_one_in"), "setting": ("settings",)}
+"""What earns, and the kinds of gains that tell it."""
+
+HEAD = """\
+What a unit of the scenario earns: left out, the whole scenario - the scenario without it; added alone, what is left of
+the scenario without any unit and this one - what is left without any. A setting of training: tried - as usual."""
+
+
+def ablation_tables(said: Verdict) -> str:
+    """Return the gains of all units and settings, over all pictures and by source."""
+    if not said:
+        return f"# Ablation\n\n{NOTHING}\n"
+    return f"# Ablation\n\n**{headline(said['test_set'])}**\n\n{gains_and_scores(said)}"
+
+
+def gains_and_scores(said: Verdict) -> str:
+    """Return the same without a title, for a page that has its own; headings are of the second level."""
+    return "\n\n".join([HEAD, *_parts(said)]) + "\n"
+
+
+def method(said: Verdict) -> str:
+    """Return the sentence that says how gains were computed."""
+    n = said["runs"]
+    return (
+        f"Mean differences over {n} runs, paired by number (the same seeds of images and training), of means over "
+        f"pictures, [95 % interval, Student's t, n = {n} runs], bold where it leaves 0 out; p: paired two-tailed "
+        "t-tests, corrected after Holm over the lines of a column; each run is judged at the threshold of highest mean "
+        "IoU on the synthetic scoring set."
+    )
+
+
+def _parts(said: Verdict) -> Iterator[str]:
+    """Yield the blocks of text and tables, one after the other."""
+    gains, pictures = said["gains"], f"over {said['test_set']['n']} pictures"
+    for what, kinds in WHAT.items():
+        there = [kind for kind in kinds if kind in gains]
+        if there:
+            yield f"## Gains by {what}, {pictures}"
+            yield _overall(gains, there, what)
+    if gains:
+        yield method(said)
+    for metric in COMPARED if gains else ():
+        yield f"## Gains in {title(metric)} by source"
+        yield from (_by_source(said, kind, metric) for kind in gains)
+    yield f"## Scores of the variants, {pictures}"
+    rows = [[_words(name), *(cell(scores[each]) for each in SCORED)] for name, scores in said["variants"].items()]
+    yield markdown(["variant", *map(title, SCORED)], rows)
+    yield f"Means {pictures}, ± sd over {said['runs']} runs."
+
+
+def _overall(gains: Mapping[str, Any], kinds: Sequence[str], what: str) -> str:
+    """Return the gains of some kinds over all pictures: a line for each unit or setting."""
+    names = list(dict.fromkeys(name for kind in kinds for name in gains[kind]))
+    columns = [(kind, metric) for kind in kinds for metric in COMPARED]
+    head = [what, *(word for kind, metric in columns for word in (f"{KINDS[kind]}: {title(metric)}", "p"))]
+    rows = []
+    for name in names:
+        tests = [gains[kind].get(name, {}).get(EVERYWHERE, {}).get(metric) for kind, metric in columns]
+        rows.append([_words(name), *(word for test in tests for word in (_gain(test), _p(test)))])
+    return markdown(head, rows)
+
+
+def _by_source(said: Verdict, kind: str, metric: str) -> str:
+    """Return the gains of one kind at every source."""
+    places = {place: n for place, n in said["places"].items() if place != EVERYWHERE}
+    head = [KINDS[kind], *(f"{place} ({n})" for place, n in places.items())]
+    rows = [[_words(name), *(_gain(by[place][metric]) for place in places)] for name, by in said["gains"][kind].items()]
+    return markdown(head, rows)
+
+
+def _gain(test: Mapping[str, Any] | None) -> str:
+    if test is None:
+        return "none"
+    if test["lo"] is None:
+        return f"{test['mean_difference']:+.3f} (1 run)"
+    text = f"{test['mean_difference']:+.3f} [{test['lo']:+.3f}, {test['hi']:+.3f}]"
+    return f"**{text}**" if test["lo"] > 0 or test["hi"] < 0 else text
+
+
+def _p(test: Mapping[str, Any] | None) -> str:
+    return p_or_none(test["p_holm"] if test else None)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
