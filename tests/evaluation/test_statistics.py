@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 from statsmodels.stats.proportion import proportion_confint
 
-from micromime.evaluation.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
+from micromime.evaluation.statistics import agresti_coull_paper, bounds, holm, mean, paired_t_test, sd, student_interval
 
 # Trampert et al. 2021: (runs, mean, lower bound, upper bound) of Tables 1 and 2.
 TABLE_1 = [
@@ -84,6 +84,12 @@ def test_student_interval_by_hand():
         "hi": pytest.approx(0.6 + 0.57301, abs=1e-5),
         "n": 3,
     }
+
+
+def test_bounds_have_the_confidence_asked_for():
+    # 2.5 +- t(0.975, 3) 1.290994 / 2, t = 3.182446.
+    assert bounds([1, 2, 3, 4], 0.95) == pytest.approx({"lo": 0.44574, "hi": 4.55426}, abs=1e-5)
+    assert bounds([1.0], 0.95) == {"lo": None, "hi": None}
 
 
 def test_student_interval_needs_two_runs():

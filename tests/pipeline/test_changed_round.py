@@ -18,7 +18,7 @@ def other_round(first: Ran, tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def test_a_changed_round_runs_itself_alone(first, other_round):
     of_round = [f"{each}_grain_boundaries@adaptive" for each in ("resample", "finetune", "score_rounds")]
-    after = [f"{each}_grain_boundaries" for each in ("judge", "report")]
+    after = [f"{each}_grain_boundaries" for each in ("judge", "explain", "report")]
     assert other_round.stages[0] == "check"
     assert sorted(other_round.stages[1:]) == sorted(of_round + after)
     assert other_round.trained == ["adaptive: 2 of 2"]

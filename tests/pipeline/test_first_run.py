@@ -124,9 +124,9 @@ def test_dvc_plots_the_learning_curves_and_the_pictures(first, tmp_path):
 
 
 def shown_by_dvc(tree: dict) -> dict:
-    """What DVC shows of nested metrics: it leaves out what is None, and lists."""
+    """What DVC shows of nested metrics: it leaves out what is None, lists, and what is empty without them."""
     kept = {key: shown_by_dvc(each) if isinstance(each, dict) else each for key, each in tree.items()}
-    return {key: each for key, each in kept.items() if each is not None and not isinstance(each, list)}
+    return {key: each for key, each in kept.items() if each not in (None, {}) and not isinstance(each, list)}
 
 
 def test_dvc_shows_the_numbers(first):

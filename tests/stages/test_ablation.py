@@ -36,7 +36,7 @@ CONTENT = COMMON | {"styles": {"a": A, "b": B, "unused": {"weight": 0, "stains":
 PHASE = {"size_px": 32, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}
 SETTINGS = {
     "runs": 2,
-    "images": {"count": 8, "side_px": 32},
+    "images": {"count": 8, "side_px": 32, "scoring": 3},
     "phases": [PHASE],
     "units": {"twins": ["twins"], "light": ["illumination"]},
     "settings": {"cl_dice": {"cl_dice_share": 0.3}},
@@ -206,7 +206,7 @@ def test_what_decides_a_run_is_in_its_hash(tree):
         return inputs_of("grain_boundaries", asked.variants[name], run, (asked.asked.images, pictures))
 
     assert hashed() == hashed(runs=7, units={"twins": ["twins"]}, settings={})
-    others = [hashed(run=2), hashed(pictures="others"), hashed(images={"count": 9, "side_px": 32})]
+    others = [hashed(run=2), hashed(pictures="others"), hashed(images={"count": 9, "side_px": 32, "scoring": 3})]
     others += [hashed(phases=[PHASE | {"epochs": 2}]), hashed("with_cl_dice"), hashed("none")]
     others += [hashed("without_twins"), hashed("only_twins")]
     assert len({hashed(), *others}) == 1 + len(others)
@@ -285,6 +285,20 @@ def test_a_record_has_every_picture_at_the_runs_own_threshold(tree, fits):
     }
     assert len(fits) == len(EVERY)
     assert not list(Path(".micromime/work").rglob("*.npy"))
+
+
+@pytest.mark.parametrize(("count", "threshold"), [(1, 0.3), (3, 0.5)])
+def test_a_threshold_is_chosen_on_the_first_samples_of_the_scoring_set(count, threshold, micrographs, scoring):
+    asked = []
+
+    def find(image):
+        asked.append(image.shape)
+        first, dark = len(asked) == 1, image < 100
+        return np.where(dark, 0.35, 0) if first else np.where(dark, 0.65, 0.45)
+
+    rows = ablation_run.scores(find, ablation_run.Pictures(micrographs, scoring), count)
+    assert [row["threshold"] for row in rows] == [threshold] * 3
+    assert len(asked) == count + 3
 
 
 def test_records_are_reused_and_only_what_is_missing_runs(tree, fits):

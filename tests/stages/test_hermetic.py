@@ -42,6 +42,10 @@ grain_boundaries:
     base: {epochs: 1, batch_size: 4}
     finetune: {epochs: 1, batch_size: 4}
     experiments: {gap: [worst], no_gap: [], trap: [], hidden: []}
+  ablation:
+    runs: 1
+    images: {count: 8, side_px: 32, scoring: 1}
+    phases: [{size_px: 32, trainable: head, epochs: 1, peak_rate: 0.001, batch_size: 4}]
 chip_cracks:
   test_set: {surrogate_count: 4, surrogate_side_px: 256}
   tiles: {test_tiles: 10, subsets: [all]}
@@ -57,8 +61,20 @@ chip_cracks:
 """
 TINY = overlaid((PROJECT / "params.yaml").read_text(), (PROJECT / "profiles" / "tiny.yaml").read_text())
 PARAMS: dict[str, Any] = YAML_OF_PROJECT.load(overlaid(TINY, SMALLEST))
+PARAMS["grain_boundaries"]["ablation"] |= {"units": {}, "settings": {}}  # else a run for each of thirty variants
 
-NEEDS_TORCH = ("train_", "compare_", "score_", "resample_", "finetune_", "judge_", "report_", "explain_", "planted_")
+NEEDS_TORCH = (
+    "train_",
+    "compare_",
+    "score_",
+    "resample_",
+    "finetune_",
+    "judge_",
+    "report_",
+    "explain_",
+    "planted_",
+    "ablation_",
+)
 LEFT_BEHIND = (".micromime", "metrics/tiny/runs", "mlflow.db", "mlruns", "params.yaml", "src")
 """What may lie in the folder of a stage that has run, besides its deps and outs; Python compiles into src.
 
@@ -130,8 +146,11 @@ def sources(stage: Stage) -> list[str]:
 
 
 def a_source(stage: Stage) -> str:
-    """The last one that is no __init__.py: without that, Python would make do with a namespace package."""
-    return [path for path in sources(stage) if not path.endswith("__init__.py")][-1]
+    """The last one that is imported whatever the stage does, as what a training alone needs is not.
+
+    And no __init__.py: without that, Python would make do with a namespace package.
+    """
+    return [path for path in sources(stage) if not path.endswith(("__init__.py", "training/watched.py"))][-1]
 
 
 @cache

@@ -141,7 +141,7 @@ def test_a_teammate_computes_nothing_that_is_pulled(story):
 
 def test_only_what_the_round_changes_is_computed(story):
     of_round = [f"{stage}_grain_boundaries@adaptive" for stage in ("resample", "finetune", "score_rounds")]
-    after = ["judge_grain_boundaries", "report_grain_boundaries"]
+    after = [f"{stage}_grain_boundaries" for stage in ("judge", "explain", "report")]
     assert story.second.stages[0] == "check"  # which reads all of params.yaml
     assert sorted(story.second.stages[1:]) == sorted(of_round + after)
     assert story.second.all_trained == ["adaptive: 2 of 2"]

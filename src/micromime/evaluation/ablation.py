@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from micromime.evaluation.metrics import SCORED
-from micromime.evaluation.planted_gap import within
-from micromime.evaluation.statistics import holm, mean, paired_t_test, sd
+from micromime.evaluation.statistics import bounds, holm, mean, paired_t_test, sd
 
 Verdict = dict[str, Any]
 """Nested mappings of words, numbers and None, ready for JSON."""
@@ -22,6 +21,9 @@ COMPARED = ("mean_iou", "boundary_f1")
 """The metrics that gains are stated in."""
 
 EVERYWHERE = "all pictures"
+
+CONFIDENCE = 0.95
+"""Of the intervals."""
 
 Gains = Sequence[tuple[str, str, str, str]]
 """Comparisons (kind, name, a, b): what a unit or setting earns is what variant a scores more than b."""
@@ -66,7 +68,7 @@ def _tests(scores: pd.DataFrame, gains: Gains) -> dict[str, Verdict]:
     by_run = {str(name): row.tolist() for name, row in scores.iterrows()}
     for _, name, a, b in gains:
         pair = by_run[a], by_run[b]
-        tests[name] = {**paired_t_test(*pair), **within(np.subtract(*pair)), "p_holm": None}
+        tests[name] = {**paired_t_test(*pair), **bounds(np.subtract(*pair).tolist(), CONFIDENCE), "p_holm": None}
     known = [name for name, test in tests.items() if test["p_value"] is not None]
     for name, p in zip(known, holm([tests[name]["p_value"] for name in known]), strict=True):
         tests[name]["p_holm"] = p

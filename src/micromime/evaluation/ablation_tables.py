@@ -37,10 +37,10 @@ def method(said: Verdict) -> str:
     """Return the sentence that says how gains were computed."""
     n = said["runs"]
     return (
-        f"Mean differences over {n} runs, paired by number (the same seeds of images and training), of means over "
-        f"pictures, [95 % interval, Student's t, n = {n} runs], bold where it leaves 0 out; p: paired two-tailed "
-        "t-tests, corrected after Holm over the lines of a column; each run is judged at the threshold of highest mean "
-        "IoU on the synthetic scoring set."
+        "Mean differences over runs, paired by number (the same seeds of images and training), of means over pictures, "
+        f"[95 % interval, Student's t, n = {n} (runs)], bold where it leaves 0 out; p: paired two-tailed t-tests, "
+        "corrected after Holm over the lines of a column; each run is judged at the threshold of highest mean IoU on "
+        "the synthetic scoring set."
     )
 
 
@@ -60,7 +60,7 @@ def _parts(said: Verdict) -> Iterator[str]:
     yield f"## Scores of the variants, {pictures}"
     rows = [[_words(name), *(cell(scores[each]) for each in SCORED)] for name, scores in said["variants"].items()]
     yield markdown(["variant", *map(title, SCORED)], rows)
-    yield f"Means {pictures}, ± sd over {said['runs']} runs."
+    yield f"Means {pictures}, ± sd over runs (n = {said['runs']})."
 
 
 def _overall(gains: Mapping[str, Any], kinds: Sequence[str], what: str) -> str:

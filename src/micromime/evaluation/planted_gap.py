@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student_t
-from statsmodels.stats.multitest import multipletests
 
 from micromime.arrays import Reals
-from micromime.evaluation.statistics import paired_t_test
+from micromime.evaluation.statistics import bounds, holm, paired_t_test
 from micromime.streams import stream
 
 CONTROL = "random"
@@ -92,16 +90,8 @@ def _summary(values: Reals) -> Verdict | None:
     return {
         "mean": float(values.mean()),
         "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        **within(values),
+        **bounds(values.tolist(), CONFIDENCE),
     }
-
-
-def within(values: Reals) -> dict[str, float | None]:
-    """Return lo and hi, Student's interval of the mean; None for one value."""
-    if len(values) < 2:
-        return {"lo": None, "hi": None}
-    half = student_t.ppf((1 + CONFIDENCE) / 2, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values))
-    return {"lo": float(values.mean() - half), "hi": float(values.mean() + half)}
 
 
 def _compared(rows: pd.DataFrame, names: Sequence[str], endpoint: str) -> dict[str, Verdict]:
@@ -112,12 +102,10 @@ def _compared(rows: pd.DataFrame, names: Sequence[str], endpoint: str) -> dict[s
     tests: dict[str, Verdict] = {}
     for name in names:
         test = paired_t_test(last[name].tolist(), last[CONTROL].tolist())
-        tests[name] = {**test, **within((last[name] - last[CONTROL]).to_numpy(np.float64)), "p_holm": None}
+        tests[name] = {**test, **bounds((last[name] - last[CONTROL]).tolist(), CONFIDENCE), "p_holm": None}
     known = [name for name in names if tests[name]["p_value"] is not None]
-    if known:
-        corrected = multipletests([tests[name]["p_value"] for name in known], method="holm")[1]
-        for name, p in zip(known, corrected, strict=True):
-            tests[name]["p_holm"] = float(p)
+    for name, p in zip(known, holm([tests[name]["p_value"] for name in known]), strict=True):
+        tests[name]["p_holm"] = p
     return tests
 
 

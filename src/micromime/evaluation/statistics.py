@@ -51,16 +51,22 @@ def sd(values: Sequence[float]) -> float | None:
     return float(np.std(values, ddof=1)) if len(values) > 1 else None
 
 
-def student_interval(values: Sequence[float]) -> Interval | None:
-    """Return the 99 % interval of the mean by Student's t over runs, n = runs; None for a single run.
+def student_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> Interval | None:
+    """Return the interval of the mean by Student's t over runs, n = runs; None for a single run.
 
     It speaks of other seeds on the same test set, not of other pictures, and may leave 0 to 1 where runs are few.
     """
     n, spread = len(values), sd(values)
     if spread is None:
         return None
-    half = float(student_t.ppf((1 + CONFIDENCE) / 2, df=n - 1)) * spread / math.sqrt(n)
+    half = float(student_t.ppf((1 + confidence) / 2, df=n - 1)) * spread / math.sqrt(n)
     return Interval(lo=mean(values) - half, hi=mean(values) + half, n=n)
+
+
+def bounds(values: Sequence[float], confidence: float) -> dict[str, float | None]:
+    """Return lo and hi of `student_interval`; None for a single value."""
+    interval = student_interval(values, confidence)
+    return {"lo": interval["lo"], "hi": interval["hi"]} if interval else {"lo": None, "hi": None}
 
 
 def agresti_coull_paper(mean: float, runs: int) -> Interval:

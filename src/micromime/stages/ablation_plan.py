@@ -23,10 +23,11 @@ USUAL = ""
 
 
 class AblationImages(Section):
-    """What each run trains on; in runs of one number, images differ in nothing but what was taken out."""
+    """What each run draws; in runs of one number, images differ in nothing but what was taken out."""
 
     count: int = Field(ge=8, le=100_000, description="Images of each run, drawn anew for each number of a run.")
     side_px: int = Field(ge=32, le=2048, description="Their rows and columns, px.")
+    scoring: int = Field(ge=1, le=100_000, description="Of the scoring set, those that a run's threshold is chosen on.")
 
 
 class ScenarioAblation(Section):

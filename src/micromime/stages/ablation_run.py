@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -89,13 +90,13 @@ def _deciding(use_case: str, architecture: str) -> set[str]:
 
 def run(task: Task) -> None:
     """Draw, train and ask; the record appears when all is done, and nothing else is left."""
-    folder = work_folder("ablation", task.inputs)
+    folder = work_folder("ablation", task.variant.name, task.inputs)  # two variants may have the same content
     shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     data, network = folder / "data", folder / "network"
     draw(task, data)
     arm = Arm(task.use_case, task.variant.name, task.variant.settings, data)
     fit(Fit(arm, task.run, task.inputs, network, None))
-    rows = scores(predictor(network), task.pictures)
+    rows = scores(predictor(network), task.pictures, task.images.scoring)
     RunRecord.of_run(network).with_answers(TEST, Answers.of(task.inputs, rows)).write(task.record)
     shutil.rmtree(folder)
 
@@ -109,9 +110,13 @@ def draw(task: Task, folder: Path) -> None:
     write_description(folder, {"use_case": task.use_case, "scenario": content, "count": len(instances)})
 
 
-def scores(find: Callable[[Image], Probability], pictures: Pictures) -> list[dict[str, Any]]:
-    """Return a row for each test picture: every metric at the network's own threshold, and that threshold."""
-    seen = [at_thresholds(each, find(each.image), (CHOSEN_BY,)) for each in pictures_in(pictures.scoring)]
+def scores(find: Callable[[Image], Probability], pictures: Pictures, scoring: int) -> list[dict[str, Any]]:
+    """Return a row for each test picture: every metric at the network's own threshold, and that threshold.
+
+    It is chosen on the first `scoring` samples of the scoring set.
+    """
+    chosen_on = islice(pictures_in(pictures.scoring), scoring)
+    seen = [at_thresholds(each, find(each.image), (CHOSEN_BY,)) for each in chosen_on]
     threshold = float(operating_points(pd.DataFrame(seen).assign(arm="", run=0))["threshold"].iloc[0])
     return [row(each, find(each.image), threshold) for each in pictures_in(pictures.test_set)]
 
