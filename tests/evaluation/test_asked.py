@@ -14,11 +14,12 @@ from micromime.evaluation.asked import (
     distances,
     independent,
     kinds,
+    outcome,
     parents,
     places,
     shifts,
 )
-from micromime.evaluation.explanation_words import about_round
+from micromime.evaluation.explanation_words import about_change, about_round
 from micromime.evaluation.failures import SCORE
 
 
@@ -113,6 +114,26 @@ def test_the_outcome_sets_like_against_rest(scoring, asked):
     assert found.outcome.difference == pytest.approx(0.2 - 0.05)
     assert 0 < found.outcome.p < 1
     assert found.outcome.p_holm[REST] >= found.outcome.groups[REST].p
+
+
+def test_without_a_test_no_p_value_is_told(scoring):
+    kind = pd.Series([LIKE, REST, REST], index=scoring.index[:3])
+    said = about_change(outcome(scoring.head(3), kind))
+    assert said.endswith("(no test).")
+
+
+def test_a_median_that_is_the_same_is_not_told(scoring, asked):
+    mostly_0 = scoring[["id", SCORE]].assign(**{"l.share": [0.0] * 6 + [0.5, 0.9]})
+    table = asked[["parent"]].assign(**{"l.share": [0.0] * 3 + [0.9] * 2})
+    (_, second) = about_round(beside(mostly_0, round_of(table)))
+    assert second.startswith("They differ most from the scoring set in l.share (largest difference of shares 0.")
+
+
+def test_a_scenario_of_constants_has_no_shifts(scoring, asked):
+    same = scoring[["id", "l.same", SCORE]]
+    found = beside(same, round_of(asked.assign(**{"l.same": same["l.same"].iloc[0]})[["parent", "l.same"]]))
+    assert found.shifts.empty
+    assert len(list(about_round(found))) == 1
 
 
 def test_without_scores_before_there_is_no_outcome(scoring, asked):

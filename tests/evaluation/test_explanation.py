@@ -1,5 +1,6 @@
 """Why networks fail, on tables whose answer is known: the score is 1 - half of one parameter."""
 
+import dataclasses
 import re
 
 import numpy as np
@@ -8,7 +9,16 @@ import pytest
 
 from micromime.evaluation import dependence
 from micromime.evaluation.asked import Round, beside
-from micromime.evaluation.explanation import association, corrected, crossed, explained, factors, scoring_set, together
+from micromime.evaluation.explanation import (
+    association,
+    corrected,
+    crossed,
+    explained,
+    factors,
+    scoring_set,
+    thirds,
+    together,
+)
 from micromime.evaluation.explanation_charts import axis_label
 from micromime.evaluation.explanation_page import Told, explanation_page, write_explanation
 from micromime.evaluation.explanation_words import about_parameters, correlation, p_value, written
@@ -125,6 +135,29 @@ def test_noise_is_not_explained_and_no_importance_is_shown(table):
     assert "it explains nothing, and no importance is to be read" in sentences
 
 
+def test_less_than_what_is_written_as_0_explains_nothing(told):
+    next_to_nothing = dataclasses.replace(told, forest=dataclasses.replace(told.forest, r2=0.0049))
+    assert not next_to_nothing.explains
+
+
+def test_the_worst_are_told_by_their_percentile(told, scoring):
+    *_, said = about_parameters(told, scoring)
+    place = 100 * (60 - 3) / 60  # the worst 6 of 60 are the widest: ranks 55 to 60, less half
+    assert (
+        f"are farthest from the middle in l.width_px: their mean percentile among all samples is {place:.0f}," in said
+    )
+
+
+def test_only_what_matters_in_every_fifth_is_said_to_matter(told, scoring):
+    forest = dataclasses.replace(
+        told.forest,
+        importance=pd.Series({"l.width_px": 0.36, "l.depth": 0.1}),
+        by_fold=pd.DataFrame({"l.width_px": [0.5, 0.5, -0.01, 0.4, 0.4], "l.depth": [0.1] * 5}).T,
+    )
+    said = " ".join(about_parameters(dataclasses.replace(told, forest=forest), scoring))
+    assert "that R² falls by 0.10 for l.depth; for one other it does not fall in every fifth of the samples." in said
+
+
 @pytest.mark.parametrize("count", [1, 2, 3, 19])
 def test_few_samples_have_no_forest(count):
     told = explained(scoring_set(table_of(count)))
@@ -155,6 +188,11 @@ def test_two_parameters_are_crossed_by_thirds():
         [(0.4, 1), (0.4, 2)],
         [(0.7, 2), (0.7, 1)],
     ]
+
+
+def test_equal_values_are_not_parted_by_thirds():
+    mostly_0 = pd.Series([0.0] * 18 + [0.1, 0.2])
+    assert thirds(pd.concat([mostly_0, pd.Series([0.3, 0.4])])).value_counts().to_dict() == {"0": 18, "0.1 to 0.4": 4}
 
 
 def test_axes_have_units():

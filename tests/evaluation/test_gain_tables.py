@@ -1,3 +1,5 @@
+"""Tables of gains, of a verdict made by hand."""
+
 import pytest
 
 from micromime.evaluation.gain_tables import gain_tables
@@ -24,11 +26,17 @@ def verdict():
     steel = gain("later", "base", "mean_iou", 0.02) | gain("later", "base", "cl_dice", -0.1, (-0.2, -0.0004))
     iron = gain("later", "base", "mean_iou", 0.5, None)
     at_points = gain("later", "base", "mean_iou", 0.25)
+    tested = {"metric": "mean_iou", "n_pairs": 2, "p_value": 0.01, "effect_size": 1.5}
+    tested_by_run = tested | {"paired_by": "run", "p_holm": 0.02, "n_tests": 2}
+    by_run = {name: test | tested_by_run for name, test in at_points.items()}
+    by_picture = {name: test | tested for name, test in gain("later", "local_threshold", "mean_iou", 0.3).items()}
     return {
         "arms": arms,
         "by_source": {"steel": {"n": 2, "paired": steel}, "iron": {"n": 1, "paired": iron}},
         "at_operating_points": {
             "thresholds": {"base": [0.5, 0.3], "later": [0.4]},
+            "tried": [0.3, 0.4, 0.5, 0.6],
+            "paired": by_run | {name: test | {"paired_by": "picture"} for name, test in by_picture.items()},
             "arms": own,
             "by_source": {"steel": {"n": 2, "paired": at_points}, "iron": {"n": 1, "paired": at_points}},
         },
@@ -50,6 +58,26 @@ def test_arms_stand_with_the_thresholds_of_their_runs(verdict):
         "| base | 0.3 to 0.5 | 0.700 ± 0.013 |",
         "| later | 0.4 to 0.4 | 0.800 ± 0.013 |",
     ]
+
+
+def test_it_is_said_what_a_threshold_was_chosen_from_and_how_many_have_an_outermost_one(verdict):
+    said, *_ = gain_tables(verdict)
+    assert "of 0.3, 0.4 to 0.6 (outermost: 1 of 3 runs), that of highest mean IoU" in said
+
+
+def test_arms_are_tested_at_equal_operating_points(verdict):
+    _, _, table, said, gains, *_ = gain_tables(verdict)
+    assert table.splitlines()[2:] == [
+        "| later - base | mean IoU | run | 2 | +0.250 | [-0.010, +0.030] | 0.010 | 0.020 | +1.50 |"
+    ]
+    assert said == "Corrected among themselves, apart from the tests at 0.5."
+    assert "(Student's t, n = 2 pairs of runs; not corrected)" in gains
+
+
+def test_where_no_arms_were_compared_no_tests_are_told(verdict):
+    verdict["at_operating_points"]["paired"] = {}
+    _, _, gains, *_ = gain_tables(verdict)
+    assert gains == "Gains by source, mean difference over runs with its 99 % interval (Student's t; not corrected)."
 
 
 def test_gains_stand_by_source_with_their_intervals(verdict):

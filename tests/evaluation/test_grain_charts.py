@@ -1,7 +1,6 @@
 import re
 from xml.etree import ElementTree
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +19,17 @@ ROWS = [
 @pytest.fixture(scope="module")
 def sizes():
     return pd.DataFrame(ROWS, columns=COLUMNS)
+
+
+def diameters(**sources):
+    """Rows of grains, of each source true and found diameters."""
+    rows = [
+        (source, kind, float(each))
+        for source, parts in sources.items()
+        for kind, part in zip(("true", "found"), parts, strict=True)
+        for each in part
+    ]
+    return pd.DataFrame(rows, columns=["source", "kind", "diameter_px"])
 
 
 def texts(svg):
@@ -54,18 +64,27 @@ def test_axes_write_plain_numbers(sizes):
 def test_the_chart_of_nothing_found_is_a_chart(sizes):
     nothing = sizes.assign(grains=0, intercept_px=None, astm_difference=None)
     assert "number of grains (n = 0, none: 4)" in texts(grains_chart(nothing, "base"))
-    assert "two" in texts(diameters_chart(np.zeros(0), np.zeros(0), "two"))
 
 
 def test_diameters_say_how_many_grains_and_how_far_apart():
-    said = texts(diameters_chart(np.array([5.0, 6, 9, 10]), np.array([5.0, 6, 7, 8]), "steel_01"))
-    assert {"found (4)", "true (4)", "steel_01, KS = 0.50"} <= set(said)
+    said = texts(diameters_chart(diameters(steel=([5, 6, 7, 8], [5, 6, 9, 10, 12]), iron=([30, 50], [])), "base"))
+    assert {"true (4)", "found (5)", "steel, KS = 0.60", "true (2)", "iron"} <= set(said)
+    assert "found (0)" not in said
+
+
+@pytest.mark.parametrize(("sources", "rows"), [(1, 1), (3, 1), (4, 2)])
+def test_every_source_has_a_panel_of_diameters(sources, rows):
+    shown = diameters(**{f"source_{n}": ([5, 6], [7]) for n in range(sources)})
+    drawn_ = diameters_chart(shown, "base")
+    assert sum(text.startswith("source_") for text in texts(drawn_)) == sources
+    height_pt = float(ElementTree.fromstring(drawn_).attrib["viewBox"].split()[-1])
+    assert height_pt == pytest.approx(72 * 2.6 * rows)
 
 
 def test_same_numbers_same_bytes_and_other_names_other_ids(sizes):
     assert grains_chart(sizes, "base") == grains_chart(sizes.copy(), "base")
-    found = np.array([5.0, 6])
-    charts = [grains_chart(sizes, "base"), grains_chart(sizes, "real"), diameters_chart(found, found, "base")]
+    grains = diameters(steel=([5, 6], [5, 6]))
+    charts = [grains_chart(sizes, "base"), grains_chart(sizes, "real"), diameters_chart(grains, "base")]
     ids = re.findall(r' id="([^"]+)"', "".join(charts))
     assert len(ids) == len(set(ids))
     assert all(ElementTree.fromstring(each).attrib["aria-label"] for each in charts)

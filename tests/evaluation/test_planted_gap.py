@@ -64,6 +64,23 @@ def test_never_is_none():
     assert images_needed(made_up(last={"worst": 0.4}), "worst", "mode_f1") == {"needed": None, "lo": None, "hi": None}
 
 
+@pytest.mark.parametrize("gain", [0.0, -0.05])
+def test_what_random_did_not_gain_nobody_needs_images_for(gain):
+    rows = made_up(last={"random": 0.5 + gain, "progress": 0.4})
+    assert images_needed(rows, "progress", "all_iou") == {}
+    assert outcomes(rows)["progress needs at most half of random's 300 images"] == "not shown"
+    said = gap_verdict(rows)
+    assert "| progress | none | none |" in planted_gap_tables(said, statements(said, []))
+
+
+def test_a_missing_score_is_no_curve_that_never_gets_there():
+    rows = made_up(last={"progress": 0.9})
+    rows.loc[(rows["sampler"] == "progress") & (rows["run"] == 3) & (rows["round"] == 2), "mode_f1"] = None
+    assert images_needed(rows, "progress", "mode_f1") == {}
+    assert images_needed(rows, "progress", "all_iou")["needed"] < 150
+    assert outcomes(rows)["progress needs at most half of random's 300 images"] == "not shown"
+
+
 def test_p_values_are_those_of_paired_tests_after_holm():
     rows = made_up(last={"progress": 0.61, "worst": 0.605, "residual": 0.62}, spread=0.01)
     last = rows[rows["round"] == 3].pivot(index="run", columns="sampler", values="all_iou")
@@ -114,6 +131,19 @@ def test_harm_is_bounded_only_where_the_whole_interval_is(loss, outcome):
 @pytest.mark.parametrize(("score", "outcome"), [(0.6, "holds"), (0.7, "contradicted")])
 def test_without_a_gap_nobody_gains(score, outcome):
     assert outcomes(made_up("no_gap", {"worst": score}))["no sampler gains on random"] == outcome
+
+
+@pytest.mark.parametrize(("last", "runs"), [({"worst": 0.99}, 1), ({}, 12)])
+def test_where_nothing_was_tested_nothing_holds(last, runs):
+    rows = made_up("no_gap", last, runs)
+    (none_gains,) = statements(gap_verdict(rows), [])
+    assert (none_gains.outcome, none_gains.found) == ("not shown", "no test")
+
+
+def test_of_one_run_no_images_are_said_to_be_needed():
+    assert outcomes(made_up(last={"progress": 0.9}, runs=1))["progress needs at most half of random's 300 images"] == (
+        "not shown"
+    )
 
 
 def test_tables_name_every_sampler_and_one_run_has_no_test():

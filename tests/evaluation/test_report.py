@@ -49,6 +49,8 @@ GRAINS_FOUND = pd.DataFrame(
     }
 )
 
+DIAMETERS = pd.DataFrame({"source": "steel", "kind": ["true", "true", "found"], "diameter_px": [20.0, 30.0, 25.0]})
+
 
 @pytest.fixture(scope="module")
 def full(samples):
@@ -87,6 +89,7 @@ def full(samples):
             ]
         ),
         grains=GRAINS_FOUND,
+        diameters=DIAMETERS,
         panel=panel(real, headline(said["test_set"])),
         ablation_svg='<svg id="ablation-figure" aria-label="Gains."></svg>',
         ablation_markdown="## Gains by unit\n\n| unit | p |\n| --- | ---: |\n| twins | 0.5 |\n",
@@ -100,8 +103,9 @@ def bare(full):
     said = said_of(SURROGATE, ["base"], [1], full.real)
     none = pd.DataFrame()
     kept = {"verdict": said, "tables_markdown": verdict_table(said), "origin": {}}
-    kept |= {"ablation_svg": "", "ablation_markdown": ""}
-    return dataclasses.replace(full, **kept, synthetic=[], worst=[], scoring=none, epochs=none, rates=none, grains=none)
+    kept |= {"ablation_svg": "", "ablation_markdown": "", "synthetic": [], "worst": []}
+    tables = dict.fromkeys(("scoring", "epochs", "rates", "grains", "diameters"), none)
+    return dataclasses.replace(full, **kept, **tables)
 
 
 @pytest.fixture(scope="module")
@@ -188,7 +192,7 @@ def test_pictures_have_words_and_tables_have_heads(read):
 
 
 def test_figures_and_tables_are_numbered_through(read):
-    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 11)]
+    assert re.findall(r"Figure (\d+)\.", read.text) == [str(n) for n in range(1, 12)]
     assert re.findall(r"Table (\d+)\.", read.text) == ["1", "2", "3"]
 
 

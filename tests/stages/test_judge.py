@@ -95,7 +95,7 @@ def shy(tuned, monkeypatch):
 def test_each_run_is_judged_at_its_own_threshold_too(judged):
     said = judged()
     own = said["at_operating_points"]
-    assert own["thresholds"] == {"base": [0.3] * 3, "tuned": [0.3] * 2}
+    assert own["thresholds"] == {"base": [0.1] * 3, "tuned": [0.1] * 2}
     assert {*own["arms"]["base"]} == {"n_runs", *SEGMENTATION}
     assert [part["arms"]["tuned"]["mean_iou"]["mean"] for part in (said, own)] == [
         pytest.approx(sum((1 - share) / 2 for share in SHARES.values()) / 3, abs=1e-6),

@@ -8,16 +8,16 @@ from micromime.stages.operating_point import at_operating_points, operating_poin
 from micromime.stages.picture_scores import THRESHOLDS
 
 MEAN_IOUS = {
-    ("base", 1, "a"): [0.2, 0.6, 0.5, 0.1, 0.1],
-    ("base", 1, "b"): [0.2, 0.2, 0.5, 0.9, 0.1],  # means 0.2, 0.4, 0.5, 0.5, 0.1: the lower of two
-    ("base", 2, "a"): [0.1, 0.2, 0.3, 0.4, 0.5],
-    ("base", 2, "b"): [0.1, 0.2, 0.3, 0.4, 0.5],
-    ("adaptive", 2, "a"): [0.9, 0.1, 0.1, 0.1, 0.8],
-    ("adaptive", 2, "b"): [0.5, 0.1, 0.1, 0.1, 0.5],
+    ("base", 1, "a"): [0.2, 0.2, 0.2, 0.6, 0.5, 0.1, 0.1, 0.1, 0.1],
+    ("base", 1, "b"): [0.2, 0.2, 0.2, 0.2, 0.5, 0.9, 0.1, 0.1, 0.1],  # means 0.2, 0.4, 0.5, 0.5, 0.1: the lower of two
+    ("base", 2, "a"): [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+    ("base", 2, "b"): [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+    ("adaptive", 2, "a"): [0.9, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.8],
+    ("adaptive", 2, "b"): [0.5, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.5],
 }
 """Arm, run and picture, and what was scored at each of the thresholds."""
 
-OWN = {("base", 1): 0.5, ("base", 2): 0.7, ("adaptive", 2): 0.3}
+OWN = {("base", 1): 0.5, ("base", 2): 0.9, ("adaptive", 2): 0.1}
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_each_run_is_scored_at_its_own_threshold(scoring):
     found = at_operating_points(answers(), operating_points(scoring))
     assert list(found.columns) == ["arm", "run", "picture", "source", *SEGMENTATION]
     assert found["picture"].tolist() == ["c", "d"] * 3
-    expected = [0.5 / 100, 0.5 / 100, 0.1 + 0.7 / 100, 0.1 + 0.7 / 100, 0.2 + 0.3 / 100, 0.2 + 0.3 / 100]
+    expected = [0.5 / 100, 0.5 / 100, 0.1 + 0.9 / 100, 0.1 + 0.9 / 100, 0.2 + 0.1 / 100, 0.2 + 0.1 / 100]
     for n, name in enumerate(SEGMENTATION, 1):
         assert found[name].tolist() == pytest.approx([n + each for each in expected])
 

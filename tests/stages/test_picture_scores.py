@@ -48,7 +48,9 @@ def test_a_mask_is_what_is_more_likely_than_not():
 def test_other_thresholds_find_more_or_less():
     row = measured(picture(LINE), found(right=0.65, left=0.45, elsewhere=0.35))
     half = (5 / 10 + 50 / 55) / 2
-    at = {0.3: (10 / 60 + 0) / 2, 0.4: 1, 0.5: half, 0.6: half, 0.7: (0 + 50 / 60) / 2}
+    everything, nothing = (10 / 60 + 0) / 2, (0 + 50 / 60) / 2
+    at = {0.4: 1, 0.5: half, 0.6: half} | dict.fromkeys((0.1, 0.2, 0.3), everything)
+    at |= dict.fromkeys((0.7, 0.8, 0.9), nothing)
     assert {t: row[f"mean_iou.at_{t}"] for t in THRESHOLDS} == pytest.approx(at)
     assert row["mean_iou.at_0.5"] == row["mean_iou"]
 

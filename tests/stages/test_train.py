@@ -160,16 +160,23 @@ def test_the_first_network_too_is_moved_and_not_copied(workshop, monkeypatch):
 
 def test_progress_counts_the_epochs_of_finished_and_unfinished_runs(workshop, monkeypatch):
     workshop.train()
-    arm, seen = workshop.tasks[0].arm, []
-    monkeypatch.setattr(fit, "run_tasks", lambda _work, tasks, _workers, shown: seen.append((tasks, shown)))
+    arm, counted = workshop.tasks[0].arm, []
+
+    def two_epochs_of_one(_work, tasks, _workers, shown):
+        assert tasks == fits[1:]
+        counted.append(shown.done())
+        tasks[0].unfinished.mkdir()
+        (tasks[0].unfinished / "epochs.jsonl").write_text("{}\n{}\n")
+        counted.append(shown.done())
+        assert shown.total == 9
+
+    monkeypatch.setattr(fit, "run_tasks", two_epochs_of_one)
     fits = [Fit(arm, run, "n1", Path("work", f"run-00{run}"), None) for run in (1, 2, 3)]
     fits[0].folder.mkdir(parents=True)
-    fits[1].unfinished.mkdir()
-    (fits[1].unfinished / "epochs.jsonl").write_text("{}\n{}\n")
+    fits[2].unfinished.mkdir()
+    (fits[2].unfinished / "epochs.jsonl").write_text("{}\n")  # of a killed process: it is trained from its beginning
     fit_missing(fits)
-    ((tasks, shown),) = seen
-    assert tasks == fits[1:]
-    assert (shown.total, shown.done()) == (9, 3 + 2 + 0)
+    assert counted == [3, 3 + 2]
 
 
 def test_an_arm_that_is_there_is_not_trained_over(workshop):

@@ -42,7 +42,7 @@ def ablation_chart(said: Verdict) -> str:
                 axes.set_title("\n".join([*place.split("_", 1), f"({n})"]), fontsize=8)
             limit = ROOM * max(LEAST, *(abs(test["mean_difference"]) for test in _tests(said["gains"], metric)))
             row[0].set_xlim(-limit, limit)
-            row[0].set_ylabel(f"gain in {title(metric)}")
+            row[len(row) // 2].set_xlabel(f"gain in {title(metric)}")
             row[0].tick_params(axis="y", labelcolor=INK)
         every[0, 0].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
         every[0, 0].set_ylim(len(names) - 0.5, -0.5)

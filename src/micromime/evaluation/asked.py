@@ -124,7 +124,8 @@ def shifts(scoring: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
         row |= {f"place_{q}": place for q, place in zip(QUARTILES, at, strict=True)}
         row |= {"distance": _distance(scoring[name], asked[name]), "p": independent(scoring, asked, name)}
         rows.append(row)
-    table = pd.DataFrame(rows)
+    shown = ["parameter", "median", "asked_median", *(f"place_{q}" for q in QUARTILES), "distance", "p"]
+    table = pd.DataFrame(rows, columns=shown)
     table["p_holm"] = corrected(table["p"].tolist())
     return table.sort_values("distance", ascending=False, kind="stable").reset_index(drop=True)
 

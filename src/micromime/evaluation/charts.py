@@ -115,6 +115,14 @@ def learning_curves(epochs: pd.DataFrame, arm: str) -> str:
         )
 
 
+def charted(scoring: pd.DataFrame) -> str:
+    """Return in words which numeric parameters `score_by_parameter` shows."""
+    count = len(in_common(scoring))
+    if count <= MOST_PARAMETERS:
+        return "each parameter"
+    return f"the {MOST_PARAMETERS} of {count} parameters in which the worst tenth differ most,"
+
+
 def score_by_parameter(scoring: pd.DataFrame) -> str:
     """Return small charts of numeric parameters: every sample's mean IoU against the value, the worst marked.
 

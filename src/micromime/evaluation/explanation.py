@@ -30,6 +30,9 @@ TOGETHER = 0.7
 
 MOST_CURVES = 4
 
+LEAST_R2 = 0.005
+"""Variance that a forest has to explain of unseen scores: less is written as 0."""
+
 
 class Cell(NamedTuple):
     """The samples in which two parameters lie in certain ranges."""
@@ -67,7 +70,7 @@ class Explanation:
     @property
     def explains(self) -> bool:
         """Whether the forest explains anything of scores that it has not seen; else no importance is to be read."""
-        return self.forest is not None and self.forest.r2 > 0
+        return self.forest is not None and self.forest.r2 >= LEAST_R2
 
 
 def scoring_set(table: pd.DataFrame, run: int | None = None) -> pd.DataFrame:
@@ -177,9 +180,12 @@ def _in_order(ranges: "pd.Series[str]", values: "pd.Series[Any]") -> list[str]:
 
 
 def thirds(values: "pd.Series[Any]") -> "pd.Series[str]":
-    """Return for each value the range of its third (of four values or fewer: the value itself), in words."""
+    """Return for each value the range of its third (of four values or fewer: the value itself), in words.
+
+    Equal values are never parted: where many are equal, thirds are as near as that goes, and there may be two.
+    """
     if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= 4:
         return values.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
-    parts = pd.qcut(values.rank(method="first"), 3, labels=False)
-    lows, highs = values.groupby(parts).min(), values.groupby(parts).max()
-    return parts.map(lambda part: f"{lows[part]:.3g} to {highs[part]:.3g}")
+    parts = np.ceil(3 * (values.rank() - 0.5) / len(values))
+    ends = {part: [f"{end:.3g}" for end in (of_part.min(), of_part.max())] for part, of_part in values.groupby(parts)}
+    return parts.map({part: " to ".join(dict.fromkeys(both)) for part, both in ends.items()})

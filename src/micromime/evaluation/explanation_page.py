@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from micromime.arrays import Image, Mask
 from micromime.evaluation.asked import LIKE, REST, VARIED, Asked
-from micromime.evaluation.charts import score_by_parameter
+from micromime.evaluation.charts import charted, score_by_parameter
 from micromime.evaluation.explanation import BEFORE, Explanation, factors
 from micromime.evaluation.explanation_charts import asked_chart, change_chart, dependence_chart, importance_chart
 from micromime.evaluation.explanation_words import (
@@ -83,6 +83,7 @@ def explanation_page(told: Told) -> str:
         "about_scores": about_scores(scoring, told.whose),
         "in_short": list(about_parameters(explanation, scoring)),
         "by_parameter": score_by_parameter(scoring) if numeric(scoring) else None,
+        "charted": charted(scoring),
         "importance": _importance(explanation),
         "dependence": dependence_chart(explanation.curves, scoring) if explanation.curves else None,
         "table": explanation.table.to_dict("records"),

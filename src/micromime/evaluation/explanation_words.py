@@ -41,7 +41,8 @@ def about_parameters(told: Explanation, scoring: pd.DataFrame) -> Iterator[str]:
         far = numbers.iloc[int((numbers["worst_percentile"] - 50).abs().to_numpy().argmax())]
         yield (
             f"The worst tenth (n = {int(worst(scoring).sum())}) are farthest from the middle in {far['parameter']}: "
-            f"their median is {far['worst_median']:.3g}, that of all samples {far['median']:.3g}."
+            f"their mean percentile among all samples is {far['worst_percentile']:.0f}, where 50 is no difference; the "
+            f"largest of {len(numbers)} such differences, not tested."
         )
 
 
@@ -66,10 +67,12 @@ def _about_forest(told: Explanation) -> Iterator[str]:
         yield "No parameter is important in every fifth of the samples."
         return
     named = [(name, cost) for name, cost in ordered[:NAMED] if cost >= ordered[0][1] / 4]
-    costs = [f"{cost:.2f} for {name}" for name, cost in named]
-    others = forest.importance.drop([name for name, _ in named])
-    more = f", and by no more than {max(others.max(), 0):.2f} for any other" if len(others) else ""
-    yield f"When one parameter is shuffled among these samples, that R² falls by {', '.join(costs)}{more}."
+    costs, others = [f"{cost:.2f} for {name}" for name, cost in named], [cost for _, cost in ordered[len(named) :]]
+    more = f", and by no more than {max(others):.2f} for {len(others)} more" if others else ""
+    rest = len(forest.importance) - len(ordered)
+    other = "one other" if rest == 1 else f"{rest} others"
+    unsure = f"; for {other} it does not fall in every fifth of the samples" if rest else ""
+    yield f"When one parameter is shuffled among these samples, that R² falls by {', '.join(costs)}{more}{unsure}."
 
 
 def _about_ranks(table: pd.DataFrame, n: int) -> str:
@@ -96,9 +99,8 @@ def about_round(asked: Asked) -> Iterator[str]:
 
 def _about_shifts(asked: Asked) -> str:
     first, table = asked.shifts.iloc[0], asked.shifts
-    median = (
-        "" if math.isnan(first["median"]) else f": median {first['asked_median']:.3g} instead of {first['median']:.3g}"
-    )
+    asked_for, scored = (f"{first[name]:.3g}" for name in ("asked_median", "median"))
+    median = "" if asked_for == scored else f": median {asked_for} instead of {scored}"
     strong = int((table["p_holm"] < SIGNIFICANT_P).sum())
     return (
         f"They differ most from the scoring set in {first['parameter']}{median} (largest difference of shares "
@@ -113,11 +115,11 @@ def about_change(found: Outcome) -> str:
         return "The scoring set has too few samples to tell those like the asked ones from the rest."
     titles = {LIKE: "samples like those asked for", REST: "the rest", VARIED: "those varied"}
     said = [_changed(found.groups[kind], title) for kind, title in titles.items() if kind in found.groups]
-    test = "no test" if math.isnan(found.p) else p_words(found.p)
-    far = "" if found.p < SIGNIFICANT_P else "not significant, "
+    how = f"Welch's two-tailed t-test, {p_words(found.p)}" if found.p == found.p else "no test"
+    unsure = "not significant, " if found.p >= SIGNIFICANT_P else ""
     return (
         f"Mean IoU changed by {', '.join(said)}; between the first two the difference is {found.difference:+.3f} "
-        f"({far}Welch's two-tailed t-test, {test})."
+        f"({unsure}{how})."
     )
 
 

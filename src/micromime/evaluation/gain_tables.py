@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from micromime.evaluation.cells import cell, markdown, signed_interval, title
+from micromime.evaluation.paired_table import paired_table
 from micromime.evaluation.verdict import Verdict
 
 
@@ -13,13 +14,26 @@ def gain_tables(verdict: Verdict) -> Iterator[str]:
         return
     own = verdict["at_operating_points"]
     yield (
-        "The same with each run at a threshold of its own, that of highest mean IoU on the synthetic scoring set (no "
-        "test picture has a say in it): so arms are compared at equal operating points."
+        f"The same with each run at a threshold of its own: of {_tried(own)}, that of highest mean IoU on the "
+        "synthetic scoring set (no test picture has a say in it). So arms are compared at equal operating points."
     )
     yield _points_table(own)
-    yield "Gains by source, mean difference over runs with its 99 % interval (Student's t; not corrected)."
+    by_run = {name: test for name, test in own["paired"].items() if test["paired_by"] == "run"}
+    if by_run:
+        yield paired_table(by_run)
+        yield "Corrected among themselves, apart from the tests at 0.5."
+    pairs = sorted({test["n_pairs"] for test in by_run.values()})
+    runs = f", n = {' or '.join(map(str, pairs))} pairs of runs" if pairs else ""
+    yield f"Gains by source, mean difference over runs with its 99 % interval (Student's t{runs}; not corrected)."
     for where, part in (("at 0.5", verdict), ("at each run's own threshold", own)):
         yield _by_source_table(part, where)
+
+
+def _tried(own: Mapping[str, Any]) -> str:
+    """Return which thresholds there were to choose from, and how many runs have an outermost one."""
+    tried, chosen = own["tried"], [each for of_arm in own["thresholds"].values() for each in of_arm]
+    outermost = sum(each in (tried[0], tried[-1]) for each in chosen)
+    return f"{tried[0]}, {tried[1]} to {tried[-1]} (outermost: {outermost} of {len(chosen)} runs)"
 
 
 def _points_table(own: Mapping[str, Any]) -> str:

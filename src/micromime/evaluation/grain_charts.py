@@ -1,6 +1,8 @@
 """Charts of grains, as SVG text to stand in a page: sizes found beside the true ones. Same numbers, same bytes."""
 
+import math
 from itertools import cycle
+from typing import Any
 from zlib import crc32
 
 import numpy as np
@@ -11,11 +13,19 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from scipy.stats import ks_2samp
 
-from micromime.arrays import Reals
 from micromime.evaluation.charts import BLUE, FAINT_INK, GREEN, INK, ORANGE, PURPLE, STYLE, VERMILION, WIDTH_IN, svg
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
 """Of sources, both going round: no colour has to be told from another, as the marker differs too."""
+
+PANELS = 3
+"""Charts of diameters beside one another."""
+
+DRAWN_AS: dict[str, dict[str, Any]] = {
+    "true": {"color": INK, "linestyle": "-"},
+    "found": {"color": BLUE, "linestyle": "--"},
+}
+"""Kinds of grains, and how their diameters are drawn."""
 
 Looks = dict[str, tuple[str, str]]
 """Colour and marker by source."""
@@ -42,26 +52,39 @@ def grains_chart(sizes: pd.DataFrame, name: str) -> str:
         return svg(figure, f"grains-{crc32(name.encode()):08x}", alt)
 
 
-def diameters_chart(found_px: Reals, true_px: Reals, name: str) -> str:
-    """Return the shares of grains below each equivalent diameter (px), found and true, in one picture of that name.
+def diameters_chart(diameters: pd.DataFrame, name: str) -> str:
+    """Return a panel for each source: shares of its grains below each equivalent diameter, true and found by `name`.
 
-    With how many grains there are, and KS, the Kolmogorov-Smirnov distance of both distributions.
+    With how many grains there are, and KS, the Kolmogorov-Smirnov distance of both distributions. `diameters` has a
+    row for every grain: source, kind (`true` or `found`) and diameter_px.
     """
+    sources = [str(each) for each in diameters["source"].unique()]
+    rows = math.ceil(len(sources) / PANELS)
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN / 2, 3.0), layout="constrained")
-        axes = figure.subplots()
-        for values, label, colour, line in ((true_px, "true", INK, "-"), (found_px, "found", BLUE, "--")):
-            if len(values):
-                axes.ecdf(values, label=f"{label} ({len(values)})", color=colour, linestyle=line, linewidth=1.6)
-        axes.set_xlabel("equivalent diameter, px")
-        axes.set_ylabel("share of grains below")
-        axes.set_ylim(0, 1.02)
-        if len(found_px) or len(true_px):
-            axes.legend(loc="upper left")
-        both = len(found_px) and len(true_px)
-        axes.set_title(f"{name}, KS = {float(ks_2samp(found_px, true_px).statistic):.2f}" if both else name)
-        alt = f"Equivalent diameters of {len(found_px)} grains found and {len(true_px)} true ones in {name}."
+        figure = Figure(figsize=(WIDTH_IN, 2.6 * rows), layout="constrained")
+        every = figure.subplots(rows, PANELS, sharey=True, squeeze=False).ravel()
+        for axes in every[len(sources) :]:
+            axes.set_axis_off()
+        for axes, source in zip(every, sources, strict=False):
+            _diameters(axes, diameters[diameters["source"] == source], source)
+        for axes in every[::PANELS]:
+            axes.set_ylabel("share of grains below")
+        alt = f"Equivalent diameters of grains found by {name} and of true ones, for {len(sources)} sources."
         return svg(figure, f"diameters-{crc32(name.encode()):08x}", alt)
+
+
+def _diameters(axes: Axes, diameters: pd.DataFrame, source: str) -> None:
+    parts = {kind: diameters.loc[diameters["kind"] == kind, "diameter_px"].to_numpy(np.float64) for kind in DRAWN_AS}
+    for kind, look in DRAWN_AS.items():
+        if len(parts[kind]):
+            axes.ecdf(parts[kind], label=f"{kind} ({len(parts[kind])})", linewidth=1.6, **look)
+    both = all(len(part) for part in parts.values())
+    axes.set_title(f"{source}, KS = {float(ks_2samp(*parts.values()).statistic):.2f}" if both else source)
+    axes.set(xscale="log", xlabel="equivalent diameter, px", ylim=(0, 1.02))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(loc="upper left", fontsize=8)
 
 
 def _looks() -> "zip[tuple[str, str]]":

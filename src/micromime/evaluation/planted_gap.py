@@ -110,15 +110,20 @@ def _compared(rows: pd.DataFrame, names: Sequence[str], endpoint: str) -> dict[s
 
 
 def images_needed(rows: pd.DataFrame, name: str, endpoint: str) -> Verdict:
-    """Return after how many new images a sampler's mean curve reaches what random has after the last round.
+    """Return after how many new images a sampler's mean curve reaches what random has after the last round, if it can.
 
-    Between rounds the curve is straight. None stands for never. The interval is the bootstrap's over runs.
+    Between rounds the curve is straight. None stands for never. The interval is the bootstrap's over runs. Empty where
+    that is no question: a score is missing, or random did not gain (paired over runs, the 95 % interval of what it has
+    at last - what the base network had): the base network has all of it already, or more.
     """
     tables = rows[rows["sampler"].isin([name, CONTROL])].pivot(
         index="run", columns=["sampler", "images"], values=endpoint
     )
     mine, control = (tables[each].to_numpy(np.float64) for each in (name, CONTROL))
     images = tables[name].columns.to_numpy(np.float64)
+    gained = bounds((control[:, -1] - control[:, 0]).tolist(), CONFIDENCE)["lo"]
+    if not np.isfinite(tables).all(axis=None) or gained is None or gained <= 0:
+        return {}
     rng, count = stream(0, "bootstrap"), len(tables)
     picked = rng.integers(count, size=(RESAMPLED, count))
     curves, targets = mine[picked].mean(axis=1), control[picked, -1].mean(axis=1)

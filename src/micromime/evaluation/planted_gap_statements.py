@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from micromime.evaluation.planted_gap import PRIMARY, Verdict
+from micromime.evaluation.planted_gap import CONTROL, PRIMARY, Verdict
 
 Outcome = Literal["holds", "not shown", "contradicted"]
 
@@ -54,22 +54,35 @@ def _beats(experiment: str, part: Verdict, sampler: str) -> Statement:
 
 
 def _needs_half(experiment: str, part: Verdict, sampler: str) -> Statement:
-    """Whether it is reached within half of the images, and so in at least 97.5 % of the bootstrap's samples."""
+    """Whether it is reached within half of the images, and so in at least 97.5 % of the bootstrap's samples.
+
+    Where random gained nothing there is nothing to reach: neither shown nor contradicted.
+    """
     most = LARGEST_SHARE * part["images"]
     needed = [part["samplers"][sampler]["images_needed"][endpoint] for endpoint in PRIMARY]
     text = f"{sampler} needs at most half of random's {part['images']} images in {' and '.join(PRIMARY.values())}"
-    if all(each["hi"] is not None and each["hi"] <= most for each in needed):
+    asked = [each for each in needed if each]
+    if len(asked) == len(needed) and all(each["hi"] is not None and each["hi"] <= most for each in asked):
         outcome: Outcome = "holds"
     else:
-        outcome = "contradicted" if any(each["lo"] is None or each["lo"] > most for each in needed) else "not shown"
+        outcome = "contradicted" if any(each["lo"] is None or each["lo"] > most for each in asked) else "not shown"
     words = (f"{label} {images_text(each)}" for label, each in zip(PRIMARY.values(), needed, strict=True))
     return Statement(experiment, text, outcome, ", ".join(words))
 
 
 def _none_gains(part: Verdict) -> Statement:
-    gains = list(_gains(part))
+    gains, tested = list(_gains(part)), list(_tested(part))
+    outcome: Outcome = "contradicted" if gains else "holds" if tested and all(tested) else "not shown"
     text = f"no sampler gains on random in {' or '.join(PRIMARY.values())} (p < {GAINS_P} after Holm)"
-    return Statement("no_gap", text, "contradicted" if gains else "holds", "; ".join(gains) or "none does")
+    return Statement("no_gap", text, outcome, "; ".join(gains) or ("none does" if outcome == "holds" else "no test"))
+
+
+def _tested(part: Verdict) -> Iterator[bool]:
+    """Yield for each sampler and primary endpoint whether there was a test."""
+    for sampler in part["samplers"]:
+        for endpoint in PRIMARY if sampler != CONTROL else ():
+            test = part["minus_random"][endpoint].get(sampler)
+            yield test is not None and test["p_holm"] is not None
 
 
 def _gains(part: Verdict) -> Iterator[str]:
@@ -110,6 +123,8 @@ def interval_text(test: Any, digits: int = 4) -> str:
 
 
 def images_text(needed: Verdict) -> str:
-    """Return how many images, and the interval; `never` where the last round has not reached it."""
+    """Return how many images, and the interval; `never` where no round has reached it, `none` if nothing was asked."""
+    if not needed:
+        return "none"
     ends = ["never" if needed[key] is None else f"{needed[key]:.0f}" for key in ("needed", "lo", "hi")]
     return f"{ends[0]} [{ends[1]}, {ends[2]}]"

@@ -14,11 +14,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from micromime.evaluation.cells import TITLES
-from micromime.evaluation.charts import learning_curves, score_by_parameter, scores_chart
+from micromime.evaluation.charts import charted, learning_curves, score_by_parameter, scores_chart
 from micromime.evaluation.failures import WorstSample, in_common, percentile
 from micromime.evaluation.figure_4 import figure_4
 from micromime.evaluation.figures import LEGEND, Colours, Shown, png, reduced, triple
-from micromime.evaluation.grain_charts import grains_chart
+from micromime.evaluation.grain_charts import diameters_chart, grains_chart
 from micromime.evaluation.tables import headline
 from micromime.evaluation.verdict import Verdict
 
@@ -58,6 +58,8 @@ class Report(Reported):
     """A row for every sample of the scoring set: a column for each parameter, and `score.mean_iou`."""
     grains: pd.DataFrame
     """A row for every test picture, of the grains that the network above has found: see `grains_chart`."""
+    diameters: pd.DataFrame
+    """A row for every grain, found or true: see `diameters_chart`."""
     panel: Colours
     """Every test picture beside its truth and its prediction."""
     ablation_svg: str = ""
@@ -80,8 +82,10 @@ def report_page(report: Report) -> str:
         "figure_4": figure_4(report.synthetic, report.real, report.verdict["test_set"]["kind"]) if both else None,
         "legend": LEGEND,
         "grains": None if report.grains.empty else grains_chart(report.grains, report.predicted_by),
+        "diameters": None if report.diameters.empty else diameters_chart(report.diameters, report.predicted_by),
         "ablation_tables": html_of(report.ablation_markdown, 1),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring),
+        "charted": "" if differing.empty else charted(report.scoring),
         "in_common": differing.to_dict("records"),
         "worst": [_worst(sample, report.scoring) for sample in report.worst],
         "curves": {arm: learning_curves(report.epochs, arm) for arm in arms},

@@ -11,13 +11,12 @@ from micromime.evaluation.cells import (
     interval_text,
     markdown,
     mean_cell,
-    p_or_none,
     p_text,
-    signed_interval,
     title,
 )
 from micromime.evaluation.gain_tables import gain_tables
 from micromime.evaluation.metrics import LOWER_IS_BETTER
+from micromime.evaluation.paired_table import paired_table
 from micromime.evaluation.verdict import Verdict
 
 TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
@@ -29,6 +28,11 @@ SIZES = {
     "astm_difference": ("ASTM number, found - true (absolute)", "+.2f", "astm_absolute_difference", ".2f"),
 }
 """The tables of grain sizes: what stands in a cell, title and form; what follows in brackets, and its form."""
+
+DRAWS = (
+    "All runs of an arm train on the same images: a difference between two rounds is also one between two draws of "
+    "images."
+)
 
 
 def headline(test_set: Mapping[str, Any]) -> str:
@@ -45,10 +49,11 @@ def verdict_table(verdict: Verdict) -> str:
         arms_table(verdict),
         "Means over pictures; for arms mean ± sd over runs. The best of each row is bold.",
         *(_scores_table(verdict, metric) for metric in _metrics(verdict, TITLES)),
-        _paired_table(verdict),
+        paired_table(verdict["paired"]),
+        *([DRAWS] if "at_operating_points" in verdict else []),
         *gain_tables(verdict),
         *(_size_tables(verdict["grain_size"]) if "grain_size" in verdict else ()),
-        *(astm_table(verdict["astm_by_picture"]) if "astm_by_picture" in verdict else ()),
+        *(astm_table(verdict["astm_by_picture"], verdict["true_sizes"]) if "astm_by_picture" in verdict else ()),
     ]
     return "\n\n".join(blocks) + "\n"
 
@@ -112,27 +117,6 @@ def _scores_table(verdict: Verdict, metric: str) -> str:
     head = [f"{title(metric)} ({better} is better)", *(name + runs.get(name, "") for _, name in columns)]
     said = f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
     return f"{markdown(head, rows)}\n\n{said}"
-
-
-def _paired_table(verdict: Verdict) -> str:
-    tests = list(verdict["paired"].values())
-    corrected = [f"p of {test['n_tests']} tests by run (Holm)" for test in tests if "p_holm" in test][:1]
-    head = ["a - b", "metric", "paired by", "n", "mean difference", "99 % interval", "p (two-tailed t)"]
-    rows = [
-        [
-            f"{test['a']} - {test['b']}",
-            title(test["metric"]),
-            test["paired_by"],
-            str(test["n_pairs"]),
-            f"{test['mean_difference']:+.3f}",
-            signed_interval(test["ci99_difference"]),
-            p_or_none(test["p_value"]),
-            *([p_or_none(test.get("p_holm"))] if corrected else []),
-            "none" if test["effect_size"] is None else f"{test['effect_size']:+.2f}",
-        ]
-        for test in tests
-    ]
-    return markdown([*head, *corrected, "effect size d_z"], rows)
 
 
 def _size_tables(compared: Verdict) -> Iterator[str]:

@@ -74,6 +74,8 @@ def fit_missing(fits: Sequence[Fit]) -> None:
     for (name, in_all), runs in Counter((each.arm.name, each.arm.settings.runs) for each in missing).items():
         print(f"{name}: {runs} of {in_all} runs to train")
     print(f"{min(workers, len(missing))} side by side, threads of each: {threads}", flush=True)
+    for each in missing:  # before epochs are counted: one that was killed begins anew
+        shutil.rmtree(each.unfinished, ignore_errors=True)
     total = sum(each.arm.settings.epochs for each in fits)
     run_tasks(fit, missing, workers, Progress("train", "epochs", total, lambda: sum(each.epochs_done for each in fits)))
 
@@ -85,7 +87,6 @@ def fit(task: Fit) -> None:
     from micromime.training.learner import Run, fit_run
 
     torch.set_num_threads(task.arm.settings.threads)
-    shutil.rmtree(task.unfinished, ignore_errors=True)
     task.unfinished.mkdir(parents=True)
     run = Run(task.run, task.arm.settings_of(task.run), task.arm.dataset(task.run), task.start)
     with _log(task) as log:

@@ -12,7 +12,7 @@ from typer import Option
 from micromime.arrays import Mask
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.sources import SOURCE_NAME, Source
-from micromime.evaluation.astm_table import astm_by_picture
+from micromime.evaluation.astm_table import astm_by_picture, true_size
 from micromime.evaluation.baselines import BASELINES
 from micromime.evaluation.closed_grains import grains_of_mask
 from micromime.evaluation.metrics import SEGMENTATION, TESTED
@@ -23,7 +23,7 @@ from micromime.stages import command
 from micromime.stages.arms import Arm, trained
 from micromime.stages.ask import SCORING, TEST, answers
 from micromime.stages.operating_point import at_operating_points, operating_points
-from micromime.stages.picture_scores import Picture
+from micromime.stages.picture_scores import THRESHOLDS, Picture
 from micromime.stages.rounds import BASE, compared, rounds_of
 from micromime.stages.tested_pictures import grain_size, tested
 from micromime.stages.work import sole_maker
@@ -81,8 +81,9 @@ def said_of(
     )
     thresholds = {str(arm): rows["threshold"].tolist() for arm, rows in points.groupby("arm", sort=False)}
     own = {key: at_points[key] for key in ("arms", "by_source", "paired")}
-    said["at_operating_points"] = {"thresholds": thresholds, **own}
-    return said | {"astm_by_picture": astm_by_picture(asked)}
+    said["at_operating_points"] = {"thresholds": thresholds, "tried": list(THRESHOLDS), **own}
+    true_sizes = {each.name: true_size(grains_of_mask(each.mask), each.um_per_px) for each in pictures}
+    return said | {"astm_by_picture": astm_by_picture(asked), "true_sizes": true_sizes}
 
 
 def with_sources(given: pd.DataFrame, pictures: Sequence[Micrograph]) -> pd.DataFrame:

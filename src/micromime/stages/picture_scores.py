@@ -12,7 +12,7 @@ from micromime.evaluation.metrics import AVERAGE_PRECISION, SEGMENTATION, error_
 THRESHOLD = 0.5
 """Probability from which a pixel counts as boundary, a picture as one of the second class."""
 
-THRESHOLDS = (0.3, 0.4, 0.5, 0.6, 0.7)
+THRESHOLDS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Those among which each run's own is chosen, on synthetic pictures (`stages/operating_point.py`)."""
 
 

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from micromime.arrays import Image, Mask
+from micromime.arrays import Probability
 from micromime.datasets.real import Micrograph, read_micrographs
 from micromime.datasets.store import Dataset
 from micromime.evaluation.ablation_chart import ablation_chart
 from micromime.evaluation.ablation_tables import gains_and_scores
-from micromime.evaluation.closed_grains import grains_of_mask
+from micromime.evaluation.closed_grains import ClosedGrains, close_grains, grains_of_mask
 from micromime.evaluation.failures import SCORE, Score, WorstSample
 from micromime.evaluation.figure_4 import write_figure_4
 from micromime.evaluation.figures import Shown, panel, png, write_panel
+from micromime.evaluation.grain_sizes import diameters_px
 from micromime.evaluation.metrics import SCORED
 from micromime.evaluation.report import Report, write_report
 from micromime.evaluation.tables import headline, verdict_table
@@ -75,16 +76,16 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
     """Return all that the page tells."""
     base, run = next(iter(judged.representative.items()))
     ask = predictor(networks_of(base, [run])[run])
-
-    def find(image: Image) -> Mask:
-        return ask(image) > THRESHOLD
-
-    real = [Shown(each.name, each.source, each.image, each.mask, find(each.image)) for each in pictures]
+    found = [ask(each.image) for each in pictures]
+    real = [
+        Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)
+        for each, probability in zip(pictures, found, strict=True)
+    ]
     worst = judged.scoring.sort_values(SCORE, kind="stable").head(WORST)
 
     def synthetic(index: int) -> Shown:
         image, name = pool.images[index], f"sample {pool.samples['id'].iloc[index]}"
-        return Shown(name, "synthetic", np.array(image), np.array(pool.masks[index]), find(image))
+        return Shown(name, "synthetic", np.array(image), np.array(pool.masks[index]), ask(image) > THRESHOLD)
 
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     return Report(
@@ -98,6 +99,7 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         epochs=judged.epochs,
         rates=phases(judged.arms),
         grains=grains_beside(judged.scores, (base.name, run), pictures),
+        diameters=diameters_beside(pictures, found),
         panel=panel(real, f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."),
         origin=origin(judged.arms),
     )
@@ -111,6 +113,19 @@ def grains_beside(scores: pd.DataFrame, whose: tuple[str, int], pictures: Sequen
     rows = found.join(pd.DataFrame(true).set_index("picture").add_prefix("true_"))
     rows = rows.astype(dict.fromkeys(("intercept_px", "true_intercept_px", "astm_lo", "astm_hi"), float))
     return rows.assign(astm_difference=(rows["astm_lo"] + rows["astm_hi"]) / 2).reset_index()
+
+
+def diameters_beside(pictures: Sequence[Micrograph], found: Sequence[Probability]) -> pd.DataFrame:
+    """Return a row for every grain of the test pictures: source, kind (`true` or `found`) and diameter_px."""
+    rows = []
+    for each, probability in zip(pictures, found, strict=True):
+        kinds = {"true": grains_of_mask(each.mask), "found": close_grains(ClosedGrains(), probability)}
+        rows += [
+            {"source": each.source, "kind": kind, "diameter_px": float(diameter)}
+            for kind, grains in kinds.items()
+            for diameter in diameters_px(grains)
+        ]
+    return pd.DataFrame(rows, columns=["source", "kind", "diameter_px"])
 
 
 def write_pictures(folder: Path, report: Report) -> dict[str, Path]:
