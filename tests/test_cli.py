@@ -54,6 +54,14 @@ def test_a_changed_sample_is_told_from_the_stored_one(rendered, tmp_path):
     assert "mask differ" in micromime("rerender", "set", "--sample", "000001", cwd=tmp_path, code=1).stderr
 
 
+def test_a_set_from_before_a_partial_model_is_not_rendered_anew(rendered, tmp_path):
+    shutil.copytree(rendered / "set", tmp_path / "set")
+    table = tmp_path / "set" / "shard-00000" / "samples.parquet"
+    pd.read_parquet(table).drop(columns="stains.sd_grey").to_parquet(table)
+    said = micromime("rerender", "set", "--sample", "000001", cwd=tmp_path, code=2).stderr
+    assert "set says nothing of stains.sd_grey: another version made it; render it anew." in said
+
+
 def test_preview_writes_a_png(rendered):
     micromime("preview", "set", "--out", "sheet.png", cwd=rendered)
     assert (rendered / "sheet.png").read_bytes() == (rendered / "set" / "preview.png").read_bytes()
@@ -69,6 +77,8 @@ def test_preview_writes_a_png(rendered):
         (["rerender", "set", "--sample", "99"], "no sample '99'"),
         (["rerender", "set", "--sample", "x"], "no sample 'x'"),
         (["preview", "."], "holds no dataset.json"),
+        (["preview", "set", "--out", "sheet"], "sheet: a contact sheet is a PNG file; give a name that ends in .png."),
+        (["render", "grain_boundaries", "--out", "."], ". is there already; remove it or give another folder."),
         (["profile", "demo"], "profile"),
         (["chekc"], "chekc"),
     ],

@@ -46,12 +46,18 @@ def test_wrong_content_names_the_key_and_what_is_allowed(content, said):
         ("a: 1\na: 2\n", "line 2: a key stands there twice"),
         ("- 1\n", "holds no keys"),
         ("", "holds no keys"),
+        ("a: 1 # \x07\n", "params.yaml: unacceptable character #x0007"),
         ("a: !!python/object/apply:os.system ['true']\n", "params.yaml"),
     ],
 )
 def test_files_that_are_no_parameters(tmp_path, text, said):
     with pytest.raises(Mistake, match=said):
         read_tree(written(tmp_path, text))
+
+
+def test_a_folder_is_no_file_of_parameters(tmp_path):
+    with pytest.raises(Mistake, match=r"cannot be read \(Is a directory\); give a YAML file\.$"):
+        read_tree(tmp_path)
 
 
 def test_a_missing_file_is_said(tmp_path):

@@ -78,7 +78,7 @@ def render(  # noqa: PLR0913 - one argument an option
 
     asked = typed(RenderParameters, {"count": count, "seed": seed}, "render")
     content = scenario_of(read_tree(params), use_case, exemplars)
-    render_stage(use_case, content, asked, out, out.with_name(f"{out.name}.unfinished"), workers)
+    render_stage(use_case, content, asked, out, out.parent / f"{out.name}.unfinished", workers)
     print(f"{count} samples in {out}; {out / 'preview.png'} shows the first.")
 
 

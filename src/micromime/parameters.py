@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from micromime.distributions import Distribution, Value, distribution
 from micromime.mistakes import Mistake
@@ -51,6 +51,10 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise Mistake(f"{path}: {_place(error)}a key stands there twice; keep one of the two.") from None
     except MarkedYAMLError as error:
         raise Mistake(f"{path}: {_place(error)}{error.problem or 'not YAML'}; correct that line.") from None
+    except YAMLError as error:
+        raise Mistake(f"{path}: {str(error).splitlines()[0]}; it must be YAML.") from None
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read ({error.strerror}); give a YAML file.") from None
     if not isinstance(tree, dict):
         raise Mistake(f"{path} holds no keys; it must be a mapping such as 'profile: demo'.")
     return tree

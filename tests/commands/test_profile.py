@@ -3,6 +3,7 @@ import shutil
 import subprocess
 
 import pytest
+from ruamel.yaml import YAML
 
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
@@ -69,6 +70,33 @@ def test_a_profile_replaces_the_rounds_whole(params, name):
     assert list(read_tree(params)["grain_boundaries"]["rounds"].items()) == [
         *profile["grain_boundaries"]["rounds"].items()
     ]
+
+
+def edited(params, edit):
+    """Change what params.yaml says of grain boundaries."""
+    content = YAML().load(params.read_text())
+    edit(content["grain_boundaries"])
+    YAML().dump(content, params)
+
+
+@pytest.mark.parametrize(("name", "own"), [("evidence", 0.5), ("paper", 0)])
+def test_weights_of_a_profile_are_those_of_styles_that_are_there(params, name, own):
+    def edit(grains):
+        del grains["scenario"]["styles"]["twinned"]
+        grains["scenario"]["styles"]["mine"] = {"weight": 0.5, "twins": {"share": 0.5}}
+
+    edited(params, edit)
+    write(name, params, force=True)
+    styles = read_tree(params)["grain_boundaries"]["scenario"]["styles"]
+    assert "twinned" not in styles
+    assert styles["mine"] == {"weight": own, "twins": {"share": 0.5}}
+    assert styles["plain"]["weight"] == (1 if name == "paper" else 0.05)
+
+
+def test_a_scenario_without_styles_stays_without(params):
+    edited(params, lambda grains: (grains["scenario"].pop("styles"), grains["ablation"].update(units={})))
+    write("demo", params, force=True)
+    assert "styles" not in read_tree(params)["grain_boundaries"]["scenario"]
 
 
 def test_rounds_of_a_profile_bring_their_comments_along(params):

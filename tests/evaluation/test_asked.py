@@ -129,6 +129,11 @@ def test_a_median_that_is_the_same_is_not_told(scoring, asked):
     assert second.startswith("They differ most from the scoring set in l.share (largest difference of shares 0.")
 
 
+def test_a_style_that_only_one_of_them_has_is_left_out(scoring, asked):
+    assert "style" not in set(shifts(scoring, asked.assign(style="a"))["parameter"])
+    assert "style" not in set(shifts(scoring.assign(style=["a", "b"] * 4), asked)["parameter"])
+
+
 def test_a_scenario_of_constants_has_no_shifts(scoring, asked):
     same = scoring[["id", "l.same", SCORE]]
     found = beside(same, round_of(asked.assign(**{"l.same": same["l.same"].iloc[0]})[["parent", "l.same"]]))

@@ -73,6 +73,14 @@ def test_what_random_did_not_gain_nobody_needs_images_for(gain):
     assert "| progress | none | none |" in planted_gap_tables(said, statements(said, []))
 
 
+def test_a_run_without_pictures_of_the_mode_has_no_mode_score():
+    tables = {("gap", name, run): table([0.5, 0.6]) for name in ("random", "progress") for run in (1, 2, 3)}
+    tables["gap", "progress", 2]["mode_f1"] = [None, None]
+    said = gap_verdict(rows_of(tables))["gap"]
+    assert said["samplers"]["progress"]["images_needed"]["mode_f1"] == {}
+    assert (said["minus_random"]["mode_f1"], said["samplers"]["progress"]["rounds"][1]["mode_f1"]) == ({}, None)
+
+
 def test_a_missing_score_is_no_curve_that_never_gets_there():
     rows = made_up(last={"progress": 0.9})
     rows.loc[(rows["sampler"] == "progress") & (rows["run"] == 3) & (rows["round"] == 2), "mode_f1"] = None

@@ -127,6 +127,12 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
         ("GRAINS.rounds", None, "GRAINS.rounds is missing from params.yaml; add that section."),
         ("GRAINS.rounds.base", {}, f"GRAINS.rounds.base: {BASE_ONLY}"),
         ("GRAINS.rounds.scoring", {}, "GRAINS.rounds.scoring: 'scoring' cannot be the name of a round;"),
+        ("GRAINS.rounds.v2", {}, "GRAINS.rounds.v2: 'v2' cannot be the name of a round;"),
+        ("GRAINS.rounds.Latest", {}, "GRAINS.rounds.Latest: 'Latest' cannot be the name of a round;"),
+        ("GRAINS.train.rehearsal_share", 0.5, "GRAINS.train.rehearsal_share has no effect (no images come before"),
+        ("chip_cracks.finetune.rehearsal_share", 0.5, "chip_cracks.finetune.rehearsal_share has no effect (tiles"),
+        ("chip_cracks.train.target", "centre_line", "chip_cracks.train.target has no effect (classifiers learn no"),
+        ("chip_cracks.train.cl_dice_share", 0.5, "chip_cracks.train.cl_dice_share has no effect (classifiers learn"),
         ("GRAINS.rounds.second-one", {}, "GRAINS.rounds.second-one: 'second-one' cannot be the name of a round;"),
         ("GRAINS.rounds.second", 5, "GRAINS.rounds.second: 5 is not allowed; it should be a valid dictionary"),
         (
@@ -172,7 +178,20 @@ def test_the_adaptive_step_is_checked_before_anything_starts(tree, path, value, 
 
 def test_a_round_may_go_on_with_a_round_wherever_that_stands(tree):
     rounds = tree[GRAINS]["rounds"]
-    tree[GRAINS]["rounds"] = {"second": rounds["adaptive"] | {"parent": "adaptive"}, **rounds}
+    tree[GRAINS]["rounds"] = {"second": rounds["adaptive"] | {"parent": "adaptive", "seed": 9}, **rounds}
+    check_tree(tree)
+
+
+@pytest.mark.parametrize(("first", "second", "wrong"), [(3, 4, "first"), (5, 3, "second")])
+def test_a_round_has_another_seed_than_those_it_goes_on_from(tree, first, second, wrong):
+    rounds = tree[GRAINS]["rounds"]
+    rounds["adaptive"]["seed"] = 3
+    rounds["second"] = rounds["adaptive"] | {"parent": "first", "seed": second}
+    rounds["first"] = rounds["adaptive"] | {"parent": "adaptive", "seed": first}
+    with pytest.raises(Mistake, match=rf"rounds\.{wrong}\.seed: 3 is that of adaptive, which it goes on from"):
+        check_tree(tree)
+    rounds["first"]["seed"], rounds["second"]["seed"] = 5, 6
+    rounds["random"]["seed"] = 3  # of another line: the same seed is no harm
     check_tree(tree)
 
 

@@ -65,6 +65,13 @@ def test_no_table_is_a_mistake(tmp_path):
         read_scores(tmp_path / "base.parquet", "grain_boundaries", "mean_iou")
 
 
+def test_a_table_from_before_a_partial_model_is_a_mistake(table):
+    rows = pq.read_table(table)
+    pq.write_table(rows.drop_columns(["grain_shades.mean_grey"]), table)
+    with pytest.raises(Mistake, match=r"has no column grain_shades\.mean_grey: another version wrote it; make it anew"):
+        read_scores(table, "grain_boundaries", "mean_iou")
+
+
 def plain(file, origin=None):
     pq.write_table(pa.table({"id": ["a"]}).replace_schema_metadata(origin), file)
 

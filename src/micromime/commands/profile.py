@@ -52,7 +52,9 @@ def overlaid(text: str, overlay: str) -> str:
 
 def _lay(tree: Any, overlay: Any) -> None:
     for key, value in overlay.items():
-        if isinstance(value, dict) and isinstance(tree.get(key), dict) and key not in REPLACED:
+        if key == "styles":
+            _lay_weights(tree.get(key) or {}, value)
+        elif isinstance(value, dict) and isinstance(tree.get(key), dict) and key not in REPLACED:
             _lay(tree[key], value)
         else:
             if isinstance(value, CommentedSeq) and isinstance(tree.get(key), CommentedSeq):
@@ -61,6 +63,16 @@ def _lay(tree: Any, overlay: Any) -> None:
             comment = tree.ca.items.get(key, [None] * 3)[2]
             if comment:
                 comment.column = 0  # One space after the value, wherever the comment stood before.
+
+
+def _lay_weights(styles: Any, overlay: Any) -> None:
+    """Lay weights over the styles that are there; where a profile leaves but one of them, others too get none."""
+    alone = sum(each["weight"] > 0 for each in overlay.values()) == 1
+    for name, style in styles.items():
+        if name in overlay:
+            _lay(style, overlay[name])
+        elif alone:
+            _lay(style, {"weight": 0})
 
 
 def _has_edits(params: Path, folder: Path) -> bool:

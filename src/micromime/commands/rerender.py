@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.scenarios import instance_kind
 
 
@@ -14,7 +15,10 @@ def differing(folder: Path, sample: str) -> list[str]:
     index = dataset.index(sample)
     kind = instance_kind(dataset.description["use_case"])
     row = {str(column): value for column, value in dataset.samples.iloc[index].items()}
-    anew = kind.from_row(row).render()
+    try:
+        anew = kind.from_row(row).render()
+    except KeyError as error:
+        raise Mistake(f"{folder} says nothing of {error.args[0]}: another version made it; render it anew.") from None
     stored = {"image": (anew.image, dataset.images), "mask": (anew.mask, dataset.masks)}
     if anew.labels is not None:
         stored["labels"] = (anew.labels, dataset.labels)

@@ -7,13 +7,19 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 
 BOUNDARY = np.array([230, 97, 1], dtype=np.uint8)
 """Orange that is told apart from grey, and by colour-blind eyes."""
 
 
 def write_preview(dataset: Dataset, file: Path, count: int = 12, side_px: int = 256) -> None:
-    """Write a PNG of the first samples: each as it is, and beside it with its mask in orange."""
+    """Write a PNG of the first samples: each as it is, and beside it with its mask in orange.
+
+    Mistake where the file's name is none of a PNG.
+    """
+    if file.suffix != ".png":
+        raise Mistake(f"{file}: a contact sheet is a PNG file; give a name that ends in .png.")
     shown = range(min(count, len(dataset.images)))
     pairs = [_pair(dataset.images[n], dataset.masks[n], side_px) for n in shown]
     columns = min(3, len(pairs))

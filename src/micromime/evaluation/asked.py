@@ -106,7 +106,7 @@ def beside(scoring: pd.DataFrame, round_: Round) -> Asked:
 
 
 def shifts(scoring: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each parameter that varies in either: how what was asked for differs from the scoring set.
+    """Return a row for each parameter of both that varies: how what was asked for differs from the scoring set.
 
     Columns: parameter; median and asked_median (NaN for words); place_10 to place_90, percentiles of the asked values'
     places among those of the scoring set (0 to 100); distance, the largest difference between the shares below a value
@@ -116,6 +116,8 @@ def shifts(scoring: pd.DataFrame, asked: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([scoring, asked], ignore_index=True)
     rows = []
     for name in factors(both.assign(**{SCORE: 0.0})):
+        if name not in scoring or name not in asked:  # a style, where only one of the scenarios has any
+            continue
         numbers = pd.api.types.is_numeric_dtype(scoring[name])
         row: dict[str, Any] = {"parameter": name, "median": np.nan, "asked_median": np.nan}
         if numbers:

@@ -186,6 +186,6 @@ def thirds(values: "pd.Series[Any]") -> "pd.Series[str]":
     """
     if not pd.api.types.is_numeric_dtype(values) or values.nunique() <= 4:
         return values.map(lambda value: f"{value:.4g}" if isinstance(value, float) else str(value))
-    parts = np.ceil(3 * (values.rank() - 0.5) / len(values))
+    parts = ((values.rank() - 0.5) * 3 // len(values)).astype(int)
     ends = {part: [f"{end:.3g}" for end in (of_part.min(), of_part.max())] for part, of_part in values.groupby(parts)}
     return parts.map({part: " to ".join(dict.fromkeys(both)) for part, both in ends.items()})

@@ -154,4 +154,8 @@ def rows_of(tables: Mapping[tuple[str, str, int], Mapping[str, Sequence[Any]]]) 
         pd.DataFrame(table).assign(experiment=experiment, sampler=sampler, run=run)
         for (experiment, sampler, run), table in tables.items()
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if not parts:
+        return pd.DataFrame()
+    rows = pd.concat(parts, ignore_index=True)
+    words = ("experiment", "sampler")
+    return rows.astype(dict.fromkeys(rows.columns.drop([*words, "run", "round", "images"]), float))  # None: NaN

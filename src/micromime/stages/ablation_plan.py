@@ -1,6 +1,6 @@
 """What the ablation of a scenario asks for: its settings, its variants, and which of them are compared."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import or_
@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from micromime.mistakes import Mistake
-from micromime.parameters import Section, section, typed
+from micromime.parameters import Section, one_of, section, typed
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
 from micromime.stages.ablation_units import Content, Unit, units_of, without
+from micromime.training.architectures import architectures
 from micromime.training.phases import Phase, TrainParameters
 
 ALL, NONE = "all", "none"
 """The variants that others are compared with: the whole scenario, and what is left of it without any unit."""
+
+WITHOUT_EFFECT = frozenset({"runs", "rehearsal_share"})
+"""Keys of train that no setting can try: runs are the ablation's, and there are no images before to rehearse."""
 
 USUAL = ""
 """The settings that are those of train."""
@@ -111,13 +115,26 @@ def ablation(tree: Mapping[str, Any], use_case: str) -> Plan:
     for name in (*asked.units, *asked.settings):
         if not name.isidentifier():
             raise Mistake(f"{where}: {name!r} cannot be the name of a unit or setting; use letters and digits.")
-    for number, phase in enumerate(asked.phases):
-        if phase.peak_rate == "find":
-            raise Mistake(f"{where}.phases.{number}.peak_rate: give a number, so that all variants have the same.")
+    _check_rates(asked.phases, where)
     Scenario.read(kind, content, f"{use_case}.scenario")
     units = units_of(kind, content, asked.units, f"{where}.units")
     train = section(dict(tree), use_case, "train") | {"phases": written["phases"]}
     settings = {USUAL: typed(TrainParameters, train, f"{use_case}.train")}
     for name, changed in asked.settings.items():
-        settings[name] = typed(TrainParameters, train | changed, f"{where}.settings.{name}")
+        settings[name] = _setting(train, changed, f"{where}.settings.{name}")
     return Plan(asked, content, units, settings)
+
+
+def _setting(train: Content, changed: Content, where: str) -> TrainParameters:
+    for key in WITHOUT_EFFECT & changed.keys():
+        raise Mistake(f"{where}.{key} has no effect in an ablation; leave it out.")
+    setting = typed(TrainParameters, {**train, **changed}, where)
+    one_of(setting.architecture, architectures("mask"), f"{where}.architecture")
+    _check_rates(setting.phases, where)
+    return setting
+
+
+def _check_rates(phases: Sequence[Phase], where: str) -> None:
+    for number, phase in enumerate(phases):
+        if phase.peak_rate == "find":
+            raise Mistake(f"{where}.phases.{number}.peak_rate: give a number, so that all variants have the same.")

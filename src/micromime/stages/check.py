@@ -1,5 +1,6 @@
 """Check all of params.yaml before any work starts: every key known, of the right type, within its bounds."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from micromime.stages.planted_gap_plan import planted_gap
 from micromime.stages.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.stages.render import RenderParameters
 from micromime.stages.resample import checked_sampler
-from micromime.stages.rounds import BASE, ResampleParameters, rounds_of
+from micromime.stages.rounds import BASE, ResampleParameters, RoundParameters, rounds_of
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -39,6 +40,10 @@ WITH_TILES: dict[str, type[Section]] = {
     "ablation": AblationParameters,
 }
 """What stands besides under one that finds the class of tiles."""
+
+
+RESERVED = re.compile("latest|v[0-9]+", re.IGNORECASE)
+"""Names that MLflow keeps for itself: the median network of a round is registered under the round's name."""
 
 
 def main(params: Annotated[Path, typer.Option()], out: Annotated[Path, typer.Option()]) -> None:
@@ -85,6 +90,7 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
     runs, trained = (content[key]["runs"] for key in ("finetune", "train"))
     if runs > trained:
         raise Mistake(f"{use_case}.finetune.runs is {runs}, but {use_case}.train.runs is {trained}; lower the first.")
+    _check_effect(content, use_case, bool(kind.classes))
     if kind.classes:
         pools(tree, use_case)
     else:
@@ -93,14 +99,41 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
         ablation(tree, use_case)
 
 
+def _check_effect(content: Mapping[str, Any], use_case: str, classes: bool) -> None:
+    """Raise Mistake for settings that are allowed, but would do nothing here, or not what they are for."""
+    train, finetune = content["train"], content["finetune"]
+    wrong = {"train.rehearsal_share": ("no images come before the base arm's", train.get("rehearsal_share"))}
+    if classes:
+        wrong |= {
+            "finetune.rehearsal_share": ("tiles are not rehearsed", finetune.get("rehearsal_share")),
+            "train.target": ("classifiers learn no mask", train.get("target", "mask") != "mask"),
+            "train.cl_dice_share": ("classifiers learn no mask", train.get("cl_dice_share")),
+        }
+    for key, (why, given) in wrong.items():
+        if given:
+            raise Mistake(f"{use_case}.{key} has no effect ({why}); leave it out.")
+
+
 def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
     one_of(section(tree, use_case, "resample")["score"], SCORED, f"{use_case}.resample.score")
     for name in section(tree, use_case, "rounds"):
-        if not str(name).isidentifier() or name in (BASE, "scoring"):
+        if not str(name).isidentifier() or name in (BASE, "scoring") or RESERVED.fullmatch(str(name)):
             where = f"{use_case}.rounds.{name}"
             raise Mistake(f"{where}: {name!r} cannot be the name of a round; use another word, of letters and digits.")
-    for name, asked in rounds_of(tree, use_case).items():
+    rounds = rounds_of(tree, use_case)
+    for name, asked in rounds.items():
+        _check_seed(rounds, name, f"{use_case}.rounds.{name}.seed")
         checked_sampler(asked.sampler, instance_kind(use_case), f"{use_case}.rounds.{name}.sampler")
+
+
+def _check_seed(rounds: Mapping[str, RoundParameters], name: str, where: str) -> None:
+    """Raise Mistake where a round may draw again what the networks that it goes on from were trained on."""
+    seed, ancestor = rounds[name].seed, rounds[name].parent
+    while ancestor != BASE:
+        if rounds[ancestor].seed == seed:
+            said = f"{seed} is that of {ancestor}, which it goes on from, so it might draw the same images again"
+            raise Mistake(f"{where}: {said}; give it a seed of its own.")
+        ancestor = rounds[ancestor].parent
 
 
 if __name__ == "__main__":

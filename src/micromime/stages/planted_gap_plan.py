@@ -143,7 +143,8 @@ def cells(asked: PlantedGapParameters) -> Iterator[Cell]:
     """Yield every run there is to be: seed by seed, so that what is stopped has something of all."""
     for seed in range(1, asked.runs + 1):
         for experiment in EXPERIMENTS:
-            for name in (CONTROL, *asked.experiments.get(experiment, ())):  # type: ignore[call-overload]
+            tried = asked.experiments.get(experiment, ())  # type: ignore[call-overload]
+            for name in (CONTROL, *tried) if tried else ():
                 yield Cell(experiment, name, seed)
 
 

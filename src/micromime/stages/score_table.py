@@ -43,7 +43,10 @@ def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[st
         known = sorted(name[6:] for name in rows if name.startswith("score.") and name.count(".") == 1)
         raise Mistake(f"{use_case}.resample.score: {score!r} is not in {table}; use one of: {', '.join(known)}.")
     kind = instance_kind(use_case)
-    instances = [kind.from_row({str(key): value for key, value in row.items()}) for _, row in rows.iterrows()]
+    try:
+        instances = [kind.from_row({str(key): value for key, value in row.items()}) for _, row in rows.iterrows()]
+    except KeyError as error:
+        raise Mistake(f"{table} has no column {error.args[0]}: another version wrote it; make it anew.") from None
     sign = -1.0 if score in LOWER_IS_BETTER else 1.0
     values = sign * rows[f"score.{score}"].to_numpy(dtype=np.float64)
     before = sign * rows[f"before.{score}"].to_numpy(dtype=np.float64) if f"before.{score}" in rows else None
