@@ -17,6 +17,8 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate_parts import write_parts
 from micromime.datasets.tiles import read_tiles
+from micromime.evaluation.planted_gap_statements import Statement
+from micromime.evaluation.planted_gap_tables import statements_table
 from micromime.evaluation.tables import arms_table, headline
 from micromime.evaluation.tile_tables import learning_table
 from micromime.parameters import read_tree
@@ -37,12 +39,21 @@ def blocks() -> dict[str, str]:
     metrics = PROJECT / "metrics"
     verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
     cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
+    planted = json.loads((metrics / "evidence" / "planted_gap.json").read_text())
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
+        "planted_gap": found_planted(planted),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
+
+
+def found_planted(said: dict[str, Any]) -> str:
+    """Return what was expected of the planted gap, and what came of it, as a table."""
+    runs = {name: each["runs"] for name, each in said["experiments"].items()}
+    lines = statements_table([Statement(**each) for each in said["statements"]])
+    return f"Paired runs: {', '.join(f'{name} {count}' for name, count in runs.items())}.\n\n{lines}"
 
 
 def speed(row: dict[str, Any]) -> str:
