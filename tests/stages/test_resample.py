@@ -41,7 +41,7 @@ def tree(whole):
     tree = copy.deepcopy(whole)
     asked = tree["grain_boundaries"]
     asked["scenario"] |= {"rows": 40, "cols": 56}
-    asked["resample"] = {"count": 5, "score": "mean_iou"}
+    asked["resample"] = {"count": 5, "score": "mean_iou", "runs": "all"}
     asked["rounds"]["adaptive"]["sampler"]["worst_fraction"]["fraction"] = 1 / 3
     return tree
 

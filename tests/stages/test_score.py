@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from micromime.datasets.store import Dataset, identity
+from micromime.mistakes import Mistake
 from micromime.stages import score
 from micromime.stages.run_records import RunRecord, record_file
 from micromime.stages.score import joined, scores_before
@@ -64,9 +65,9 @@ def logged(monkeypatch):
     return files
 
 
-def scored(arm, scoring, before=None):
+def scored(arm, scoring, before=None, runs="all"):
     out = Path(f"data/scores/{arm.name}.parquet")
-    score.main("grain_boundaries", arm, scoring, out, Path("records"), before)
+    score.main("grain_boundaries", arm, scoring, out, Path("records"), runs, before)
     return out
 
 
@@ -152,3 +153,23 @@ def test_a_run_in_mlflow_gives_the_same_bytes_back(workshop, scoring):
     assert np.array_equal(
         pd.read_parquet(fetch_logged(run_id, "base.parquet", Path("again")))["score.mean_iou"], before
     )
+
+
+def test_the_first_runs_alone_score_where_a_number_is_given(workshop, scoring, logged):
+    arm = workshop.train()
+    out = scored(arm, scoring, runs="2")
+    table, first = pd.read_parquet(out), out.read_bytes()
+    assert not [name for name in table if name.endswith("run-003")]
+    assert table["score.pixel_error"].tolist() == pytest.approx([share / 2 for share in SHARES], abs=1e-6)
+    assert json.loads(pq.read_schema(out).metadata[b"micromime"])["runs"] == 2
+    assert "scoring" not in RunRecord.read(record_file(Path("records"), "base", 3)).answers  # nobody asked it
+    assert scored(arm, scoring).read_bytes() != first
+    assert scored(arm, scoring, runs="2").read_bytes() == first
+    assert len(logged) == 3
+
+
+@pytest.mark.usefixtures("logged")
+@pytest.mark.parametrize("runs", ["0", "4", "-1", "some", "1.5"])
+def test_more_runs_than_there_are_or_no_number_is_one_sentence(workshop, scoring, runs):
+    with pytest.raises(Mistake, match=f"^--runs: '{runs}' is not allowed; give all, or a number from 1 to 3.$"):
+        scored(workshop.train(), scoring, runs=runs)

@@ -73,15 +73,17 @@ def pictures_in(folder: Path) -> Iterator[Picture]:
         yield Picture(str(name), image, mask, int(number))
 
 
-def answers(arms: Sequence[Path], records: Path, purpose: str, pictures: Path) -> pd.DataFrame:
-    """Return a row for every arm, run and picture: every metric, number of grains and mean linear intercept.
+def answers(
+    arms: Sequence[Path], records: Path, purpose: str, pictures: Path, runs: Sequence[int] | None = None
+) -> pd.DataFrame:
+    """Return a row for every arm, run (all, or `runs`) and picture: every metric, grains and mean linear intercept.
 
     Of classifiers: whether the picture's class was wrong (error_rate, 0 or 1), and how probable the second class was.
 
     What a record tells is taken from it; the other networks are asked, several side by side, and their records written.
     """
     identity = listed_files(pictures) if (pictures / LIST_NAME).is_file() else pictures / "dataset.json"
-    known = {(arm, run): _record(arm, run, records) for arm in arms for run in Arm.read(arm).runs}
+    known = {(arm, run): _record(arm, run, records) for arm in arms for run in runs or Arm.read(arm).runs}
     inputs = {key: fingerprint(record.inputs, identity, _code(record, purpose)) for key, record in known.items()}
     questions = _questions(known, inputs, records, (purpose, pictures))
     there = len(known) - len(questions)

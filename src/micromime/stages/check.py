@@ -115,7 +115,11 @@ def _check_effect(content: Mapping[str, Any], use_case: str, classes: bool) -> N
 
 
 def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
-    one_of(section(tree, use_case, "resample")["score"], SCORED, f"{use_case}.resample.score")
+    scoring, runs = section(tree, use_case, "resample"), section(tree, use_case, "finetune")["runs"]
+    one_of(scoring["score"], SCORED, f"{use_case}.resample.score")
+    if scoring["runs"] != "all" and scoring["runs"] > runs:
+        said = f"{use_case}.resample.runs is {scoring['runs']}, but {use_case}.finetune.runs is {runs}"
+        raise Mistake(f"{said}; lower the first, or write all.")
     for name in section(tree, use_case, "rounds"):
         if not str(name).isidentifier() or name in (BASE, "scoring") or RESERVED.fullmatch(str(name)):
             where = f"{use_case}.rounds.{name}"

@@ -1,7 +1,7 @@
 """The rounds of a use case: each a new data version, and the arm that goes on with its parent's networks on it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ class ResampleParameters(Section):
 
     count: int = Field(ge=1, le=10_000_000, description="New images of each round.")
     score: str = Field(description="The metric that the samplers go by.")
+    runs: Literal["all"] | Annotated[int, Field(ge=1)] = Field(
+        description="Networks of an arm whose mean score it is, the first ones; runs added to them change no round."
+    )
 
 
 class RoundParameters(Section):

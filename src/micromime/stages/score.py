@@ -1,4 +1,4 @@
-"""Score the fixed synthetic set by every run of an arm: what a sampler is given to choose by."""
+"""Score the fixed synthetic set by the runs of an arm: what a sampler is given to choose by."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +9,7 @@ from typer import Option
 
 from micromime.datasets.store import Dataset, identity
 from micromime.evaluation.metrics import SCORED
+from micromime.mistakes import Mistake
 from micromime.stages import command
 from micromime.stages.arms import Arm, described
 from micromime.stages.ask import answers
@@ -24,17 +25,32 @@ def main(  # noqa: PLR0913 - one argument an option
     scoring: Annotated[Path, Option(help="The synthetic data set that is scored; no run has trained on it.")],
     out: Annotated[Path, Option(help="The table, Parquet: a row a sample.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
+    runs: Annotated[str, Option(help="How many of its networks score, the first ones: a number, or all.")] = "all",
     before: Annotated[Path | None, Option(help="The same table of the arm that this one goes on with.")] = None,
 ) -> None:
-    """Write the scores of every run and their means beside every parameter of the samples; log the same file."""
+    """Write the scores of these runs and their means beside every parameter of the samples; log the same file."""
     with sole_maker(out):
-        given = answers([arm], records, "scoring", scoring)
+        numbers = scoring_runs(Arm.read(arm), runs)
+        given = answers([arm], records, "scoring", scoring, numbers)
         rows = joined(Dataset(scoring).samples, given)
         if before:
             rows = pd.concat([rows, scores_before(before, rows["id"].tolist())], axis=1)
-        write_scores(out, rows, _origin(use_case, arm, scoring))
+        write_scores(out, rows, _origin(use_case, arm, scoring) | {"runs": len(numbers)})
         open_store(use_case)
         tell_file(described(arm), out)
+
+
+def scoring_runs(arm: Arm, asked: str) -> range:
+    """Return the runs of an arm that score: all, or as many as asked, the first ones.
+
+    Where these are fewer than all, runs that are added to the arm leave the table, and all that is made from it, as
+    they are.
+    """
+    if asked == "all":
+        return arm.runs
+    if not asked.isdecimal() or not 1 <= int(asked) <= len(arm.runs):
+        raise Mistake(f"--runs: {asked!r} is not allowed; give all, or a number from 1 to {len(arm.runs)}.")
+    return arm.runs[: int(asked)]
 
 
 def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
@@ -59,7 +75,6 @@ def _origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
         "use_case": use_case,
         "arm": arm.name,
         "fingerprint": trained.fingerprint,
-        "runs": len(trained.runs),
         "parent": {"path": trained.data.as_posix(), "sha256": identity(trained.data)},
         "scored": {"path": scoring.as_posix(), "sha256": identity(scoring)},
     }
