@@ -119,7 +119,7 @@ SAMPLER = "GRAINS.rounds.adaptive.sampler"
             "iou",
             "GRAINS.resample.score: 'iou' is not known; use one of: average_precision, boundary_f1, mean_iou, pixel_",
         ),
-        ("GRAINS.resample.runs", 4, "resample.runs is 4, but GRAINS.finetune.runs is 3; lower the first, or write all."),
+        ("GRAINS.resample.runs", 4, "GRAINS.resample.runs is 4, but GRAINS.finetune.runs is 3; lower the first, or"),
         ("GRAINS.resample.runs", 0, "GRAINS.resample.runs"),
         ("GRAINS.finetune", None, "GRAINS.finetune is missing from params.yaml; add that section."),
         ("GRAINS.finetune.runs", 0, "GRAINS.finetune.runs: 0 is not allowed"),
