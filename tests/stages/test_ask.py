@@ -76,6 +76,22 @@ def test_of_samples_of_the_scoring_set_less_is_asked(base, scoring):
     assert table["average_precision"].tolist() == [1, 1, 1, *[round(share, 6) for share in shares] * 2]
 
 
+@pytest.mark.parametrize(("purpose", "views"), [("test", 8), ("choosing", 8), ("scoring", 1)])
+def test_networks_are_judged_in_all_views_and_told_to_samplers_in_one(base, scoring, monkeypatch, purpose, views):
+    seen = []
+    monkeypatch.setattr(ask, "predictor", lambda _: lambda image: seen.append(image) or image / np.float32(255))
+    answers([base], RECORDS, purpose, scoring, [1])
+    assert len(seen) == 3 * views
+
+
+def test_thresholds_are_chosen_on_the_first_samples(base, scoring, monkeypatch):
+    monkeypatch.setattr(ask, "CHOSEN_ON", 2)
+    table = answers([base], RECORDS, "choosing", scoring)
+    assert list(table.columns) == columns(tested_pictures.to_choose_by)
+    assert table["picture"].tolist() == ["000000", "000001"] * 3
+    assert table["mean_iou.at_0.9"].tolist()[:2] == [1, 1]
+
+
 def test_arms_come_in_the_order_they_are_given(workshop, base, micrographs):
     tuned = workshop.train("tuned", "base")
     table = answers([tuned, base], RECORDS, "test", micrographs)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from importlib.metadata import distribution, packages_distributions
 from pathlib import Path
 
@@ -98,6 +99,7 @@ def not_required(requirements: Path) -> list[str]:
 
 def test_a_colleague_without_the_repository_gets_the_same_numbers(uri, folder, tmp_path):
     from micromime.training.networks import load_network, probability
+    from micromime.training.views import in_all_views
 
     (requirements,) = tmp_path.glob("mlruns/*/models/*/artifacts/requirements.txt")
     image = pixels(1, 70, 50)[0, 0]
@@ -110,7 +112,8 @@ def test_a_colleague_without_the_repository_gets_the_same_numbers(uri, folder, t
     assert ended.returncode == 0, ended.stderr
     found = np.load(tmp_path / "answer.npy")
     assert (found.shape, found.dtype) == ((1, 70, 50), np.float32)
-    np.testing.assert_allclose(found[0], probability(load_network(folder), image), atol=TOLERANCE)
+    network = load_network(folder)
+    np.testing.assert_allclose(found[0], in_all_views(partial(probability, network), image), atol=TOLERANCE)
     assert found.std() > 0.001
 
 
@@ -129,10 +132,11 @@ def served(folder):
 @pytest.mark.parametrize(("rows", "cols"), [(64, 96), (70, 50), (20, 25), (1, 1)])
 def test_a_grey_image_has_the_probability_that_the_judge_sees(served, folder, rows, cols):
     from micromime.training.networks import load_network, probability
+    from micromime.training.views import in_all_views
 
     image = pixels(1, rows, cols)[0, 0]
     (found,) = served.predict(None, grey_thrice(image))
-    assert np.array_equal(found, probability(load_network(folder), image))
+    assert np.array_equal(found, in_all_views(partial(probability, load_network(folder)), image))
 
 
 def test_no_image_is_changed_by_those_it_comes_with(served):

@@ -17,19 +17,24 @@ from micromime.stages.arms import Arm, trained
 from micromime.stages.networks import networks_of
 from micromime.stages.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
 from micromime.stages.run_records import Answers, RunRecord, record_file
-from micromime.stages.tested_pictures import tested
+from micromime.stages.tested_pictures import CHOSEN_ON, tested, to_choose_by
 from micromime.stages.work import code_of, fingerprint
 from micromime.training.architectures import Finds, finds
+from micromime.training.views import in_all_views
 
-TEST, SCORING = "test", "scoring"
-"""What pictures are for: judging on real ones, telling a sampler of synthetic ones."""
+TEST, SCORING, CHOOSING = "test", "scoring", "choosing"
+"""What pictures are for: judging on real ones; of synthetic ones, telling a sampler, and choosing each run's threshold.
+
+A network that is judged is asked in all views, and so its threshold is chosen; a sampler is told what it finds in one.
+"""
 
 ANSWERING = ("evaluation/metrics", "training/networks", "training/resizing")
 SCORED = (*ANSWERING, "evaluation/average_precision", "stages/picture_scores")
 GRAINS = ("closed_grains", "grain_size", "grain_sizes", "matched_grains", "topology")
 DECIDING: dict[tuple[Finds, str], Sequence[str]] = {
     ("mask", SCORING): SCORED,
-    ("mask", TEST): (*SCORED, *(f"evaluation/{name}" for name in GRAINS), "stages/tested_pictures"),
+    ("mask", CHOOSING): (*SCORED, "stages/tested_pictures", "training/views"),
+    ("mask", TEST): (*SCORED, *(f"evaluation/{name}" for name in GRAINS), "stages/tested_pictures", "training/views"),
 }
 """Code that decides what a network answers and how that is measured, by what pictures are for; else: `ANSWERING`."""
 
@@ -130,8 +135,11 @@ def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
 def _rows(question: Question) -> list[dict[str, Any]]:
     pictures = list(pictures_in(question.pictures))
     if finds(question.record.training["network"]["architecture"]) == "mask":
-        find, row = predictor(question.network), tested if question.purpose == TEST else measured
-        return [row(each, find(each.image)) for each in pictures]
+        find = predictor(question.network)
+        if question.purpose == SCORING:
+            return [measured(each, find(each.image)) for each in pictures]
+        row, asked = (tested, pictures) if question.purpose == TEST else (to_choose_by, pictures[:CHOSEN_ON])
+        return [row(each, in_all_views(find, each.image)) for each in asked]
     found = classifier(question.network)([each.image for each in pictures])
     return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
 

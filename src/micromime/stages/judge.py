@@ -21,7 +21,7 @@ from micromime.evaluation.verdict import Pairs, verdict
 from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.arms import Arm, trained
-from micromime.stages.ask import SCORING, TEST, answers
+from micromime.stages.ask import CHOOSING, TEST, answers
 from micromime.stages.operating_point import at_operating_points, operating_points
 from micromime.stages.picture_scores import THRESHOLDS, Picture
 from micromime.stages.rounds import BASE, compared, rounds_of
@@ -49,7 +49,7 @@ def main(  # noqa: PLR0913 - one argument an option
         arms = [models / name for name in (BASE, *rounds)]
         pictures = read_micrographs(test_set)
         asked = with_sources(answers(arms, records, TEST, test_set), pictures)
-        points = operating_points(answers(arms, records, SCORING, scoring))
+        points = operating_points(answers(arms, records, CHOOSING, scoring))
         source = Source.read(test_set / SOURCE_NAME)
         tested_on = {"kind": source.kind, "name": use_case, "reason": source.reason}
         said = said_of(tested_on, (asked, points), pictures, compared(rounds))

@@ -1,4 +1,8 @@
-"""What is measured of test pictures alone: every metric at every threshold, topology, and closed grains."""
+"""What is measured where networks are judged.
+
+Of test pictures every metric at every threshold, topology, and closed grains; of synthetic ones what thresholds are
+chosen by.
+"""
 
 from typing import Any
 
@@ -8,7 +12,16 @@ from micromime.evaluation.grain_sizes import astm_difference_of, diameters_px, l
 from micromime.evaluation.matched_grains import match_grains
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.evaluation.topology import betti_error, cl_dice
+from micromime.stages.operating_point import CHOSEN_BY
 from micromime.stages.picture_scores import THRESHOLD, Picture, at_thresholds, measured
+
+CHOSEN_ON = 60
+"""Synthetic pictures that a run's threshold is chosen on: for a choice among tenths these are enough."""
+
+
+def to_choose_by(picture: Picture, probability: Probability) -> dict[str, Any]:
+    """Return one row of a synthetic picture that a run's threshold is chosen on."""
+    return {"picture": picture.name, **at_thresholds(picture, probability, (CHOSEN_BY,))}
 
 
 def tested(picture: Picture, probability: Probability) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 class ServedModel(PythonModel):
     """Says how likely each pixel of images is a boundary, or how likely each image is of the second class.
 
-    Which of these, the network's architecture decides; the numbers are those of `networks`.
+    Which of these, the network's architecture decides; the numbers are those that it was judged by.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -26,7 +26,6 @@ class ServedModel(PythonModel):
             class_probabilities,
             description_of,
             load_network,
-            probabilities,
         )
 
         folder = Path(context.artifacts["weights.safetensors"]).parent
@@ -34,7 +33,7 @@ class ServedModel(PythonModel):
         if finds(described["architecture"]) == "class":
             self.answer = partial(class_probabilities, network, size_px=int(described["size_px"]))
         else:
-            self.answer = partial(probabilities, network)
+            self.answer = partial(_in_all_views, network)
 
     def predict(
         self,
@@ -48,6 +47,16 @@ class ServedModel(PythonModel):
         A grey image is given three times over: `np.repeat(image[None, None], 3, axis=1)`.
         """
         return self.answer(model_input)
+
+
+def _in_all_views(network: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    from micromime.training.networks import probabilities
+    from micromime.training.views import in_all_views
+
+    found = np.empty((len(pixels), *pixels.shape[2:]), np.float32)
+    for index, image in enumerate(pixels):
+        found[index] = in_all_views(lambda seen: probabilities(network, seen[None])[0], image)
+    return found
 
 
 set_model(ServedModel())
