@@ -106,7 +106,7 @@ def finding(test: Mapping[str, Any]) -> str:
 def _scores_table(verdict: Verdict, metric: str) -> str:
     columns = _columns(verdict)
     rows, lost = [], []
-    for place, part in _places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
+    for place, part in places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
         scores = [part[kind][name][metric] for kind, name in columns]
         best = _best(scores, metric)
         rows.append([place, *(_bold(cell(score), i in best) for i, score in enumerate(scores))])
@@ -130,7 +130,7 @@ def _size_tables(compared: Verdict) -> Iterator[str]:
     columns = _columns(compared["all"])
     for what, (words, form, beside, beside_form) in SIZES.items():
         rows = []
-        for place, part in _places(compared["all"], compared["by_source"], compared["all"]["n"]):
+        for place, part in places(compared["all"], compared["by_source"], compared["all"]["n"]):
             found = [part[kind][name] for kind, name in columns]
             cells = [f"{cell(each[what], form)} ({mean_cell(each[beside], beside_form)})" for each in found]
             rows.append([place, _true_size(part["truth"], what, form), *cells])
@@ -147,7 +147,7 @@ def _columns(part: Verdict) -> list[tuple[str, str]]:
     return [(kind, name) for kind in ("baselines", "arms") for name in part[kind]]
 
 
-def _places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdict]]:
+def places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdict]]:
     """Return the rows of a table by source, each with its number of pictures."""
     return [*((f"{source} ({part['n']})", part) for source, part in by_source.items()), (f"ALL ({n})", whole)]
 
