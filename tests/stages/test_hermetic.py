@@ -146,11 +146,12 @@ def sources(stage: Stage) -> list[str]:
 
 
 def a_source(stage: Stage) -> str:
-    """The last one that is imported whatever the stage does, as what a training alone needs is not.
+    """The last one that is imported whatever the stage does, as what a training or a prediction alone needs is not.
 
     And no __init__.py: without that, Python would make do with a namespace package.
     """
-    return [path for path in sources(stage) if not path.endswith(("__init__.py", "training/watched.py"))][-1]
+    not_always = ("__init__.py", "training/watched.py", "training/views.py")
+    return [path for path in sources(stage) if not path.endswith(not_always)][-1]
 
 
 @cache
