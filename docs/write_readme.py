@@ -18,9 +18,9 @@ from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate_parts import write_parts
 from micromime.datasets.tiles import read_tiles
 from micromime.evaluation.planted_gap_statements import Statement
-from micromime.evaluation.planted_gap_tables import statements_table
+from micromime.evaluation.planted_gap_tables import summary_of_gaps
 from micromime.evaluation.summary_table import compared_table, summary_table
-from micromime.evaluation.tables import arms_table, headline
+from micromime.evaluation.tables import headline
 from micromime.evaluation.tile_tables import learning_table
 from micromime.parameters import read_tree
 from micromime.scenario import Scenario
@@ -38,15 +38,13 @@ README = PROJECT / "README.md"
 def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
     metrics = PROJECT / "metrics"
-    verdict = json.loads((metrics / "demo" / "grain_boundaries.json").read_text())
     cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
     compared_arms = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
     planted = json.loads((metrics / "evidence" / "planted_gap.json").read_text())
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
-        "verdict": f"**{headline(verdict['test_set'])}**\n\n{arms_table(verdict)}",
         "rounds": found_in_rounds(compared_arms),
-        "planted_gap": found_planted(planted),
+        "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
@@ -57,13 +55,6 @@ def found_in_rounds(said: dict[str, Any]) -> str:
     table = summary_table(said, ["base", "random_3", "adaptive_3"], ["otsu", "local_threshold"])
     pairs = [("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3")]
     return f"**{headline(said['test_set'])}**\n\n{table}\n\n{compared_table(said, pairs)}"
-
-
-def found_planted(said: dict[str, Any]) -> str:
-    """Return what was expected of the planted gap, and what came of it, as a table."""
-    runs = {name: each["runs"] for name, each in said["experiments"].items()}
-    lines = statements_table([Statement(**each) for each in said["statements"]])
-    return f"Paired runs: {', '.join(f'{name} {count}' for name, count in runs.items())}.\n\n{lines}"
 
 
 def speed(row: dict[str, Any]) -> str:

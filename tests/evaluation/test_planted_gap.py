@@ -8,7 +8,7 @@ import pytest
 from micromime.evaluation.planted_gap import gap_verdict, images_needed, reached, rows_of
 from micromime.evaluation.planted_gap_charts import gap_chart
 from micromime.evaluation.planted_gap_statements import statements
-from micromime.evaluation.planted_gap_tables import planted_gap_tables
+from micromime.evaluation.planted_gap_tables import planted_gap_tables, summary_of_gaps
 from micromime.evaluation.statistics import paired_t_test
 
 IMAGES = np.array([0.0, 100, 200, 300])
@@ -159,6 +159,34 @@ def test_tables_name_every_sampler_and_one_run_has_no_test():
     text = planted_gap_tables(said, statements(said, []))
     for words in ("## trap, runs: 1", "| worst | 0.10 / 0.20 / 0.30 | 0.10 /", "no test", "**not shown**", "trap.svg"):
         assert words in text
+
+
+def test_in_short_only_what_gains_in_both_scores_is_bold():
+    rows = made_up(last={"progress": 0.9, "worst": 0.3, "residual": 0.6}, spread=0.005)
+    rows.loc[rows["sampler"] == "residual", "mode_f1"] += 0.2
+    said = gap_verdict(rows)
+    text = summary_of_gaps({**said, "no_gap": gap_verdict(made_up("no_gap", {"worst": 0.6}))["no_gap"]}, [])
+    (progress, worst, residual) = (
+        next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
+        for name in ("progress", "worst", "residual")
+    )
+    assert progress.startswith("| progress | **+0.")
+    assert progress.endswith("| not tried |")
+    assert worst.startswith("| worst | -0.")
+    assert "(never / never)" in worst
+    assert residual.startswith("| residual | +0.2")
+
+
+def test_in_short_statements_that_do_not_hold_are_named():
+    rows = made_up(last={"oracle": 0.9, "progress": 0.4})
+    said = gap_verdict(rows)
+    found = statements(said, [])
+    text = summary_of_gaps(said, found)
+    assert "Of 4 statements 2 hold; these do not:" in text
+    assert text.count("\n- gap: progress") == 2
+    assert "- gap: oracle" not in text
+    assert "**Contradicted**: mode F1 -0." in text
+    assert summary_of_gaps(said, found[:2]).endswith("Of 2 statements 2 hold.")
 
 
 def test_without_runs_nothing_is_claimed():

@@ -48,7 +48,7 @@ def statements(said: Verdict, stopping: Sequence[str]) -> list[Statement]:
 def _beats(experiment: str, part: Verdict, sampler: str) -> Statement:
     tests = [part["minus_random"][endpoint].get(sampler) for endpoint in PRIMARY]
     text = f"{sampler} beats random in {' and '.join(PRIMARY.values())} (p < {BEATS_P} after Holm)"
-    better, worse = ([_significant(test, sign, BEATS_P) for test in tests] for sign in (1, -1))
+    better, worse = ([significant(test, sign, BEATS_P) for test in tests] for sign in (1, -1))
     outcome: Outcome = "holds" if all(better) else "contradicted" if any(worse) else "not shown"
     return Statement(experiment, text, outcome, _numbers(tests))
 
@@ -88,7 +88,7 @@ def _tested(part: Verdict) -> Iterator[bool]:
 def _gains(part: Verdict) -> Iterator[str]:
     for endpoint, label in PRIMARY.items():
         for sampler, test in part["minus_random"][endpoint].items():
-            if _significant(test, 1, GAINS_P):
+            if significant(test, 1, GAINS_P):
                 yield f"{sampler} in {label}: {test['mean_difference']:+.4f}, p = {test['p_holm']:.2g}"
 
 
@@ -103,7 +103,8 @@ def _harm(part: Verdict, sampler: str) -> Statement:
     return Statement("no_gap", text, outcome, f"{test['mean_difference']:+.4f} {interval_text(test)}")
 
 
-def _significant(test: Verdict | None, sign: int, p: float) -> bool:
+def significant(test: Verdict | None, sign: int, p: float) -> bool:
+    """Whether a paired difference has this sign (1 or -1) at less than p, after correction."""
     return bool(test) and test["p_holm"] is not None and test["p_holm"] < p and sign * test["mean_difference"] > 0  # type: ignore[index]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from micromime.evaluation.cells import markdown, p_text
 from micromime.evaluation.planted_gap import CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
-from micromime.evaluation.planted_gap_statements import Statement, images_text, interval_text
+from micromime.evaluation.planted_gap_statements import BEATS_P, Statement, images_text, interval_text, significant
 
 NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
 
@@ -37,6 +37,42 @@ def statements_table(found: Sequence[Statement]) -> str:
     head = ["experiment", "expected", "outcome", "found"]
     table = markdown(head, [[each.experiment, each.text, f"**{each.outcome}**", each.found] for each in found])
     return table.replace("---:", "---")
+
+
+def summary_of_gaps(said: Verdict, found: Sequence[Statement]) -> str:
+    """Return what samplers gain on random in each experiment, a row a sampler, and what was not as expected."""
+    columns = {name: _gains(part) for name, part in said.items()}
+    samplers = dict.fromkeys(sampler for column in columns.values() for sampler in column)
+    head = ["sampler", *(f"{name}, n = {part['runs']}" for name, part in said.items())]
+    rows = [[each, *(column.get(each, "not tried") for column in columns.values())] for each in samplers]
+    images = " or ".join(dict.fromkeys(str(part["images"]) for part in said.values()))
+    measured, needed = " / ".join(PRIMARY.values()), f"new images until it reaches what random has after {images}"
+    how = f"Gain on random in {measured} (bold: both gain at p < {BEATS_P}, Holm; n pairs of runs), and {needed}."
+    return "\n\n".join([markdown(head, rows), how, _as_expected(found)])
+
+
+def _gains(part: Verdict) -> dict[str, str]:
+    """Return the cell of each sampler that was compared with random in an experiment."""
+    return {each: _gain(part, each) for each in part["samplers"] if each != CONTROL}
+
+
+def _gain(part: Verdict, sampler: str) -> str:
+    tests = [part["minus_random"][endpoint].get(sampler) for endpoint in PRIMARY]
+    if None in tests:
+        return "none"
+    gains = " / ".join(f"{test['mean_difference']:+.3f}" for test in tests)
+    sure = all(significant(test, 1, BEATS_P) for test in tests)
+    needed = [part["samplers"][sampler]["images_needed"][endpoint] for endpoint in PRIMARY]
+    images = " / ".join(images_text(each).partition(" ")[0] for each in needed)
+    return f"{f'**{gains}**' if sure else gains} ({images})"
+
+
+def _as_expected(found: Sequence[Statement]) -> str:
+    """Return how many statements hold, and each of those that do not with the numbers that decided."""
+    short = [each for each in found if each.outcome != "holds"]
+    said = f"Of {len(found)} statements {len(found) - len(short)} hold"
+    lines = (f"- {each.experiment}: {each.text}. **{each.outcome.capitalize()}**: {each.found}." for each in short)
+    return "\n".join([f"{said}; these do not:\n", *lines]) if short else f"{said}."
 
 
 def _experiment(name: str, part: Verdict) -> Iterator[str]:
