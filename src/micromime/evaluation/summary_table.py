@@ -10,6 +10,12 @@ from micromime.evaluation.verdict import Verdict
 SHOWN = ("mean_iou", "boundary_f1")
 """The metrics of a short verdict, in this order in each cell."""
 
+COMPARED = (*SHOWN, "pixel_error", "average_precision")
+"""Those in which arms are compared, as far as there are tests of them."""
+
+UNCUT = frozenset({"average_precision"})
+"""Of these, those that no threshold has a part in."""
+
 
 def summary_table(verdict: Verdict, arms: Sequence[str], baselines: Sequence[str]) -> str:
     """Return mean IoU and boundary F1 of some arms and baselines: a row for each source, the last for all pictures."""
@@ -23,22 +29,23 @@ def summary_table(verdict: Verdict, arms: Sequence[str], baselines: Sequence[str
 
 
 def compared_table(verdict: Verdict, pairs: Sequence[tuple[str, str]]) -> str:
-    """Return what arms gain on others, (later, earlier): a row a pair, at 0.5 and at each run's own threshold."""
-    parts = {"at 0.5": verdict["paired"], "at its own threshold": verdict["at_operating_points"]["paired"]}
-    columns = [(where, metric) for where in parts for metric in SHOWN]
+    """Return what arms gain on others, (later, earlier): a column a pair, at 0.5 and at each run's own threshold."""
     rows, tests = [], []
-    for later, earlier in pairs:
-        row = [parts[where][f"{later}_vs_{earlier}_{metric}"] for where, metric in columns]
-        rows.append([f"{later} - {earlier}", *map(_gain, row)])
-        tests += row
+    parts = {"at 0.5": verdict["paired"], "at its own threshold": verdict["at_operating_points"]["paired"]}
+    for where, part in parts.items():
+        for metric in COMPARED:
+            row = [part[name] for name in (f"{a}_vs_{b}_{metric}" for a, b in pairs) if name in part]
+            if row:
+                rows.append([title(metric) if metric in UNCUT else f"{title(metric)} {where}", *map(_gain, row)])
+            tests += row
     counts = " and ".join(dict.fromkeys(str(test["n_tests"]) for test in tests))
     numbers = " or ".join(dict.fromkeys(str(test["n_pairs"]) for test in tests))
     how = (
         f"Mean difference over runs [99 % interval, Student's t, n = {numbers} pairs of runs]; p of paired two-tailed "
         f"t-tests by run, corrected for {counts} tests (Holm), significant below {SIGNIFICANT_P}."
     )
-    head = ["a - b", *(f"{title(metric)} {where}" for where, metric in columns)]
-    return f"{markdown(head, rows)}\n\n{how}"
+    table = markdown(["score", *(f"{later} - {earlier}" for later, earlier in pairs)], rows)
+    return f"{table}\n\n{how}"
 
 
 def _gain(test: Mapping[str, Any]) -> str:
