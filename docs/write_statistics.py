@@ -13,7 +13,7 @@ from typing import NamedTuple
 from scipy.stats import t as student_t
 from statsmodels.stats.proportion import proportion_confint
 
-from micromime.evaluation.closed_grains import LEAST_GRAIN_PX
+from micromime.evaluation.closed_grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.evaluation.grain_size import astm_difference, astm_number
 from micromime.evaluation.statistics import CONFIDENCE, agresti_coull_paper
 
@@ -97,10 +97,13 @@ def widths() -> str:
 
 
 def grains() -> str:
-    """Return what the two rules of grain sizes come to in numbers."""
+    """Return the parameters of closing, and what the two rules of grain sizes come to in numbers."""
+    closing = ClosedGrains()
     finer, coarser = astm_difference(0.5, 1), astm_difference(1.1, 1)
     return (
-        f"A region below {LEAST_GRAIN_PX} px is a pocket in a line. A mean linear intercept of 0.32 mm is "
+        f"Probabilities are smoothed by a Gaussian of sigma {closing.sigma_px:g} px, the depth is {closing.depth:g}, and "
+        f"grains found below {closing.least_grain_px} px go to their neighbours. A region of a true mask below "
+        f"{LEAST_GRAIN_PX} px is a pocket in a line. A mean linear intercept of 0.32 mm is "
         f"G {abs(astm_number(0.32)):.1f}, one of 0.02 mm G {astm_number(0.02):.1f}; an intercept half as long is "
         f"{finer:.1f} more, one that is a tenth longer {-coarser:.2f} less."
     )

@@ -7,7 +7,7 @@ import pytest
 
 from micromime.evaluation.ablation import EVERYWHERE, ablation_verdict
 from micromime.evaluation.ablation_chart import ablation_chart
-from micromime.evaluation.ablation_tables import ablation_tables
+from micromime.evaluation.ablation_tables import ablation_tables, idle
 
 TEST_SET = {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given"}
 GAINS = [
@@ -105,6 +105,19 @@ def test_an_interval_that_leaves_0_out_is_not_bold_by_itself():
     text = ablation_tables(ablation_verdict(TEST_SET, made_up(lost=nearly), GAINS))
     assert "| twins | +0.180 [+0.001, +0.359] |" in text
     assert "one in twenty leaves 0 out by chance" in text
+
+
+def test_a_unit_earns_nothing_where_no_mean_is_above_0(said):
+    assert idle(said) == ["stains"]  # 0.01 - 0.02 + 0.01: it costs nothing either
+    assert "By this rule: **stains**." in ablation_tables(said)
+
+
+def test_one_mean_above_0_is_enough_to_stay():
+    worse = LOST | {"without_twins": (-0.1, -0.2, -0.3), "without_stains": (0.01, -0.02, 0.02)}
+    said = ablation_verdict(TEST_SET, made_up(lost=worse), GAINS)
+    assert said["gains"]["add_one_in"]["twins"][EVERYWHERE]["mean_iou"]["mean_difference"] > 0
+    assert idle(said) == []
+    assert "By this rule: **none**." in ablation_tables(said)
 
 
 def test_what_a_unit_has_no_variant_for_is_said_to_be_none(said):

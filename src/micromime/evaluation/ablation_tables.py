@@ -45,6 +45,33 @@ def method(said: Verdict) -> str:
     )
 
 
+def idle(said: Verdict) -> list[str]:
+    """Return the units that earn nothing: no mean gain, of those tested over all pictures, is above 0.
+
+    The rule by which a unit leaves the default scenario. With few runs no p value could decide: it stays where a single
+    one of the means, left out or added alone, in any metric that gains are stated in, speaks for it.
+    """
+    gains = said["gains"]
+    kinds = [kind for kind in WHAT["unit"] if kind in gains]
+    units = dict.fromkeys(name for kind in kinds for name in gains[kind])
+    tests = {name: [gains[kind][name][EVERYWHERE] for kind in kinds if name in gains[kind]] for name in units}
+    return [
+        name
+        for name, found in tests.items()
+        if all(test[metric]["mean_difference"] <= 0 for test in found for metric in COMPARED)
+    ]
+
+
+def _verdict(said: Verdict) -> str:
+    """Return the rule and what it says."""
+    found = ", ".join(map(_words, idle(said))) or "none"
+    return (
+        "What earns nothing leaves the default: a unit of which no mean gain of the table, left out or added alone, is "
+        f"above 0. By this rule: **{found}**. The pictures that decide are those of the test set, so that scores of a "
+        "scenario from which something has left are no longer independent of them."
+    )
+
+
 def _parts(said: Verdict) -> Iterator[str]:
     """Yield the blocks of text and tables, one after the other."""
     gains, pictures = said["gains"], f"over {said['test_set']['n']} pictures"
@@ -53,6 +80,8 @@ def _parts(said: Verdict) -> Iterator[str]:
         if there:
             yield f"## Gains by {what}, {pictures}"
             yield _overall(gains, there, what)
+            if what == "unit":
+                yield _verdict(said)
     if gains:
         yield method(said)
     for metric in COMPARED if gains else ():
