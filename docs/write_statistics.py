@@ -101,8 +101,8 @@ def grains() -> str:
     closing = ClosedGrains()
     finer, coarser = astm_difference(0.5, 1), astm_difference(1.1, 1)
     return (
-        f"Probabilities are smoothed by a Gaussian of sigma {closing.sigma_px:g} px, the depth is {closing.depth:g}, and "
-        f"grains found below {closing.least_grain_px} px go to their neighbours. A region of a true mask below "
+        f"Probabilities are smoothed by a Gaussian of sigma {closing.sigma_px:g} px, the depth is {closing.depth:g}, "
+        f"and grains found below {closing.least_grain_px} px go to their neighbours. A region of a true mask below "
         f"{LEAST_GRAIN_PX} px is a pocket in a line. A mean linear intercept of 0.32 mm is "
         f"G {abs(astm_number(0.32)):.1f}, one of 0.02 mm G {astm_number(0.02):.1f}; an intercept half as long is "
         f"{finer:.1f} more, one that is a tenth longer {-coarser:.2f} less."

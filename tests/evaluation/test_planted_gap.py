@@ -99,6 +99,24 @@ def test_p_values_are_those_of_paired_tests_after_holm():
     assert [tests[name]["p_holm"] for _, name in p] == pytest.approx(steps.tolist())
 
 
+def test_samplers_are_compared_with_the_one_that_is_blind_to_scores_too():
+    rows = made_up(last={"stratified": 0.7, "progress": 0.8, "oracle": 0.7}, spread=0.01)
+    last = rows[rows["round"] == 3].pivot(index="run", columns="sampler", values="mode_f1")
+    said = gap_verdict(rows)
+    tests = said["gap"]["minus_stratified"]["mode_f1"]
+    assert tests.keys() == {"progress", "oracle"}
+    assert tests["progress"]["mean_difference"] == pytest.approx((last["progress"] - last["stratified"]).mean())
+    p = {name: paired_t_test(last[name], last["stratified"])["p_value"] for name in tests}
+    assert tests["progress"]["p_holm"] == pytest.approx(2 * p["progress"])
+    assert "Minus stratified" in planted_gap_tables(said, [])
+
+
+def test_without_a_blind_sampler_nothing_is_compared_with_it():
+    said = gap_verdict(made_up(last={"progress": 0.8}))
+    assert set(map(len, said["gap"]["minus_stratified"].values())) == {0}
+    assert "Minus stratified" not in planted_gap_tables(said, [])
+
+
 def test_rounds_have_mean_spread_and_interval_over_runs():
     said = gap_verdict(rows_of({("gap", "random", n): table([0.5, 0.4 + 0.1 * n]) for n in (1, 2, 3)}))["gap"]
     first, last = said["samplers"]["random"]["rounds"]
@@ -200,7 +218,7 @@ def test_a_chart_has_a_panel_for_each_sampler_and_score(runs):
     said = gap_verdict(made_up(last={"worst": 0.7, "residual_stop": 0.8}, runs=runs))["gap"]
     drawn = gap_chart("gap", said)
     root = ElementTree.fromstring(drawn)
-    assert len([each for each in root.iter() if "axes_" in each.get("id", "")]) == 6
+    assert len([each for each in root.iter() if "axes_" in each.get("id", "")]) == 8
     assert drawn == gap_chart("gap", said)
     assert "residual" in drawn
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from micromime.evaluation.charts import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
 from micromime.evaluation.planted_gap import CONTROL, PRIMARY, Verdict
 
-SHOWN = PRIMARY | {"training_iou": "IoU on the\ntraining distribution"}
+SHOWN = PRIMARY | {"rest_f1": "rest F1", "training_iou": "IoU on the\ntraining distribution"}
 """A row of panels for each."""
 
 ROW_IN = 1.7

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from micromime.evaluation.cells import markdown, p_text
-from micromime.evaluation.planted_gap import CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
+from micromime.evaluation.planted_gap import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
 from micromime.evaluation.planted_gap_statements import BEATS_P, Statement, images_text, interval_text, significant
 
 NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
@@ -91,7 +91,14 @@ def _experiment(name: str, part: Verdict) -> Iterator[str]:
         f"Minus {CONTROL} after the last round: mean difference, its 95 % interval (Student's t, n = {part['runs']} "
         "runs), p of the paired two-tailed t-test over runs after Holm over the samplers, and effect size."
     )
-    yield markdown(["sampler", *ENDPOINTS.values()], list(_tests(part)))
+    yield markdown(["sampler", *ENDPOINTS.values()], list(_tests(part, "minus_random")))
+    beside_blind = list(_tests(part, "minus_stratified"))
+    if beside_blind:
+        yield (
+            f"Minus {BLIND}, which is blind to the scores, in the same way: whether it is the scores that pay. No "
+            "statement about it was written down beforehand."
+        )
+        yield markdown(["sampler", *ENDPOINTS.values()], beside_blind)
     yield (
         f"New images until a sampler reaches what {CONTROL} has after {part['images']}, with the 95 % interval of the "
         "bootstrap over runs; none where a score is missing, or where random itself did not gain."
@@ -119,10 +126,12 @@ def _with_sd(cell: Verdict | None) -> str:
     return f"{cell['mean']:.3f}" + ("" if cell["sd"] is None else f" ± {cell['sd']:.3f}")
 
 
-def _tests(part: Verdict) -> Iterator[list[str]]:
+def _tests(part: Verdict, against: str) -> Iterator[list[str]]:
+    """Yield the cells of each sampler that was tested against a control."""
+    tested = {sampler for tests in part[against].values() for sampler in tests}
     for sampler in part["samplers"]:
-        if sampler != CONTROL:
-            tests = [part["minus_random"][endpoint].get(sampler) for endpoint in ENDPOINTS]
+        if sampler in tested:
+            tests = [part[against][endpoint].get(sampler) for endpoint in ENDPOINTS]
             yield [sampler, *("none" if test is None else _test(test) for test in tests)]
 
 
