@@ -1,8 +1,8 @@
 """What the runs of the planted gap show: each sampler beside random, by the endpoints that were fixed beforehand.
 
 Every sampler is compared with random by a paired two-tailed t-test over runs; the p values of one experiment and
-endpoint are corrected over its samplers after Holm (1979, doi:10.2307/4615733). Intervals are 95 %. Every one is compared
-with `stratified`, too, to tell whether it is the scores that pay: no statement was made about that beforehand.
+endpoint are corrected over its samplers after Holm (1979, doi:10.2307/4615733). Intervals are 95 %. Each is
+compared with `stratified`, too, to tell whether it is the scores that pay: no statement was made about that beforehand.
 """
 
 from collections.abc import Mapping, Sequence
