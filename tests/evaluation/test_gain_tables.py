@@ -4,11 +4,14 @@ import pytest
 
 from micromime.evaluation.gain_tables import gain_tables
 
+P = "p = 0.25, d_z = -0.50"
+
 
 def gain(a, b, metric, difference, interval=(-0.01, 0.03)):
     """A test by run of two arms, as far as the tables of gains look at it."""
+    tested = {"p_holm": None, "effect_size": None} if interval is None else {"p_holm": 0.25, "effect_size": -0.5}
     ends = None if interval is None else {"lo": interval[0], "hi": interval[1], "n": 2}
-    return {f"{a}_vs_{b}_{metric}": {"a": a, "b": b, "mean_difference": difference, "ci99_difference": ends}}
+    return {f"{a}_vs_{b}_{metric}": {"a": a, "b": b, "mean_difference": difference, "ci99_difference": ends, **tested}}
 
 
 def score(mean, sd=0.0125):
@@ -71,23 +74,25 @@ def test_arms_are_tested_at_equal_operating_points(verdict):
         "| later - base | mean IoU | run | 2 | +0.250 | [-0.010, +0.030] | 0.010 | 0.020 | +1.50 |"
     ]
     assert said == "Corrected among themselves, apart from the tests at 0.5."
-    assert "(Student's t, n = 2 pairs of runs; not corrected)" in gains
+    assert "(Student's t, n = 2 pairs of runs; not corrected), p of" in gains
 
 
 def test_where_no_arms_were_compared_no_tests_are_told(verdict):
     verdict["at_operating_points"]["paired"] = {}
     _, _, gains, *_ = gain_tables(verdict)
-    assert gains == "Gains by source, mean difference over runs with its 99 % interval (Student's t; not corrected)."
+    assert gains.startswith(
+        "Gains by source: mean difference over runs, its 99 % interval (Student's t; not corrected)"
+    )
 
 
 def test_gains_stand_by_source_with_their_intervals(verdict):
     *_, said, table, _ = gain_tables(verdict)
-    assert said.startswith("Gains by source, mean difference over runs with its 99 % interval")
+    assert said.endswith("corrected after Holm over the sources and pairs of a column, and effect size d_z.")
     assert table.splitlines() == [
         "| source (at 0.5) | a - b | mean IoU | clDice |",
         "| --- | ---: | ---: | ---: |",
-        "| steel (2) | later - base | +0.020 [-0.010, +0.030] | -0.100 [-0.200, -0.000] |",
-        "| iron (1) | later - base | +0.500 none | none |",
+        f"| steel (2) | later - base | +0.020 [-0.010, +0.030], {P} | -0.100 [-0.200, -0.000], {P} |",
+        "| iron (1) | later - base | +0.500 none, no test | none |",
     ]
 
 
@@ -95,8 +100,8 @@ def test_the_same_stands_at_each_runs_own_threshold(verdict):
     *_, table = gain_tables(verdict)
     assert table.splitlines()[0] == "| source (at each run's own threshold) | a - b | mean IoU |"
     assert table.splitlines()[2:] == [
-        "| steel (2) | later - base | +0.250 [-0.010, +0.030] |",
-        "| iron (1) | later - base | +0.250 [-0.010, +0.030] |",
+        f"| steel (2) | later - base | +0.250 [-0.010, +0.030], {P} |",
+        f"| iron (1) | later - base | +0.250 [-0.010, +0.030], {P} |",
     ]
 
 

@@ -25,16 +25,16 @@ def test_half_the_intercept_is_two_numbers_more():
 
 
 NONE = float("nan")
-COLUMNS = ["kind", "name", "run", "picture", "source", "grains", "intercept_px", "um_per_px"]
+COLUMNS = ["kind", "name", "run", "picture", "source", "grains", "diameter_px", "intercept_px", "um_per_px"]
 MEASURED = [
-    ("truth", "truth", 0, "a", "steel", 10, 20.0, 1.0),
-    ("truth", "truth", 0, "b", "iron", 40, 40.0, NONE),
-    ("baseline", "otsu", 0, "a", "steel", 20, 10.0, 1.0),
-    ("baseline", "otsu", 0, "b", "iron", 20, 80.0, NONE),
-    ("arm", "base", 1, "a", "steel", 10, 20.0, 1.0),
-    ("arm", "base", 1, "b", "iron", 30, 40.0, NONE),
-    ("arm", "base", 2, "a", "steel", 12, 10.0, 1.0),
-    ("arm", "base", 2, "b", "iron", 1, None, NONE),
+    ("truth", "truth", 0, "a", "steel", 10, 25.0, 20.0, 1.0),
+    ("truth", "truth", 0, "b", "iron", 40, 50.0, 40.0, NONE),
+    ("baseline", "otsu", 0, "a", "steel", 20, 20.0, 10.0, 1.0),
+    ("baseline", "otsu", 0, "b", "iron", 20, 70.0, 80.0, NONE),
+    ("arm", "base", 1, "a", "steel", 10, 25.0, 20.0, 1.0),
+    ("arm", "base", 1, "b", "iron", 30, 55.0, 40.0, NONE),
+    ("arm", "base", 2, "a", "steel", 12, 20.0, 10.0, 1.0),
+    ("arm", "base", 2, "b", "iron", 1, None, None, NONE),
 ]
 
 
@@ -46,10 +46,16 @@ def sizes():
 def test_the_truth_has_a_number_where_a_scale_is_known(sizes):
     compared = compare_sizes(sizes)
     assert compared["all"]["n"] == 2
-    steel = {"grains": 10, "intercept_px": 20, "astm_number": pytest.approx(8, abs=0.01), "n_astm": 1}
+    steel = {
+        "grains": 10,
+        "diameter_px": 25,
+        "intercept_px": 20,
+        "astm_number": pytest.approx(8, abs=0.01),
+        "n_astm": 1,
+    }
     assert compared["by_source"]["steel"]["truth"] == steel
-    assert compared["all"]["truth"] == steel | {"grains": 25, "intercept_px": 30}
-    iron = {"grains": 40, "intercept_px": 40, "astm_number": None, "n_astm": 0}
+    assert compared["all"]["truth"] == steel | {"grains": 25, "diameter_px": 37.5, "intercept_px": 30}
+    iron = {"grains": 40, "diameter_px": 50, "intercept_px": 40, "astm_number": None, "n_astm": 0}
     assert compared["by_source"]["iron"]["truth"] == iron
 
 
@@ -58,6 +64,8 @@ def test_a_baseline_is_compared_picture_by_picture(sizes):
     assert compared["all"]["baselines"]["otsu"] == {
         "grains": 20,
         "grains_ratio": (20 / 10 + 20 / 40) / 2,
+        "diameter_px": 45,
+        "diameter_ratio": pytest.approx((20 / 25 + 70 / 50) / 2),
         "intercept_px": 45,
         "astm_difference": pytest.approx(0),
         "astm_absolute_difference": pytest.approx(2, abs=1e-6),
@@ -70,6 +78,8 @@ def test_an_arm_has_means_and_sds_over_runs(sizes):
     arm = compare_sizes(sizes)["all"]["arms"]["base"]
     assert arm["grains"] == {"mean": (20 + 6.5) / 2, "sd": pytest.approx(13.5 / math.sqrt(2))}
     assert arm["grains_ratio"]["mean"] == pytest.approx(((1 + 0.75) / 2 + (1.2 + 1 / 40) / 2) / 2)
+    assert arm["diameter_px"]["mean"] == (40 + 20) / 2
+    assert arm["diameter_ratio"]["mean"] == pytest.approx(((1 + 1.1) / 2 + 0.8) / 2)
     assert arm["intercept_px"]["mean"] == (30 + 10) / 2
     assert arm["astm_difference"]["mean"] == pytest.approx((0 + 2) / 2, abs=1e-6)
     assert arm["no_intercept"]["mean"] == (0 + 1) / 2

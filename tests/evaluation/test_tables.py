@@ -200,8 +200,9 @@ def test_where_there_is_no_test_the_sentence_says_why(two_arms, n, why):
 
 def found(grains, intercept, difference, none):
     """Values of one baseline, or pairs of mean and sd of an arm."""
-    names = ["grains", "grains_ratio", "intercept_px", "astm_difference", "astm_absolute_difference", "no_intercept"]
-    return dict(zip(names, [grains, 0.92, intercept, difference, 0.303, none], strict=True))
+    sizes = {"grains": grains, "grains_ratio": 0.92, "diameter_px": 26.0, "diameter_ratio": 0.87}
+    lines = {"intercept_px": intercept, "astm_difference": difference, "astm_absolute_difference": 0.303}
+    return sizes | lines | {"no_intercept": none}
 
 
 def part(n, truth, otsu, base):
@@ -210,8 +211,8 @@ def part(n, truth, otsu, base):
 
 
 def test_grain_sizes_have_a_table_each_by_source(one_arm):
-    steel = {"grains": 31.25, "intercept_px": 20.04, "astm_number": 8.004, "n_astm": 1}
-    iron = {"grains": 9.0, "intercept_px": None, "astm_number": None, "n_astm": 0}
+    steel = {"grains": 31.25, "diameter_px": 28.0, "intercept_px": 20.04, "astm_number": 8.004, "n_astm": 1}
+    iron = {"grains": 9.0, "diameter_px": 31.0, "intercept_px": None, "astm_number": None, "n_astm": 0}
     steel_part = part(2, steel, found(40.0, 15.0, 0.5, 0.0), found(30.0, 25.0, -0.404, 1.5))
     iron_part = part(1, iron, found(1.0, None, None, 1.0), found(8.0, None, None, 1.0))
     assert "ASTM" not in verdict_table(one_arm)
@@ -220,6 +221,8 @@ def test_grain_sizes_have_a_table_each_by_source(one_arm):
     )
     assert "| grains found (found / true) | truth | otsu | base |" in text
     assert "| hot steel (2) | 31.2 | 40.0 (0.92) | 30.0 ± 3.0 (0.92) |" in text
+    assert "| mean equivalent diameter, px (found / true) | truth | otsu | base |" in text
+    assert "| hot steel (2) | 28.0 | 26.0 (0.87) | 26.0 ± 2.6 (0.87) |" in text
     assert "| hot steel (2) | 20.0 | 15.0 (0) | 25.0 ± 2.5 (1.5) |" in text
     assert "| iron (1) | none | none (1) | none (1) |" in text
     assert "| ALL (2) | 8.00 (n = 1) | +0.50 (0.30) | -0.40 ± 0.04 (0.30) |" in text

@@ -169,7 +169,16 @@ def test_gains_are_told_by_source_too():
         "iron": pytest.approx((0.05 + 0.13) / 2),
     }
     assert (gains["iron"]["on"], gains["iron"]["paired_by"]) == ("iron", "run")
-    assert "p_holm" not in gains["iron"]
+
+
+def test_p_values_by_source_are_corrected_for_sources_and_pairs_within_a_metric():
+    by_source = verdict(REAL, *gained_in_iron(), pairs=BETTER)["by_source"]
+    for metric in ("mean_iou", "pixel_error"):
+        tests = [part["paired"][f"adaptive_vs_base_{metric}"] for part in by_source.values()]
+        small, large = sorted(tests, key=lambda each: each["p_value"])
+        assert {each["n_tests"] for each in tests} == {2}
+        assert small["p_holm"] == pytest.approx(min(2 * small["p_value"], 1))
+        assert large["p_holm"] == pytest.approx(max(large["p_value"], small["p_holm"]))
 
 
 @pytest.mark.parametrize("pairs", [[("base", "adaptive")], []])
@@ -193,7 +202,7 @@ def measured(grains):
     places = [("a", "steel"), ("b", "steel"), ("c", "iron")]
     table = pd.DataFrame([(*kind, *place) for kind in kinds for place in places])
     table.columns = ["kind", "name", "run", "picture", "source"]
-    return table.assign(grains=grains, intercept_px=20.0, um_per_px=None)
+    return table.assign(grains=grains, diameter_px=22.0, intercept_px=20.0, um_per_px=None)
 
 
 def test_grain_sizes_stand_beside_the_scores_where_they_are_given():

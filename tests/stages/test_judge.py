@@ -118,7 +118,15 @@ def test_grain_sizes_stand_beside_the_truths(judged):
 def test_a_row_for_everything_measured_knows_its_scale(micrographs):
     pictures = read_micrographs(micrographs)
     found = pd.DataFrame(
-        {"picture": list("abc"), "source": "s", "grains": 4, "intercept_px": None, "arm": "x", "run": 7}
+        {
+            "picture": list("abc"),
+            "source": "s",
+            "grains": 4,
+            "diameter_px": 9,
+            "intercept_px": None,
+            "arm": "x",
+            "run": 7,
+        }
     )
     rows = sizes(pictures, found, found.rename(columns={"arm": "baseline"}))
     assert rows.groupby("kind", sort=False)["run"].unique().map(list).to_dict() == {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from micromime.evaluation.cells import cell, markdown, signed_interval, title
+from micromime.evaluation.cells import cell, markdown, p_or_none, signed_interval, title
 from micromime.evaluation.paired_table import paired_table
 from micromime.evaluation.verdict import Verdict
 
@@ -24,7 +24,10 @@ def gain_tables(verdict: Verdict) -> Iterator[str]:
         yield "Corrected among themselves, apart from the tests at 0.5."
     pairs = sorted({test["n_pairs"] for test in by_run.values()})
     runs = f", n = {' or '.join(map(str, pairs))} pairs of runs" if pairs else ""
-    yield f"Gains by source, mean difference over runs with its 99 % interval (Student's t{runs}; not corrected)."
+    yield (
+        f"Gains by source: mean difference over runs, its 99 % interval (Student's t{runs}; not corrected), p of the "
+        "paired two-tailed t-test, corrected after Holm over the sources and pairs of a column, and effect size d_z."
+    )
     for where, part in (("at 0.5", verdict), ("at each run's own threshold", own)):
         yield _by_source_table(part, where)
 
@@ -64,4 +67,7 @@ def _metrics(part: Mapping[str, Any]) -> Sequence[str]:
 def _gain(test: Mapping[str, Any] | None) -> str:
     if test is None:
         return "none"
-    return f"{test['mean_difference']:+.3f} {signed_interval(test['ci99_difference'])}"
+    found = f"{test['mean_difference']:+.3f} {signed_interval(test['ci99_difference'])}"
+    if test["p_holm"] is None:
+        return f"{found}, no test"
+    return f"{found}, p = {p_or_none(test['p_holm'])}, d_z = {test['effect_size']:+.2f}"

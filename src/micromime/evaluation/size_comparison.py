@@ -8,7 +8,10 @@ import pandas as pd
 from micromime.evaluation.grain_size import astm_difference, astm_number
 from micromime.evaluation.statistics import mean, sd
 
-FOUND = ("grains", "grains_ratio", "intercept_px", "astm_difference", "astm_absolute_difference", "no_intercept")
+FOUND = (
+    *("grains", "grains_ratio", "diameter_px", "diameter_ratio", "intercept_px"),
+    *("astm_difference", "astm_absolute_difference", "no_intercept"),
+)
 """What is said of every baseline and arm."""
 
 
@@ -16,10 +19,11 @@ def compare_sizes(sizes: pd.DataFrame) -> dict[str, Any]:
     """Return the grains of every baseline and arm beside the truth's, over `all` pictures and `by_source`.
 
     `sizes` has a row for everything measured: kind ("truth", "baseline" or "arm"), name, run (0 unless arm), picture,
-    source, grains, intercept_px (NaN where none) and um_per_px (NaN where unknown). Each part holds n (pictures);
-    truth: mean grains, intercept_px and astm_number over the n_astm pictures with a scale; for each of baselines and
-    arms what FOUND names: means over the pictures that have it (ratio: found / true; differences: found - true), and
-    in how many pictures no_intercept was found. For arms, mean and sd over runs of these. None where there is none.
+    source, grains, diameter_px (their mean equivalent diameter), intercept_px (both NaN where none) and um_per_px (NaN
+    where unknown). Each part holds n (pictures); truth: mean grains, diameter_px, intercept_px, and astm_number over
+    the n_astm pictures with a scale; for each of baselines and arms what FOUND names: means over the pictures that have
+    it (ratio: found / true; differences: found - true), and in how many pictures no_intercept was found. For arms, mean
+    and sd over runs of these. None where there is none.
     Raises ValueError where a picture has no truth, or two.
     """
     rows = _beside_truth(sizes)
@@ -29,14 +33,17 @@ def compare_sizes(sizes: pd.DataFrame) -> dict[str, Any]:
 
 def _beside_truth(sizes: pd.DataFrame) -> pd.DataFrame:
     """Return the rows with what follows from each and its picture's truth."""
-    rows = sizes.astype({"intercept_px": float, "um_per_px": float})  # a column of nothing but None is no number yet
+    rows = sizes.astype(
+        dict.fromkeys(("diameter_px", "intercept_px", "um_per_px"), float)
+    )  # a column of nothing but None is no number yet
     truth = rows[rows["kind"] == "truth"].set_index("picture")
     if sorted(truth.index) != sorted(rows["picture"].unique()):
         raise ValueError("every picture needs one row of its truth")
-    true_grains, true_px = (rows["picture"].map(truth[column]) for column in ("grains", "intercept_px"))
-    difference = [astm_difference(*pair) for pair in zip(rows["intercept_px"], true_px, strict=True)]
+    true = {each: rows["picture"].map(truth[each]) for each in ("grains", "diameter_px", "intercept_px")}
+    difference = [astm_difference(*pair) for pair in zip(rows["intercept_px"], true["intercept_px"], strict=True)]
     return rows.assign(
-        grains_ratio=rows["grains"] / true_grains.where(true_grains > 0),
+        grains_ratio=rows["grains"] / true["grains"].where(true["grains"] > 0),
+        diameter_ratio=rows["diameter_px"] / true["diameter_px"],
         astm_number=(rows["intercept_px"] * rows["um_per_px"] / 1000).map(astm_number),
         astm_difference=difference,
         astm_absolute_difference=np.abs(difference),
@@ -46,7 +53,7 @@ def _beside_truth(sizes: pd.DataFrame) -> pd.DataFrame:
 
 def _part(rows: pd.DataFrame) -> dict[str, Any]:
     truth = rows[rows["kind"] == "truth"]
-    means = {column: _mean(truth[column]) for column in ("grains", "intercept_px", "astm_number")}
+    means = {column: _mean(truth[column]) for column in ("grains", "diameter_px", "intercept_px", "astm_number")}
     baselines, arms = (_by_run(rows[rows["kind"] == kind]) for kind in ("baseline", "arm"))
     return {
         "n": len(truth),

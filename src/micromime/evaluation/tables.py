@@ -24,6 +24,7 @@ TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F
 
 SIZES = {
     "grains": ("grains found (found / true)", ".1f", "grains_ratio", ".2f"),
+    "diameter_px": ("mean equivalent diameter, px (found / true)", ".1f", "diameter_ratio", ".2f"),
     "intercept_px": ("mean linear intercept, px (pictures without one)", ".1f", "no_intercept", ".3g"),
     "astm_difference": ("ASTM number, found - true (absolute)", "+.2f", "astm_absolute_difference", ".2f"),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,9 @@ Pairs = Sequence[tuple[str, str]]
 Verdict = dict[str, Any]
 """Nested mappings of words, numbers and None, ready for JSON."""
 
+Name = TypeVar("Name")
+"""What tests are kept under."""
+
 
 def verdict(
     test_set: Mapping[str, Any],
@@ -37,7 +40,8 @@ def verdict(
     picture (columns arm, run, picture, source), `baselines` one for every baseline and picture (baseline, picture,
     source); all other columns are metrics, the same in both. A run's score is the mean over its pictures; an arm's
     mean, sd and intervals are over runs. `pairs` says which arms are compared, (later, earlier), and that the tests are
-    corrected for their number; without it every arm is compared with each earlier one. `sizes`, where given, is what
+    corrected for their number (by source: for that of one metric, over all sources); without it every arm is compared
+    with each earlier one. `sizes`, where given, is what
     `compare_sizes` asks for; what it returns is under "grain_size". Raises Mistake where a picture is missing, doubled
     or without a number.
     """
@@ -58,8 +62,9 @@ def verdict(
     }
     if pairs is not None:
         said["paired"] = _corrected(said["paired"])
-        for source, rows in _parts(scores, "source"):
-            said["by_source"][source]["paired"] = dict(_by_run(rows, pairs, source))
+        gained = {source: dict(_by_run(rows, pairs, source)) for source, rows in _parts(scores, "source")}
+        for source, tests in _corrected_by_metric(gained, metrics).items():
+            said["by_source"][source]["paired"] = tests
     if sizes is not None:
         _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
         said["grain_size"] = compare_sizes(sizes)
@@ -144,7 +149,7 @@ def _tests(
             yield f"{a}_vs_{b}_{metric}", names | paired_t_test(*values) | {"ci99_difference": interval}
 
 
-def _corrected(tests: Mapping[str, Verdict]) -> dict[str, Verdict]:
+def _corrected(tests: Mapping[Name, Verdict]) -> dict[Name, Verdict]:
     """Return the tests, those by run with their p values corrected for the number of all of these (Holm 1979)."""
     known = [name for name, test in tests.items() if test["paired_by"] == "run" and test["p_value"] is not None]
     corrected = dict(zip(known, holm([tests[name]["p_value"] for name in known]), strict=True))
@@ -152,6 +157,21 @@ def _corrected(tests: Mapping[str, Verdict]) -> dict[str, Verdict]:
         name: {**test, "p_holm": corrected.get(name), "n_tests": len(known)} if test["paired_by"] == "run" else test
         for name, test in tests.items()
     }
+
+
+def _corrected_by_metric(gained: Mapping[str, Mapping[str, Verdict]], metrics: Sequence[str]) -> dict[str, Verdict]:
+    """Return the tests by source, their p values corrected for the number of those in the same metric (Holm 1979)."""
+    found: dict[str, Verdict] = {source: {} for source in gained}
+    for metric in metrics:
+        alike = {
+            (source, name): test
+            for source, tests in gained.items()
+            for name, test in tests.items()
+            if test["metric"] == metric
+        }
+        for (source, name), test in _corrected(alike).items():
+            found[source][name] = test
+    return found
 
 
 def _check_complete(table: pd.DataFrame, keys: list[str], pictures: list[str], metrics: Sequence[str]) -> None:

@@ -104,7 +104,7 @@ def epochs(arms: Sequence[Path]) -> pd.DataFrame:
 
 def sizes(pictures: Sequence[Micrograph], given: pd.DataFrame, baselines: pd.DataFrame) -> pd.DataFrame:
     """Return a row for the grains of every picture's truth, and of all that was found in it."""
-    measures = ["picture", "source", "grains", "intercept_px"]
+    measures = ["picture", "source", "grains", "diameter_px", "intercept_px"]
     scale = {each.name: each.um_per_px for each in pictures}
     truths = [
         {"picture": each.name, "source": each.source, **grain_size(grains_of_mask(each.mask))} for each in pictures
@@ -114,7 +114,7 @@ def sizes(pictures: Sequence[Micrograph], given: pd.DataFrame, baselines: pd.Dat
         baselines[measures].assign(kind="baseline", name=baselines["baseline"], run=0),
         given[measures].assign(kind="arm", name=given["arm"], run=given["run"]),
     ]
-    typed = [part.astype({"intercept_px": float}) for part in parts]
+    typed = [part.astype({"diameter_px": float, "intercept_px": float}) for part in parts]
     rows = pd.concat(typed, ignore_index=True)
     return rows.assign(um_per_px=rows["picture"].map(scale).astype(float))
 
