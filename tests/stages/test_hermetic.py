@@ -18,6 +18,8 @@ from ruamel.yaml import YAML
 
 from micromime.commands.profile import overlaid
 from micromime.datasets.sources import NO_REAL_SET, Source
+from micromime.samplers import samplers
+from micromime.training.architectures import architectures, finds
 
 PROJECT = Path(__file__).parents[2]
 YAML_OF_PROJECT = YAML(typ="safe", pure=True)
@@ -159,20 +161,16 @@ def graph() -> grimp.ImportGraph:
     return grimp.build_graph("micromime", exclude_type_checking_imports=True, cache_dir=None)
 
 
-def named_in_params(command: str, use_cases: list[str]) -> dict[str, list[str]]:
-    """Package -> the modules that it loads at run time because params.yaml names them: no import statement does."""
-    architectures = [value(f"{use_case}.train.architecture") for use_case in use_cases]
-    samplers = [next(iter(each["sampler"])) for case in use_cases for each in PARAMS[case].get("rounds", {}).values()]
-    planted = value("grain_boundaries.planted_gap")
-    its_samplers = [next(iter(each)) for each in planted["samplers"].values()]
-    if command == "micromime.stages.check":
-        architectures, samplers = [*architectures, planted["architecture"]], [*samplers, *its_samplers]
-    elif command == "micromime.stages.planted_gap":
-        architectures, samplers = [planted["architecture"]], ["random_draws", "oracle", *its_samplers]
+def named_in_params(use_cases: list[str]) -> dict[str, list[str]]:
+    """Package -> the modules that it may load at run time because params.yaml names them: no import statement does.
+
+    Whatever it names now: with every sampler and architecture declared, a profile or a user may name another.
+    """
+    kinds = {finds(value(f"{use_case}.train.architecture")) for use_case in use_cases}
     return {
         "micromime.scenarios": use_cases,
-        "micromime.training.architectures": architectures,
-        "micromime.samplers": samplers,
+        "micromime.training.architectures": [name for kind in kinds for name in architectures(kind)],
+        "micromime.samplers": samplers(),
     }
 
 
@@ -182,7 +180,7 @@ def modules_of(command: str) -> set[str]:
     assert (python, dash_m) == ("python", "-m")
     every_use_case = [key for key in PARAMS if key != "profile"]
     use_cases = [key for key in every_use_case if key in words] or every_use_case
-    named = named_in_params(first, use_cases)
+    named = named_in_params(use_cases)
     found: set[str] = set()
     ahead = {first}
     while ahead:
