@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from micromime.evaluation.ablation import EVERYWHERE, ablation_verdict
+from micromime.evaluation.ablation import EVERYWHERE, ablation_verdict, idle, paying
 from micromime.evaluation.ablation_chart import ablation_chart
-from micromime.evaluation.ablation_tables import ablation_tables, idle
+from micromime.evaluation.ablation_tables import ablation_tables
 
 TEST_SET = {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given"}
 GAINS = [
@@ -18,6 +18,9 @@ GAINS = [
 ]
 LOST = {"without_twins": (0.1, 0.2, 0.3), "without_stains": (0.01, -0.02, 0.01), "none": (0.2, 0.2, 0.2)}
 """How much less mean IoU variants have in runs 1, 2, 3; all others have none less."""
+
+TOPOLOGY = {"all": (0.5, 0.3, 0.6), "with_cl_dice": (0.6, 0.1, 0.6)}
+"""clDice, Betti error and matched grains in every run: of the variants that settings are compared among alone."""
 
 VARIANTS = ("all", "none", "without_twins", "without_stains", "only_twins", "with_cl_dice")
 
@@ -31,6 +34,8 @@ def made_up(runs=3, lost=LOST):
             for picture, source, times in (("a", "steel", 1), ("b", "steel", 1), ("c", "iron", 2)):
                 score = 0.8 + 0.01 * run - times * less
                 scores = {"mean_iou": score, "boundary_f1": score / 2, "pixel_error": 0.1, "average_precision": score}
+                if name in TOPOLOGY:
+                    scores |= dict(zip(("cl_dice", "betti_error", "matched_grains"), TOPOLOGY[name], strict=True))
                 rows.append({"variant": name, "run": run, "picture": picture, "source": source, **scores})
     return pd.DataFrame(rows)
 
@@ -137,3 +142,34 @@ def test_nothing_compared_is_said_in_words(gains):
     said = ablation_verdict(TEST_SET, made_up()[: 0 if gains else None], gains)
     assert "nothing was compared" in ablation_chart(said)
     assert ("nothing is claimed" in ablation_tables(said)) == (said == {})
+
+
+def test_settings_are_compared_in_topology_too_and_units_are_not(said):
+    settings, units = (said["gains"][kind] for kind in ("settings", "leave_one_out"))
+    found = {metric: test["mean_difference"] for metric, test in settings["cl_dice"][EVERYWHERE].items()}
+    nothing = dict.fromkeys(("pixel_error", "mean_iou", "boundary_f1", "average_precision", "matched_grains"), 0)
+    assert found == pytest.approx(nothing | {"cl_dice": 0.1, "betti_error": -0.2})
+    assert units["twins"][EVERYWHERE].keys() == {"mean_iou", "boundary_f1"}
+    assert said["variants"]["all"]["betti_error"]["mean"] == pytest.approx(0.3)
+    assert "betti_error" not in said["variants"]["none"]
+    text = ablation_tables(said)
+    assert (
+        "| cl dice | clDice (more is better) | 0.500 ± 0.000 | 0.600 ± 0.000 | +0.100 [+0.100, +0.100] | none |" in text
+    )
+    assert "| cl dice | Betti error (less is better) | 0.300 ± 0.000 | 0.100 ± 0.000 |" in text
+
+
+@pytest.mark.parametrize(
+    ("tried", "pays"),
+    [
+        ((0.6, 0.1, 0.6), ["cl_dice"]),
+        ((0.5, 0.3, 0.6), []),  # nothing changes: nothing is paid
+        ((0.6, 0.4, 0.6), []),  # more errors of topology
+        ((0.6, 0.1, 0.59), []),
+    ],
+)
+def test_a_setting_pays_where_no_mean_speaks_against_it(tried, pays, monkeypatch):
+    monkeypatch.setitem(TOPOLOGY, "with_cl_dice", tried)
+    said = ablation_verdict(TEST_SET, made_up(), GAINS)
+    assert paying(said) == pays
+    assert f"speaks against. By this rule: **{'cl dice' if pays else 'none'}**." in ablation_tables(said)

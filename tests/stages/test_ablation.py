@@ -13,11 +13,12 @@ from micromime.parameters import read_tree
 from micromime.partial_models.illumination import Illumination
 from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind
-from micromime.stages import ablation, ablation_run
+from micromime.stages import ablation, ablation_run, ablation_topology
 from micromime.stages.ablation_plan import ALL, NONE
 from micromime.stages.ablation_plan import ablation as read
 from micromime.stages.ablation_run import inputs_of
 from micromime.stages.ablation_units import units_of, without
+from micromime.stages.picture_scores import Picture
 from micromime.stages.run_records import RunRecord
 
 KIND = instance_kind("grain_boundaries")
@@ -245,8 +246,9 @@ def fits(micrographs, scoring, monkeypatch):  # noqa: ARG001 - they are read fro
         blind = name in ("without_twins", "none", "only_light")
         return lambda image: 0.45 * ((image < 100) & (not blind)).astype(np.float32)
 
-    monkeypatch.setattr(ablation_run, "fit", fit)
-    monkeypatch.setattr(ablation_run, "predictor", predictor)
+    for module in (ablation_run, ablation_topology):
+        monkeypatch.setattr(module, "fit", fit)
+        monkeypatch.setattr(module, "predictor", predictor)
     monkeypatch.setattr(ablation, "run_tasks", lambda work, tasks, *_: [work(each) for each in tasks])
     return done
 
@@ -276,6 +278,27 @@ def test_a_unit_that_everything_hangs_on_earns_it_all(tree, fits):
     assert Path("metrics/ablation.svg").read_text().startswith("<svg")
 
 
+def test_topology_is_measured_where_settings_are_compared(tree, fits):
+    run(tree, runs=1)
+    tables = {
+        name: RunRecord.read(Path("records", name, "run-001.json")).answers["test"].table
+        for name in dict.fromkeys(name for name, _ in fits)
+    }
+    assert [name for name, table in tables.items() if "betti_error" in table] == ["all", "with_cl_dice"]
+
+
+def test_topology_is_that_of_the_mask_at_the_runs_own_threshold():
+    truth = np.zeros((40, 40), bool)
+    truth[19:21], truth[:, 19:21] = True, True
+    found = np.where(truth, 0.4, 0.1).astype(np.float32)
+    found[:, 30] = np.maximum(found[:, 30], 0.3)  # one line more
+    picture = Picture("a", np.zeros((40, 40), np.uint8), truth)
+    at_both = [ablation_topology.topology(picture, found, threshold) for threshold in (0.35, 0.2)]
+    assert (at_both[0]["cl_dice"], at_both[0]["betti_error"]) == (1, 0)
+    assert at_both[1]["cl_dice"] < 1
+    assert at_both[0]["matched_grains"] == at_both[1]["matched_grains"]
+
+
 def test_a_record_has_every_picture_at_the_runs_own_threshold(tree, fits):
     run(tree, runs=1)
     record = RunRecord.read(Path("records/all/run-001.json"))
@@ -287,6 +310,9 @@ def test_a_record_has_every_picture_at_the_runs_own_threshold(tree, fits):
         "mean_iou": [1] * 3,
         "boundary_f1": [1] * 3,
         "average_precision": [1] * 3,
+        "cl_dice": [1] * 3,
+        "betti_error": [0] * 3,
+        "matched_grains": [1] * 3,
     }
     assert len(fits) == len(EVERY)
     assert not list(Path(".micromime/work").rglob("*.npy"))

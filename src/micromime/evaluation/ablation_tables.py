@@ -3,18 +3,15 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from micromime.evaluation.ablation import COMPARED, EVERYWHERE, Verdict
+from micromime.evaluation.ablation import COMPARED, DECIDING, EVERYWHERE, OF_UNITS, SETTINGS, Verdict, idle, paying
 from micromime.evaluation.cells import SIGNIFICANT_P, cell, markdown, p_or_none, title
-from micromime.evaluation.metrics import SCORED
+from micromime.evaluation.metrics import LOWER_IS_BETTER, SCORED
 from micromime.evaluation.tables import headline
 
 NOTHING = "No runs were asked for (`ablation.runs` is 0): nothing is shown, and nothing is claimed."
 
-KINDS = {"leave_one_out": "left out", "add_one_in": "added alone", "settings": "tried"}
+KINDS = {"leave_one_out": "left out", "add_one_in": "added alone", SETTINGS: "tried"}
 """Kinds of gains, as tables call them."""
-
-WHAT = {"unit": ("leave_one_out", "add_one_in"), "setting": ("settings",)}
-"""What earns, and the kinds of gains that tell it."""
 
 HEAD = """\
 What a unit of the scenario earns: left out, the whole scenario - the scenario without it; added alone, what is left of
@@ -45,23 +42,6 @@ def method(said: Verdict) -> str:
     )
 
 
-def idle(said: Verdict) -> list[str]:
-    """Return the units that earn nothing: no mean gain, of those tested over all pictures, is above 0.
-
-    The rule by which a unit leaves the default scenario. With few runs no p value could decide: it stays where a single
-    one of the means, left out or added alone, in any metric that gains are stated in, speaks for it.
-    """
-    gains = said["gains"]
-    kinds = [kind for kind in WHAT["unit"] if kind in gains]
-    units = dict.fromkeys(name for kind in kinds for name in gains[kind])
-    tests = {name: [gains[kind][name][EVERYWHERE] for kind in kinds if name in gains[kind]] for name in units}
-    return [
-        name
-        for name, found in tests.items()
-        if all(test[metric]["mean_difference"] <= 0 for test in found for metric in COMPARED)
-    ]
-
-
 def _verdict(said: Verdict) -> str:
     """Return the rule and what it says."""
     found = ", ".join(map(_words, idle(said))) or "none"
@@ -72,16 +52,27 @@ def _verdict(said: Verdict) -> str:
     )
 
 
+def _settings_verdict(said: Verdict) -> str:
+    """Return the rule for settings and what it says."""
+    found = ", ".join(map(_words, paying(said))) or "none"
+    metrics = ", ".join(map(title, DECIDING))
+    return (
+        f"What pays becomes the default: a setting that no mean gain in {metrics} speaks against. By this rule: "
+        f"**{found}**."
+    )
+
+
 def _parts(said: Verdict) -> Iterator[str]:
     """Yield the blocks of text and tables, one after the other."""
     gains, pictures = said["gains"], f"over {said['test_set']['n']} pictures"
-    for what, kinds in WHAT.items():
-        there = [kind for kind in kinds if kind in gains]
-        if there:
-            yield f"## Gains by {what}, {pictures}"
-            yield _overall(gains, there, what)
-            if what == "unit":
-                yield _verdict(said)
+    if units := [kind for kind in OF_UNITS if kind in gains]:
+        yield f"## Gains by unit, {pictures}"
+        yield _overall(gains, units)
+        yield _verdict(said)
+    if SETTINGS in gains:
+        yield f"## Gains by setting, {pictures}"
+        yield _settings(gains[SETTINGS], said["variants"])
+        yield _settings_verdict(said)
     if gains:
         yield method(said)
     for metric in COMPARED if gains else ():
@@ -93,16 +84,27 @@ def _parts(said: Verdict) -> Iterator[str]:
     yield f"Means {pictures}, ± sd over runs (n = {said['runs']})."
 
 
-def _overall(gains: Mapping[str, Any], kinds: Sequence[str], what: str) -> str:
-    """Return the gains of some kinds over all pictures: a line for each unit or setting."""
+def _overall(gains: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """Return the gains of units over all pictures: a line for each."""
     names = list(dict.fromkeys(name for kind in kinds for name in gains[kind]))
     columns = [(kind, metric) for kind in kinds for metric in COMPARED]
-    head = [what, *(word for kind, metric in columns for word in (f"{KINDS[kind]}: {title(metric)}", "p"))]
+    head = ["unit", *(word for kind, metric in columns for word in (f"{KINDS[kind]}: {title(metric)}", "p"))]
     rows = []
     for name in names:
         tests = [gains[kind].get(name, {}).get(EVERYWHERE, {}).get(metric) for kind, metric in columns]
         rows.append([_words(name), *(word for test in tests for word in (_gain(test), _p(test)))])
     return markdown(head, rows)
+
+
+def _settings(gains: Mapping[str, Any], variants: Mapping[str, Any]) -> str:
+    """Return what each setting changes over all pictures: a line for each metric."""
+    rows = []
+    for name, by in gains.items():
+        for metric, test in by[EVERYWHERE].items():
+            better = "less" if metric in LOWER_IS_BETTER else "more"
+            scores = [cell(variants[variant][metric]) for variant in ("all", f"with_{name}")]
+            rows.append([_words(name), f"{title(metric)} ({better} is better)", *scores, _gain(test), _p(test)])
+    return markdown(["setting", "metric", "as usual", "tried", "tried - as usual", "p"], rows)
 
 
 def _by_source(said: Verdict, kind: str, metric: str) -> str:

@@ -10,6 +10,7 @@ Runs of one number have the same seeds: of the images, of the training. So varia
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any
 
 import pandas as pd
@@ -22,9 +23,9 @@ from micromime.evaluation.ablation import Verdict, ablation_verdict
 from micromime.evaluation.ablation_chart import ablation_chart
 from micromime.evaluation.ablation_tables import ablation_tables
 from micromime.parameters import read_tree
-from micromime.stages import command
-from micromime.stages.ablation_plan import USUAL, Plan, ablation
-from micromime.stages.ablation_run import Pictures, Task, inputs_of, run
+from micromime.stages import ablation_run, ablation_topology, command
+from micromime.stages.ablation_plan import USUAL, Plan, Variant, ablation
+from micromime.stages.ablation_run import Pictures, Task
 from micromime.stages.ask import TEST
 from micromime.stages.run_records import Answers, RunRecord, record_file
 from micromime.stages.work import sole_maker
@@ -63,7 +64,7 @@ def obtained(plan: Plan, use_case: str, pictures: Pictures, records: Path) -> di
             number,
             plan.asked.images,
             pictures,
-            inputs_of(use_case, variant, number, given),
+            _of(variant).inputs_of(use_case, variant, number, given),
             record_file(records, variant.name, number),
         )
         for variant, number in plan.cells
@@ -80,6 +81,15 @@ def obtained(plan: Plan, use_case: str, pictures: Pictures, records: Path) -> di
     run_tasks(run, [*left], workers, Progress("ablation", "runs", len(every), done))
     found = {(task.variant.name, task.run): fitting(task) for task in every}
     return {key: answers for key, answers in found.items() if answers}
+
+
+def run(task: Task) -> None:
+    """Train a network and write its record; at the top level, so that worker processes find it."""
+    _of(task.variant).run(task)
+
+
+def _of(variant: Variant) -> ModuleType:
+    return ablation_topology if variant.whole else ablation_run
 
 
 def fitting(task: Task) -> Answers | None:

@@ -51,6 +51,8 @@ class Variant(NamedTuple):
     content: Content
     """The scenario, as in params.yaml."""
     settings: TrainParameters
+    whole: bool = False
+    """Whether nothing was taken out: among these variants settings are compared."""
 
 
 class Gain(NamedTuple):
@@ -82,9 +84,10 @@ class Plan:
             less, more = self._without(name), self._without(*(self.units.keys() - {name}))
             contents |= {f"without_{name}": less} if less != whole else {}
             contents |= {f"only_{name}": more} if more != bare else {}
-        found = {name: Variant(name, content, self.settings[USUAL]) for name, content in contents.items()}
+        usual = self.settings[USUAL]
+        found = {name: Variant(name, content, usual, whole=name == ALL) for name, content in contents.items()}
         tried = {f"with_{name}": settings for name, settings in self.settings.items() if name != USUAL}
-        return found | {name: Variant(name, whole, settings) for name, settings in tried.items()}
+        return found | {name: Variant(name, whole, settings, whole=True) for name, settings in tried.items()}
 
     @property
     def gains(self) -> list[Gain]:
