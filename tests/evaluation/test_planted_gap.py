@@ -180,19 +180,20 @@ def test_tables_name_every_sampler_and_one_run_has_no_test():
 
 
 def test_in_short_only_what_gains_in_both_scores_is_bold():
-    rows = made_up(last={"progress": 0.9, "worst": 0.3, "residual": 0.6}, spread=0.005)
+    rows = made_up(last={"progress": 0.9, "worst": 0.3, "residual": 0.6, "oracle": 0.9}, spread=0.005)
     rows.loc[rows["sampler"] == "residual", "mode_f1"] += 0.2
     said = gap_verdict(rows)
     text = summary_of_gaps({**said, "no_gap": gap_verdict(made_up("no_gap", {"worst": 0.6}))["no_gap"]}, [])
-    (progress, worst, residual) = (
+    (progress, worst, residual, oracle) = (
         next(line for line in text.splitlines() if line.startswith(f"| {name} |"))
-        for name in ("progress", "worst", "residual")
+        for name in ("progress", "worst", "residual", "oracle")
     )
     assert progress.startswith("| progress | **+0.")
     assert progress.endswith("| not tried |")
     assert worst.startswith("| worst | -0.")
     assert "(never / never)" in worst
-    assert residual.startswith("| residual | +0.2")
+    assert residual.startswith("| residual | +0.199 / -0.001 ")  # gains in one of the two: not bold
+    assert oracle.endswith("| is random |")
 
 
 def test_in_short_statements_that_do_not_hold_are_named():

@@ -4,7 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from micromime.evaluation.cells import markdown, p_text
 from micromime.evaluation.planted_gap import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
-from micromime.evaluation.planted_gap_statements import BEATS_P, Statement, images_text, interval_text, significant
+from micromime.evaluation.planted_gap_statements import (
+    BEATS_P,
+    ORACLE,
+    Statement,
+    images_text,
+    interval_text,
+    significant,
+)
 
 NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
 
@@ -44,11 +51,16 @@ def summary_of_gaps(said: Verdict, found: Sequence[Statement]) -> str:
     columns = {name: _gains(part) for name, part in said.items()}
     samplers = dict.fromkeys(sampler for column in columns.values() for sampler in column)
     head = ["sampler", *(f"{name}, n = {part['runs']}" for name, part in said.items())]
-    rows = [[each, *(column.get(each, "not tried") for column in columns.values())] for each in samplers]
+    rows = [[each, *(column.get(each, _absent(name, each)) for name, column in columns.items())] for each in samplers]
     images = " or ".join(dict.fromkeys(str(part["images"]) for part in said.values()))
     measured, needed = " / ".join(PRIMARY.values()), f"new images until it reaches what random has after {images}"
     how = f"Gain on random in {measured} (bold: both gain at p < {BEATS_P}, Holm; n pairs of runs), and {needed}."
     return "\n\n".join([markdown(head, rows), how, _as_expected(found)])
+
+
+def _absent(experiment: str, sampler: str) -> str:
+    """Return why a sampler has no gain: where nothing is missing, the oracle's scenario is that of random."""
+    return "is random" if (experiment, sampler) == ("no_gap", ORACLE) else "not tried"
 
 
 def _gains(part: Verdict) -> dict[str, str]:
