@@ -180,8 +180,25 @@ def test_the_adaptive_step_is_checked_before_anything_starts(tree, path, value, 
 
 def test_a_round_may_go_on_with_a_round_wherever_that_stands(tree):
     rounds = tree[GRAINS]["rounds"]
-    tree[GRAINS]["rounds"] = {"second": rounds["adaptive"] | {"parent": "adaptive", "seed": 9}, **rounds}
+    beside = {"control": rounds["random"] | {"parent": "random", "seed": 8}}
+    tree[GRAINS]["rounds"] = {"second": rounds["adaptive"] | {"parent": "adaptive", "seed": 9}, **rounds, **beside}
     check_tree(tree)
+
+
+def test_a_round_has_a_control_of_its_generation_that_never_saw_a_score(tree):
+    rounds = tree[GRAINS]["rounds"]
+    rounds["second"] = rounds["adaptive"] | {"parent": "adaptive", "seed": 9}
+    said = r"rounds\.second has no control, .*; add a round with random_draws that is as far from base"
+    for others in ({}, {"other": rounds["random"] | {"parent": "adaptive", "seed": 8}}):
+        tree[GRAINS]["rounds"] = rounds | others
+        with pytest.raises(Mistake, match=said):
+            check_tree(tree)
+
+
+def test_the_oracle_is_for_experiments_alone(tree):
+    tree[GRAINS]["rounds"]["adaptive"]["sampler"] = {"oracle": {"scenario": {}}}
+    with pytest.raises(Mistake, match=r"rounds\.adaptive\.sampler: oracle is for the experiments of planted_gap"):
+        check_tree(tree)
 
 
 @pytest.mark.parametrize(("first", "second", "wrong"), [(3, 4, "first"), (5, 3, "second")])
@@ -190,6 +207,8 @@ def test_a_round_has_another_seed_than_those_it_goes_on_from(tree, first, second
     rounds["adaptive"]["seed"] = 3
     rounds["second"] = rounds["adaptive"] | {"parent": "first", "seed": second}
     rounds["first"] = rounds["adaptive"] | {"parent": "adaptive", "seed": first}
+    for parent, name, seed in (("random", "random_2", 20), ("random_2", "random_3", 30)):
+        rounds[name] = rounds["random"] | {"parent": parent, "seed": seed}
     with pytest.raises(Mistake, match=rf"rounds\.{wrong}\.seed: 3 is that of adaptive, which it goes on from"):
         check_tree(tree)
     rounds["first"]["seed"], rounds["second"]["seed"] = 5, 6

@@ -15,11 +15,11 @@ from micromime.scenario import Scenario
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages import command
 from micromime.stages.ablation_plan import ablation
-from micromime.stages.planted_gap_plan import planted_gap
+from micromime.stages.planted_gap_plan import ORACLE, planted_gap
 from micromime.stages.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.stages.render import RenderParameters
 from micromime.stages.resample import checked_sampler
-from micromime.stages.rounds import BASE, ResampleParameters, RoundParameters, rounds_of
+from micromime.stages.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -127,7 +127,13 @@ def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
     rounds = rounds_of(tree, use_case)
     for name, asked in rounds.items():
         _check_seed(rounds, name, f"{use_case}.rounds.{name}.seed")
-        checked_sampler(asked.sampler, instance_kind(use_case), f"{use_case}.rounds.{name}.sampler")
+        where = f"{use_case}.rounds.{name}"
+        if ORACLE in asked.sampler:
+            raise Mistake(f"{where}.sampler: {ORACLE} is for the experiments of planted_gap; name another sampler.")
+        checked_sampler(asked.sampler, instance_kind(use_case), f"{where}.sampler")
+    if alone := without_control(rounds):
+        said = f"{use_case}.rounds.{alone[0]} has no control, so that nobody could tell what its sampler is worth"
+        raise Mistake(f"{said}; add a round with {CONTROL} that is as far from {BASE}, by rounds with {CONTROL} alone.")
 
 
 def _check_seed(rounds: Mapping[str, RoundParameters], name: str, where: str) -> None:

@@ -12,6 +12,9 @@ from micromime.streams import LARGEST_SEED
 BASE = "base"
 """The arm that all rounds descend from."""
 
+CONTROL = "random_draws"
+"""The sampler of the rounds that others are compared with."""
+
 
 class ResampleParameters(Section):
     """What all rounds have in common."""
@@ -56,6 +59,17 @@ def generation(rounds: Mapping[str, RoundParameters], name: str, where: str = "r
             raise Mistake(f"{where}.{parent} descends from itself; give one of its ancestors the parent {BASE}.")
         way.append(parent)
     return len(way) - 1
+
+
+def without_control(rounds: Mapping[str, RoundParameters]) -> list[str]:
+    """Return the rounds without a control: one of `random_draws`, as far from the base arm by such rounds alone."""
+    random = {name for name in rounds if _random_throughout(rounds, name)}
+    controlled = {generation(rounds, name) for name in random}
+    return [name for name in rounds if name not in random and generation(rounds, name) not in controlled]
+
+
+def _random_throughout(rounds: Mapping[str, RoundParameters], name: str) -> bool:
+    return name == BASE or (CONTROL in rounds[name].sampler and _random_throughout(rounds, rounds[name].parent))
 
 
 def compared(rounds: Mapping[str, RoundParameters]) -> list[tuple[str, str]]:
