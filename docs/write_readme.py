@@ -17,6 +17,7 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.datasets.surrogate_parts import write_parts
 from micromime.datasets.tiles import read_tiles
+from micromime.evaluation.ablation_tables import summary_of_ablation
 from micromime.evaluation.planted_gap_statements import Statement
 from micromime.evaluation.planted_gap_tables import summary_of_gaps
 from micromime.evaluation.summary_table import compared_table, summary_table
@@ -44,6 +45,7 @@ def blocks() -> dict[str, str]:
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "rounds": found_in_rounds(compared_arms),
+        "ablation": summary_of_ablation(json.loads((metrics / "evidence" / "ablation.json").read_text())),
         "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),

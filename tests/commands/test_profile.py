@@ -10,6 +10,8 @@ from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
 from micromime.stages.check import check_file
 
+DISTRIBUTIONS = {"uniform", "log_uniform", "integers", "normal", "lognormal", "choice"}
+
 
 @pytest.fixture
 def params(project, tmp_path):
@@ -39,8 +41,8 @@ def comments(file):
 
 
 def leaves(tree, way=()):
-    """The ways to all values; rounds are one value, which profiles replace whole."""
-    if isinstance(tree, dict) and way[-1:] != ("rounds",):
+    """The ways to all values; a distribution is one, and rounds are one, which profiles replace whole."""
+    if isinstance(tree, dict) and not tree.keys() & DISTRIBUTIONS and way[-1:] != ("rounds",):
         return {path for key, value in tree.items() for path in leaves(value, (*way, key))}
     return {way}
 

@@ -30,6 +30,39 @@ def gains_and_scores(said: Verdict) -> str:
     return "\n\n".join([HEAD, *_parts(said)]) + "\n"
 
 
+def summary_of_ablation(said: Verdict) -> str:
+    """Return mean gains over all pictures in short: a table of units, one of settings, and what both rules say."""
+    gains, n = said["gains"], said["runs"]
+    metrics = " / ".join(map(title, COMPARED))
+    units = dict.fromkeys(name for kind in OF_UNITS for name in gains[kind])
+    rows = [[_words(name), *(_in_short(gains[kind].get(name), COMPARED) for kind in OF_UNITS)] for name in units]
+    tried = [
+        [_words(name), *(_in_short(by, [metric]) for metric in DECIDING)]
+        for name, by in gains.get(SETTINGS, {}).items()
+    ]
+    how = (
+        f"Gains in {metrics}: mean differences over runs (n = {n}), bold where p < {SIGNIFICANT_P} in either (paired "
+        "two-tailed t-tests, Holm over the lines of a column)."
+    )
+    leaving, staying = (", ".join(map(_words, each(said))) or "none" for each in (idle, paying))
+    return "\n\n".join(
+        [
+            markdown(["unit", *(KINDS[kind] for kind in OF_UNITS)], rows),
+            markdown(["setting, minus as usual", *map(title, DECIDING)], tried),
+            how,
+            f"No mean speaks for: {leaving}. No mean speaks against: {staying}.",
+        ]
+    )
+
+
+def _in_short(by: Mapping[str, Any] | None, metrics: Sequence[str]) -> str:
+    if by is None:
+        return "none"
+    tests = [by[EVERYWHERE][metric] for metric in metrics]
+    text = " / ".join(f"{test['mean_difference']:+.3f}" for test in tests)
+    return f"**{text}**" if any((test["p_holm"] or 1) < SIGNIFICANT_P for test in tests) else text
+
+
 def method(said: Verdict) -> str:
     """Return the sentence that says how gains were computed."""
     n = said["runs"]
