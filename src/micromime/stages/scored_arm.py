@@ -103,7 +103,10 @@ def told_of(chosen: Chosen, scores: Scores, earlier: Scores | None, trained_on: 
     """
     if chosen.run is not None and chosen.run not in scores.runs:
         has = ", ".join(map(str, scores.runs)) or "none"
-        raise Mistake(f"{scores.place} has no scores of run {chosen.run}; it has those of the runs: {has}.")
+        raise Mistake(
+            f"{scores.place} has no scores of run {chosen.run}; it has those of the runs: {has} (resample.runs says of "
+            "how many)."
+        )
     scoring = scoring_of(chosen, scores, earlier)
     folder, remark = trained_on
     round_, remark = round_of(folder, scores.origin, scoring) if folder else (None, remark)
