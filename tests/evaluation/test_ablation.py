@@ -178,7 +178,9 @@ def test_a_setting_pays_where_no_mean_speaks_against_it(tried, pays, monkeypatch
 def test_in_short_means_stand_without_intervals_and_what_is_significant_is_bold():
     steady = LOST | {"without_twins": (0.1, 0.101, 0.102), "without_stains": (-0.1, -0.2, -0.3)}
     text = summary_of_ablation(ablation_verdict(TEST_SET, made_up(lost=steady), GAINS))
-    assert "| twins | **+0.135 / +0.067** | +0.267 / +0.133 |" in text  # alone, all runs differ by the same: no test
+    assert (
+        "| twins | **+0.135** / **+0.067** | +0.267 / +0.133 |" in text
+    )  # alone, all runs differ by the same: no test
     assert "| stains | -0.267 / -0.133 | none |" in text
     assert "| cl dice | +0.000 | +0.000 | +0.100 | -0.200 | +0.000 |" in text
     assert "No mean speaks for: stains. No mean speaks against: cl dice." in text

@@ -104,7 +104,7 @@ def whole(project):
 def tree(whole):
     """The parameters of the project with a smaller ablation."""
     grains = whole["grain_boundaries"]
-    changed = {"ablation": SETTINGS, "train": grains["train"] | {"architecture": "small_unet"}}
+    changed = {"ablation": SETTINGS, "train": grains["train"] | {"architecture": "small_unet", "cl_dice_share": 0.0}}
     return whole | {"grain_boundaries": grains | changed}
 
 

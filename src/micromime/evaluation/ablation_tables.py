@@ -41,7 +41,7 @@ def summary_of_ablation(said: Verdict) -> str:
         for name, by in gains.get(SETTINGS, {}).items()
     ]
     how = (
-        f"Gains in {metrics}: mean differences over runs (n = {n}), bold where p < {SIGNIFICANT_P} in either (paired "
+        f"Gains in {metrics}: mean differences over runs (n = {n}), bold where p < {SIGNIFICANT_P} (paired "
         "two-tailed t-tests, Holm over the lines of a column)."
     )
     leaving, staying = (", ".join(map(_words, each(said))) or "none" for each in (idle, paying))
@@ -58,9 +58,12 @@ def summary_of_ablation(said: Verdict) -> str:
 def _in_short(by: Mapping[str, Any] | None, metrics: Sequence[str]) -> str:
     if by is None:
         return "none"
-    tests = [by[EVERYWHERE][metric] for metric in metrics]
-    text = " / ".join(f"{test['mean_difference']:+.3f}" for test in tests)
-    return f"**{text}**" if any((test["p_holm"] or 1) < SIGNIFICANT_P for test in tests) else text
+    return " / ".join(_mean_gain(by[EVERYWHERE][metric]) for metric in metrics)
+
+
+def _mean_gain(test: Mapping[str, Any]) -> str:
+    text = f"{test['mean_difference']:+.3f}"
+    return f"**{text}**" if test["p_holm"] is not None and test["p_holm"] < SIGNIFICANT_P else text
 
 
 def method(said: Verdict) -> str:
