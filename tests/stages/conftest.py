@@ -65,6 +65,7 @@ class Workshop:
         sections = {
             "train": SETTINGS | changed,
             "finetune": finetune or {"runs": 2, "phases": [ALL]},
+            "judge": {"views": 8},
             "rounds": {name: {"parent": parent, **drawn} for name, parent in (rounds or {}).items()},
         }
         Path("params.yaml").write_text(json.dumps({"profile": profile, "grain_boundaries": sections}))

@@ -56,7 +56,7 @@ GRAINS = "grain_boundaries"
         (
             "GRAINS.trian",
             {},
-            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, rounds, "
+            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, judge, rounds, "
             "planted_gap, ablation.",
         ),
         ("GRAINS.render", None, "GRAINS.render is missing"),

@@ -52,6 +52,8 @@ def test_the_verdict_has_the_arm_beside_the_baselines(base, judged):
     said = judged()
     assert said["test_set"] == {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given", "n": 3}
     nothing = sum((1 - share) / 2 for share in SHARES.values()) / 3
+    assert said["views"] == 8
+    assert "asked about each picture in 8 views" in OUT.with_suffix(".md").read_text()
     assert list(said["arms"]) == [base.name]
     assert list(said["arms"]["base"]) == ["n_runs", *TESTED]
     assert said["arms"]["base"]["n_runs"] == 3

@@ -48,7 +48,7 @@ def verdict_table(verdict: Verdict) -> str:
     blocks = [
         f"**{headline(verdict['test_set'])}**",
         arms_table(verdict),
-        "Means over pictures; for arms mean ± sd over runs. The best of each row is bold.",
+        "Means over pictures; for arms mean ± sd over runs. The best of each row is bold." + _views(verdict),
         *(_scores_table(verdict, metric) for metric in _metrics(verdict, TITLES)),
         paired_table(verdict["paired"]),
         *([DRAWS] if "at_operating_points" in verdict else []),
@@ -57,6 +57,14 @@ def verdict_table(verdict: Verdict) -> str:
         *(astm_table(verdict["astm_by_picture"], verdict["true_sizes"]) if "astm_by_picture" in verdict else ()),
     ]
     return "\n\n".join(blocks) + "\n"
+
+
+def _views(verdict: Verdict) -> str:
+    """Return in how many views networks were asked, where the verdict says it."""
+    if "views" not in verdict:
+        return ""
+    how = "in one view" if verdict["views"] == 1 else f"in {verdict['views']} views, of which the mean counts"
+    return f" Networks were asked about each picture {how}."
 
 
 def arms_table(verdict: Verdict) -> str:

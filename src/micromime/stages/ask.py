@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,14 +18,14 @@ from micromime.stages.networks import networks_of
 from micromime.stages.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
 from micromime.stages.run_records import Answers, RunRecord, record_file
 from micromime.stages.tested_pictures import CHOSEN_ON, tested, to_choose_by
+from micromime.stages.views import ALL_VIEWS, in_views
 from micromime.stages.work import code_of, fingerprint
 from micromime.training.architectures import Finds, finds
-from micromime.training.views import in_all_views
 
 TEST, SCORING, CHOOSING = "test", "scoring", "choosing"
 """What pictures are for: judging on real ones; of synthetic ones, telling a sampler, and choosing each run's threshold.
 
-A network that is judged is asked in all views, and so its threshold is chosen; a sampler is told what it finds in one.
+A network that is judged is asked in several views, and so its threshold is chosen; a sampler goes by one.
 """
 
 ANSWERING = ("evaluation/metrics", "training/networks", "training/resizing")
@@ -42,6 +42,15 @@ Key = tuple[Path, int]
 """The folder of an arm, and a run of it."""
 
 
+class Asked(NamedTuple):
+    """What networks are asked: what for, about which pictures, and where they are judged in how many views."""
+
+    purpose: str
+    pictures: Path
+    """A folder of micrographs, or a synthetic data set."""
+    views: int = ALL_VIEWS
+
+
 @dataclass(frozen=True)
 class Question:
     """One network and the pictures to ask it about, as they are handed to a worker process."""
@@ -49,21 +58,22 @@ class Question:
     network: Path
     record: RunRecord
     record_file: Path
-    purpose: str
-    pictures: Path
+    asked: Asked
     inputs: str
 
     @property
     def answered(self) -> bool:
         """Whether the record on disk has the answers."""
         kept = RunRecord.read(self.record_file)
-        return kept is not None and kept.fitting(self.purpose, self.inputs) is not None
+        return kept is not None and kept.fitting(self.asked.purpose, self.inputs) is not None
 
 
-def _code(record: RunRecord, purpose: str) -> list[Any]:
-    """Return all of the code that a network's answers depend on."""
+def _code(record: RunRecord, asked: Asked) -> list[Any]:
+    """Return all of the code that a network's answers depend on, and the views if they are not all."""
     what = finds(record.training["network"]["architecture"])
-    return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code_of(*DECIDING.get((what, purpose), ANSWERING))]
+    code = code_of(*DECIDING.get((what, asked.purpose), ANSWERING))
+    views = [] if asked.views == ALL_VIEWS else [asked.views]
+    return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code, *views]
 
 
 def pictures_in(folder: Path) -> Iterator[Picture]:
@@ -78,19 +88,18 @@ def pictures_in(folder: Path) -> Iterator[Picture]:
         yield Picture(str(name), image, mask, int(number))
 
 
-def answers(
-    arms: Sequence[Path], records: Path, purpose: str, pictures: Path, runs: Sequence[int] | None = None
-) -> pd.DataFrame:
+def answers(arms: Sequence[Path], records: Path, asked: Asked, runs: Sequence[int] | None = None) -> pd.DataFrame:
     """Return a row for every arm, run (all, or `runs`) and picture: every metric, grains and mean linear intercept.
 
     Of classifiers: whether the picture's class was wrong (error_rate, 0 or 1), and how probable the second class was.
 
     What a record tells is taken from it; the other networks are asked, several side by side, and their records written.
     """
+    purpose, pictures, _ = asked
     identity = listed_files(pictures) if (pictures / LIST_NAME).is_file() else pictures / "dataset.json"
     known = {(arm, run): _record(arm, run, records) for arm in arms for run in runs or Arm.read(arm).runs}
-    inputs = {key: fingerprint(record.inputs, identity, _code(record, purpose)) for key, record in known.items()}
-    questions = _questions(known, inputs, records, (purpose, pictures))
+    inputs = {key: fingerprint(record.inputs, identity, _code(record, asked)) for key, record in known.items()}
+    questions = _questions(known, inputs, records, asked)
     there = len(known) - len(questions)
     done = Progress(f"ask ({purpose})", "runs", len(known), lambda: there + sum(each.answered for each in questions))
     run_tasks(_ask, questions, trainings(), done)
@@ -133,13 +142,15 @@ def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
 
 
 def _rows(question: Question) -> list[dict[str, Any]]:
-    pictures = list(pictures_in(question.pictures))
+    purpose, folder, views = question.asked
+    pictures = list(pictures_in(folder))
     if finds(question.record.training["network"]["architecture"]) == "mask":
         find = predictor(question.network)
-        if question.purpose == SCORING:
+        if purpose == SCORING:
             return [measured(each, find(each.image)) for each in pictures]
-        row, asked = (tested, pictures) if question.purpose == TEST else (to_choose_by, pictures[:CHOSEN_ON])
-        return [row(each, in_all_views(find, each.image)) for each in asked]
+        find = in_views(find, views)
+        row, of = (tested, pictures) if purpose == TEST else (to_choose_by, pictures[:CHOSEN_ON])
+        return [row(each, find(each.image)) for each in of]
     found = classifier(question.network)([each.image for each in pictures])
     return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
 
@@ -152,16 +163,16 @@ def _record(arm: Path, run: int, records: Path) -> RunRecord:
 
 
 def _questions(
-    known: Mapping[Key, RunRecord], inputs: Mapping[Key, str], records: Path, asked: tuple[str, Path]
+    known: Mapping[Key, RunRecord], inputs: Mapping[Key, str], records: Path, asked: Asked
 ) -> list[Question]:
     """Return what no record tells, with the networks to ask; those that only a record is left of are trained."""
-    missing = [key for key, record in known.items() if not record.fitting(asked[0], inputs[key])]
+    missing = [key for key, record in known.items() if not record.fitting(asked.purpose, inputs[key])]
     networks: dict[Key, Path] = {}
     for arm in dict.fromkeys(arm for arm, _ in missing):
         places = networks_of(arm, [run for each, run in missing if each == arm])
         networks |= {(arm, run): place for run, place in places.items()}
     return [
-        Question(networks[arm, run], known[arm, run], record_file(records, arm.name, run), *asked, inputs[arm, run])
+        Question(networks[arm, run], known[arm, run], record_file(records, arm.name, run), asked, inputs[arm, run])
         for arm, run in missing
     ]
 
@@ -170,4 +181,4 @@ def _ask(question: Question) -> None:
     """Ask one network about all pictures, and add the answers to its run's record."""
     rows = _rows(question)
     answers = Answers.of(question.inputs, rows)
-    question.record.with_answers(question.purpose, answers).write(question.record_file)
+    question.record.with_answers(question.asked.purpose, answers).write(question.record_file)

@@ -20,6 +20,7 @@ from micromime.stages.pools import AblationParameters, ExemplarParameters, TileP
 from micromime.stages.render import RenderParameters
 from micromime.stages.resample import checked_sampler
 from micromime.stages.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
+from micromime.stages.views import JudgeParameters
 from micromime.training.architectures import architectures
 from micromime.training.phases import FinetuneParameters, TrainParameters
 
@@ -31,7 +32,11 @@ OF_ALL: dict[str, type[Section]] = {
 }
 """What stands under every use case besides its scenario."""
 
-WITH_ROUNDS: dict[str, type[Section]] = {"scoring": RenderParameters, "resample": ResampleParameters}
+WITH_ROUNDS: dict[str, type[Section]] = {
+    "scoring": RenderParameters,
+    "resample": ResampleParameters,
+    "judge": JudgeParameters,
+}
 """What stands besides under one that finds masks, and so do its rounds."""
 
 WITH_TILES: dict[str, type[Section]] = {

@@ -21,11 +21,12 @@ from micromime.evaluation.verdict import Pairs, verdict
 from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.arms import Arm, trained
-from micromime.stages.ask import CHOOSING, TEST, answers
+from micromime.stages.ask import CHOOSING, TEST, Asked, answers
 from micromime.stages.operating_point import at_operating_points, operating_points
 from micromime.stages.picture_scores import THRESHOLDS, Picture
 from micromime.stages.rounds import BASE, compared, rounds_of
 from micromime.stages.tested_pictures import grain_size, tested
+from micromime.stages.views import views_of
 from micromime.stages.work import sole_maker
 
 KEYS = ("arm", "run", "picture", "source")
@@ -41,18 +42,19 @@ def main(  # noqa: PLR0913 - one argument an option
     scoring: Annotated[Path, Option(help="The synthetic set that each run's threshold is chosen on.")],
     out: Annotated[Path, Option(help="The verdict, JSON; its table (.md) and a folder of its name lie beside it.")],
     records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
+    params: Annotated[Path, Option(help="The file with the section <use case>.rounds, .judge.")] = Path("params.yaml"),
 ) -> None:
     """Write the verdict, its tables, the scores of every picture and the learning curves."""
     with sole_maker(out):
-        rounds = rounds_of(read_tree(params), use_case)
+        tree = read_tree(params)
+        rounds, views = rounds_of(tree, use_case), views_of(tree, use_case)
         arms = [models / name for name in (BASE, *rounds)]
         pictures = read_micrographs(test_set)
-        asked = with_sources(answers(arms, records, TEST, test_set), pictures)
-        points = operating_points(answers(arms, records, CHOOSING, scoring))
+        asked = with_sources(answers(arms, records, Asked(TEST, test_set, views)), pictures)
+        points = operating_points(answers(arms, records, Asked(CHOOSING, scoring, views)))
         source = Source.read(test_set / SOURCE_NAME)
         tested_on = {"kind": source.kind, "name": use_case, "reason": source.reason}
-        said = said_of(tested_on, (asked, points), pictures, compared(rounds))
+        said = said_of(tested_on, (asked, points), pictures, compared(rounds)) | {"views": views}
         folder = out.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(said, indent=1) + "\n")

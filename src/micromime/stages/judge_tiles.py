@@ -17,7 +17,7 @@ from micromime.evaluation.two_sample import Pictures, TwoSample, two_sample
 from micromime.evaluation.verdict import Verdict, verdict
 from micromime.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.ask import answers
+from micromime.stages.ask import Asked, answers
 from micromime.stages.judge import CURVES, SCORES, epochs
 from micromime.stages.pools import Pool, pools
 from micromime.stages.tile import EVERY, TEST
@@ -42,7 +42,7 @@ def main(  # noqa: PLR0913 - one argument an option
     with sole_maker(out):
         arms = arms_in(models, tree, use_case)
         every = Dataset(tiles / EVERY).samples
-        given = answers(arms, records, "tiles", tiles / EVERY)
+        given = answers(arms, records, Asked("tiles", tiles / EVERY))
         given = given.assign(source=given["picture"].map(dict(zip(every["id"], every["specimen"], strict=True))))
         said = judged(tree, use_case, given, tiles)
         said["textures"] = {pool.name: texture_test(pool, tiles, synthetic) for pool in pools(tree, use_case)}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -35,8 +34,8 @@ from micromime.stages.rounds import arms_of
 from micromime.stages.tell import tell
 from micromime.stages.tested_pictures import grain_size
 from micromime.stages.trained_arms import origin, phases
+from micromime.stages.views import in_views
 from micromime.stages.work import sole_maker
-from micromime.training.views import in_all_views
 
 EXAMPLES, WORST = 5, 6
 """Synthetic and real pictures of Figure 4 at most, and samples that are shown as the worst."""
@@ -77,7 +76,7 @@ def main(  # noqa: PLR0913 - one argument an option
 def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:
     """Return all that the page tells."""
     base, run = next(iter(judged.representative.items()))
-    ask = partial(in_all_views, predictor(networks_of(base, [run])[run]))
+    ask = in_views(predictor(networks_of(base, [run])[run]), judged.verdict["views"])
     found = [ask(each.image) for each in pictures]
     real = [
         Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)

@@ -12,7 +12,7 @@ from micromime.evaluation.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.stages import command
 from micromime.stages.arms import Arm, described
-from micromime.stages.ask import answers
+from micromime.stages.ask import Asked, answers
 from micromime.stages.score_table import write_scores
 from micromime.stages.work import sole_maker
 from micromime.training.delivery import open_store
@@ -31,7 +31,7 @@ def main(  # noqa: PLR0913 - one argument an option
     """Write the scores of these runs and their means beside every parameter of the samples; log the same file."""
     with sole_maker(out):
         numbers = scoring_runs(Arm.read(arm), runs)
-        given = answers([arm], records, "scoring", scoring, numbers)
+        given = answers([arm], records, Asked("scoring", scoring), numbers)
         rows = joined(Dataset(scoring).samples, given)
         if before:
             rows = pd.concat([rows, scores_before(before, rows["id"].tolist())], axis=1)
