@@ -11,6 +11,7 @@ from micromime.mistakes import Mistake
 from micromime.stages import planted_gap, planted_gap_run
 from micromime.stages.planted_gap_plan import Cell, cells, inputs_of
 from micromime.stages.planted_gap_plan import planted_gap as read
+from micromime.stages.planted_gap_records import base_of
 from micromime.stages.planted_gap_scenarios import CORNER, EXPERIMENTS
 from micromime.stages.run_records import RunRecord
 
@@ -140,6 +141,37 @@ def test_records_are_reused_and_only_what_is_missing_runs(fits):
     assert fits[count:] == [(2, 16, False), (2, 8, True), (2, 8, True)]
 
 
+def of_another_processor(name):
+    """Let a record tell of rounds that went on from another base network."""
+    file = Path(f"records/gap/{name}/run-001.json")
+    record = RunRecord.read(file)
+    told = record.answers["rounds"]
+    table = told.table | {"all_iou": [0.5, *told.table["all_iou"][1:]]}
+    record.with_answers("rounds", told.model_copy(update={"table": table})).write(file)
+
+
+@pytest.mark.parametrize("others", [("oracle",), ("random",), ("random", "oracle")])
+def test_records_of_a_seed_that_go_on_from_unlike_networks_are_made_anew(fits, others):
+    first = run()
+    for name in others:
+        of_another_processor(name)
+    assert run() == first
+    count = len(fits)
+    assert run() == first
+    assert len(fits) == count
+
+
+def test_what_is_missing_on_another_processor_takes_its_whole_seed_along(fits, capsys):
+    first = run(runs=2)
+    for name in ("random", "worst_stop"):
+        of_another_processor(name)
+    Path("records/gap/oracle/run-001.json").unlink()
+    count = len(fits)
+    assert run(runs=2) == first
+    assert fits[count:] == [(1, 16, False), *2 * [(1, 8, True)], (1, 16, False), *4 * [(1, 8, True)]]
+    assert "gap, run 1: records of random, worst_stop go on from the base network" in capsys.readouterr().out
+
+
 def test_a_record_of_other_settings_is_not_taken(fits):
     run()
     count = len(fits)
@@ -206,3 +238,13 @@ def test_a_small_gap_is_trained_end_to_end_and_again_the_same(tmp_path, monkeypa
     file.unlink()
     assert run(**small) == first
     assert RunRecord.read(file).answers == answers
+
+
+def test_committed_runs_of_a_seed_go_on_from_one_base_network():
+    records = Path("metrics/evidence/runs/planted_gap")
+    bases = {}
+    for file in records.glob("*/*/*.json"):
+        told = RunRecord.read(file).answers["rounds"]
+        bases.setdefault((file.parts[-3], file.name), []).append(base_of(told))
+    assert len(bases) >= 80
+    assert [each for each, found in bases.items() if any(base != found[0] for base in found)] == []

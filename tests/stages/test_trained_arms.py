@@ -1,5 +1,8 @@
 """What the reports tell of how arms were trained."""
 
+import json
+
+from micromime.stages.arms import run_folder
 from micromime.stages.trained_arms import origin, phases, phases_of
 
 FOUND = [
@@ -25,6 +28,13 @@ def test_the_origin_names_profile_runs_data_and_machine(workshop):
     assert said["Runs"] == "base 3, tuned 2; run number = seed"
     assert [each.split()[0] for each in said["Data"].split(", ")] == ["base", "tuned"]
     assert (said["Trained on"], said["PyTorch"]) == ("cpu (none), threads of a run: 1", "none")
+
+
+def test_the_origin_names_every_kind_of_machine(workshop):
+    base = workshop.train("base")
+    file = run_folder(base, 2) / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"processor": "other"}))
+    assert origin([base])["Trained on"] == "cpu (none), threads of a run: 1; cpu (other), threads of a run: 1"
 
 
 def test_every_arm_has_its_phases_one_after_the_other(workshop):

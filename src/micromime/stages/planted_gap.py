@@ -9,6 +9,8 @@ Fixed before the runs that count (seeds 1 to 20; learning rates, steps and setti
 - Primary endpoints, after the last round: boundary F1 (1 px) on the test pictures of the mode, the mean over pictures,
   which differs much between seeds; and mean IoU over the whole test. Others, also tested: F1 on the rest of the test,
   IoU on fresh pictures of the training distribution.
+- Pairs: all runs of a seed go on from one base network; records that tell of another, trained on another kind of
+  processor, are made anew (`stages/planted_gap_records.py`).
 - Tests: paired two-tailed t-tests over runs, each sampler against random; corrected after Holm over the samplers of an
   experiment, for each endpoint by itself. Images needed: where the mean curve reaches what random has at last, with the
   bootstrap's 95 % interval over runs.
@@ -22,7 +24,7 @@ Whether each holds is computed (`evaluation/planted_gap_statements.py`).
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -36,9 +38,9 @@ from micromime.evaluation.planted_gap_tables import planted_gap_tables
 from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.planted_gap_plan import Cell, PlantedGapParameters, cells, inputs_of, planted_gap
-from micromime.stages.planted_gap_run import PURPOSE, Task, file_of, run
+from micromime.stages.planted_gap_records import known_of, missing, run_paired, seed_tasks
 from micromime.stages.planted_gap_scenarios import EXPERIMENTS
-from micromime.stages.run_records import Answers, RunRecord
+from micromime.stages.run_records import Answers
 from micromime.stages.work import sole_maker
 
 
@@ -51,7 +53,7 @@ def main(
     """Run what no record tells, and write what all runs say. Stopped, it goes on with the runs that are left."""
     asked = planted_gap(read_tree(params), use_case)
     with sole_maker(out):
-        known = obtained(asked, list(cells(asked)), records)
+        known = obtained(asked, cells(asked), records)
         said = gap_verdict(rows_of({cell: each.table for cell, each in known.items()}))
         found = statements(said, asked.stopping)
         charts = out.with_suffix("")
@@ -63,37 +65,17 @@ def main(
         out.with_suffix(".md").write_text(planted_gap_tables(said, found))
 
 
-def obtained(asked: PlantedGapParameters, wanted: Sequence[Cell], records: Path) -> dict[Cell, Answers]:
+def obtained(asked: PlantedGapParameters, runs: Iterable[Cell], records: Path) -> dict[Cell, Answers]:
     """Return what came out of every run: from its record where that fits, else after the run."""
-    inputs = {cell: inputs_of(asked, cell) for cell in wanted}
-    left = [cell for cell in wanted if not fitting(records, cell, inputs[cell])]
-
-    def done() -> int:
-        left[:] = [cell for cell in left if not fitting(records, cell, inputs[cell])]
-        return len(wanted) - len(left)
-
-    missing = [*left]
-    if missing:
-        print(f"planted gap: {len(missing)} of {len(wanted)} runs to train", flush=True)
-        tasks = list(_tasks(asked, ((cell, inputs[cell]) for cell in missing), records))
-        run_tasks(run, tasks, trainings(), Progress("planted gap", "runs", len(wanted), done))
-    found = {cell: fitting(records, cell, inputs[cell]) for cell in wanted}
-    return {cell: each for cell, each in found.items() if each}
-
-
-def fitting(records: Path, cell: Cell, inputs: str) -> Answers | None:
-    """Return what a record tells of a run, if it is that of this very run."""
-    record = RunRecord.read(file_of(records, cell))
-    return record.fitting(PURPOSE, inputs) if record else None
-
-
-def _tasks(asked: PlantedGapParameters, missing: Iterable[tuple[Cell, str]], records: Path) -> Iterator[Task]:
-    """Yield a task for each seed and experiment of which something is missing: its samplers share a base network."""
-    together: dict[tuple[str, int], dict[str, str]] = {}
-    for cell, inputs in missing:
-        together.setdefault((cell.experiment, cell.seed), {})[cell.sampler] = inputs
-    for (experiment, seed), samplers in together.items():
-        yield Task(asked, experiment, seed, samplers, records)
+    wanted = {cell: inputs_of(asked, cell) for cell in runs}
+    left = missing(records, wanted)
+    if left:
+        print(f"planted gap: {len(left)} of {len(wanted)} runs to train", flush=True)
+        tasks = list(seed_tasks(asked, left, wanted, records))
+        to_run = {cell: wanted[cell] for cell in left}
+        shown = Progress("planted gap", "runs", len(wanted), lambda: len(wanted) - len(missing(records, to_run)))
+        run_tasks(run_paired, tasks, trainings(), shown)
+    return known_of(records, wanted)
 
 
 if __name__ == "__main__":

@@ -33,13 +33,14 @@ def phases_of(folder: Path) -> list[dict[str, Any]]:
 def origin(arms: Sequence[Path], data_by: Literal["name", "path"] = "name") -> dict[str, str]:
     """Return how all of it was made: profile, settings and machine of the trainings, data by name or by path."""
     said, settings = described(arms[0]), Arm.read(arms[0]).settings
-    first = trained(arms[0], FIRST)
+    runs = [trained(arm, number) for arm in arms for number in range(FIRST, FIRST + Arm.read(arm).settings.runs)]
+    machines = [f"{each['device']} ({each['processor']}), threads of a run: {each['threads']}" for each in runs]
     data = [f"{getattr(each, data_by)} {each.digest}" for arm in arms for each in described(arm).data]
     return {
         "Profile": f"{said.profile} (`micromime profile {said.profile} && make run`)",
         "Network": f"{settings.architecture}, {settings.precision}, channels last: {settings.channels_last}",
         "Runs": ", ".join(f"{arm.name} {Arm.read(arm).settings.runs}" for arm in arms) + "; run number = seed",
         "Data": ", ".join(dict.fromkeys(data)),
-        "Trained on": f"{first['device']} ({first['processor']}), threads of a run: {first['threads']}",
-        "PyTorch": first["torch"],
+        "Trained on": "; ".join(dict.fromkeys(machines)),
+        "PyTorch": ", ".join(dict.fromkeys(each["torch"] for each in runs)),
     }
