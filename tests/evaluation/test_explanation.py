@@ -10,8 +10,6 @@ import pytest
 from micromime.evaluation import dependence
 from micromime.evaluation.asked import Round, beside
 from micromime.evaluation.explanation import (
-    association,
-    corrected,
     crossed,
     explained,
     factors,
@@ -94,32 +92,31 @@ def test_the_score_falls_along_its_curve_and_not_along_others(told):
     assert all(np.ptp(each.mean) < 0.03 for name, each in curves.items() if name != "l.width_px")
 
 
-def test_rank_correlations_are_exact_for_few_samples():
-    r, p = association(pd.Series([1.0, 4.0, 9.0]), pd.Series([0.9, 0.8, 0.7]))
-    assert (r, p) == (pytest.approx(-1), pytest.approx(2 / 6))
-
-
-def test_words_have_the_share_of_the_variance_of_ranks_between_them():
-    scores = pd.Series([0.1, 0.2, 0.8, 0.9])
-    r, p = association(pd.Series(["a", "a", "b", "b"]), scores)
-    assert r == pytest.approx(np.sqrt(4 / 5))  # ranks 1 2 3 4: 4 of the sum of squares 5 lie between the words
-    assert p == pytest.approx(0.1213, abs=1e-3)  # chi-squared, H = 2.4
-    assert association(pd.Series(["a", "b", "a", "b"]), scores)[0] == pytest.approx(np.sqrt(1 / 5))
-
-
-def test_holm_multiplies_the_least_by_their_number_and_passes_over_none():
-    assert corrected([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert corrected([np.nan, 0.01, 0.04]) == pytest.approx([np.nan, 0.02, 0.04], nan_ok=True)
-    assert corrected([]) == []
+def test_a_parameter_that_stands_in_for_the_style_is_not_said_to_matter():
+    rng, count = np.random.default_rng(5), 120
+    good = rng.random(count) < 0.5
+    columns = {"l.stand_in": good + rng.uniform(0, 0.5, count), "l.real": rng.uniform(0, 1, count)}
+    score = np.where(good, 0.9, 0.4) - 0.1 * columns["l.real"]
+    told = explained(pd.DataFrame(columns | {"style": np.where(good, "good", "bad"), SCORE: score}))
+    rows = told.table.set_index("parameter")
+    assert abs(rows.loc["l.stand_in", "rank_correlation"]) < 0.25
+    assert rows.loc["l.real", "rank_correlation"] < -0.8
+    assert (
+        rows.loc["l.stand_in", "importance"] < 0.01 < rows.loc["l.real", "importance"] < rows.loc["style", "importance"]
+    )
+    assert told.together == []
+    sentences = " ".join(about_parameters(told, pd.DataFrame({SCORE: score, "style": good})))
+    assert re.search(r"7\d % of the variance of the scores' ranks lies between the 2 styles", sentences)
+    assert "shuffled among samples of the same style" in sentences
 
 
 def test_a_style_is_as_important_as_what_it_decides(scoring):
     thick = scoring["l.width_px"] > 0.5
     told = explained(scoring.assign(style=np.where(thick, "thick", "thin"), **{SCORE: np.where(thick, 0.5, 0.9)}))
-    assert told.table["parameter"].tolist()[-1] == "l.depth"
+    assert told.table["parameter"].tolist()[0] == "style"
     assert told.forest.importance.index.tolist() == ["style", "l.width_px", "l.depth"]
     assert told.forest.r2 == pytest.approx(1, abs=0.1)
-    assert [pair[:2] for pair in told.together] == [("style", "l.width_px")]
+    assert told.forest.importance["style"] > 0.5 > told.forest.importance["l.width_px"]
     curve = next(each for each in told.curves if each.parameter == "style")
     assert curve.at == ["thick", "thin"]
     assert curve.mean[0] < curve.mean[1]

@@ -8,11 +8,18 @@ from rich.console import Console
 from rich.table import Table
 
 from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on
-from micromime.evaluation.explanation_page import Told, write_explanation
-from micromime.evaluation.explanation_words import about_parameters, about_round, about_scores, correlation, p_value
-from micromime.evaluation.failures import SCORE, in_common, percentile
+from micromime.evaluation.explanation_page import WORST, Told, write_explanation
+from micromime.evaluation.explanation_words import (
+    about_parameters,
+    about_round,
+    about_scores,
+    about_together,
+    correlation,
+    p_value,
+)
+from micromime.evaluation.failures import SCORE, in_common, lowest, percentile
 from micromime.mistakes import Mistake
-from micromime.stages.scored_arm import Chosen, lowest, told_of
+from micromime.stages.scored_arm import Chosen, told_of
 from micromime.stages.work import OURS
 
 PAGES = OURS / "explanations"
@@ -55,6 +62,8 @@ def show(told: Told) -> None:
     console.print(f"[bold]Why networks fail: {told.subject}[/bold]")
     for sentence in (about_scores(told.scoring, told.whose), *about_parameters(told.explanation, told.scoring)):
         console.print(f"- {sentence}", markup=False)
+    if told.explanation.together:
+        console.print(f"- {about_together(told.explanation)}", markup=False)
     if len(told.explanation.table):
         console.print(parameter_table(told))
     console.print(worst_table(told.scoring))
@@ -87,7 +96,7 @@ def worst_table(scoring: pd.DataFrame) -> Table:
     table.add_column("worst samples")
     for head in ("mean IoU", *(name.replace(".", ".\n") for name in names)):
         table.add_column(head, justify="right")
-    for _, row in lowest(scoring).iterrows():
+    for _, row in lowest(scoring, WORST).iterrows():
         places = [f"{row[name]:.3g} ({percentile(scoring, name, row[name]):.0f})" for name in names]
         table.add_row(str(row["id"]), f"{row[SCORE]:.3f}", *places)
     table.caption = "in brackets: percentile among all samples of the scoring set" if names else None

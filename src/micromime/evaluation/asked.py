@@ -11,7 +11,8 @@ from scipy import stats
 from scipy.spatial import KDTree
 
 from micromime.arrays import Reals
-from micromime.evaluation.explanation import BEFORE, corrected, factors
+from micromime.evaluation.association import corrected
+from micromime.evaluation.explanation import BEFORE, factors
 from micromime.evaluation.failures import SCORE
 from micromime.evaluation.statistics import Interval, paired_t_test, student_interval
 

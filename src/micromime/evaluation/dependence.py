@@ -37,7 +37,7 @@ class Forest:
     by_fold: pd.DataFrame
     """Importance: a row a parameter, a column for each fifth."""
     importance: "pd.Series[float]"
-    """By parameter: by how much R2 falls when its values are shuffled among the samples that were left out."""
+    """By parameter: by how much R2 falls when the values of the samples left out are shuffled, see `held_out`."""
 
     def always_counts(self, name: str) -> bool:
         """Return whether shuffling a parameter does harm in every fifth of the samples."""
@@ -60,23 +60,27 @@ class Dependence:
     """5th and 95th percentile over forests of resampled samples."""
 
 
-def held_out(inputs: pd.DataFrame, scores: Reals) -> Forest | None:
+def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str] | None" = None) -> Forest | None:
     """Return what forests explain of each fifth of the samples that have learnt from the other four.
 
     Importance is by permutation (Breiman 2001, doi 10.1023/A:1010933404324), of a column as it is: words are encoded
-    within the forest. It is the mean over 10 shuffles, of all samples. None for fewer than 20 samples, for no
-    parameters, and where all scores are the same.
+    within the forest. It is the mean over 10 shuffles, of all samples. Numbers are shuffled among samples of the same
+    style if `styles` are given (Strobl et al. 2008, doi 10.1186/1471-2105-9-307): a parameter that differs between
+    styles would else be as important as the style that it tells of. None for fewer than 20 samples, for no parameters,
+    and where all scores are the same.
     """
     if len(inputs) < LEAST_SAMPLES or inputs.empty or np.ptp(scores) == 0:
         return None
     inputs, rng = plain(inputs), np.random.default_rng(0)
+    whole = [np.arange(len(inputs))]
+    alike = whole if styles is None else [np.flatnonzero(styles == each) for each in styles.unique()]
+    among = {str(name): alike if pd.api.types.is_numeric_dtype(inputs[name]) else whole for name in inputs}
     wrong, harm, sizes = np.zeros(len(scores)), list[Reals](), list[int]()
     for learn, ask in KFold(FOLDS, shuffle=True, random_state=0).split(inputs):
         forest = grown(inputs.iloc[learn], scores[learn], TREES, 0)
-        left_out = inputs.iloc[ask]
-        wrong[ask] = (forest.predict(left_out) - scores[ask]) ** 2
-        again = pd.concat([_shuffled(left_out, str(name), rng) for name in inputs for _ in range(SHUFFLES)])
-        errors = (forest.predict(again).reshape(inputs.shape[1], SHUFFLES, len(ask)) - scores[ask]) ** 2
+        wrong[ask] = (forest.predict(inputs.iloc[ask]) - scores[ask]) ** 2
+        shuffled = [_shuffled(inputs, name, among[name], rng).iloc[ask] for name in among for _ in range(SHUFFLES)]
+        errors = (forest.predict(pd.concat(shuffled)).reshape(len(among), SHUFFLES, len(ask)) - scores[ask]) ** 2
         harm.append(errors.mean(axis=(1, 2)) - wrong[ask].mean())
         sizes.append(len(ask))
     by_fold = pd.DataFrame(np.array(harm).T / scores.var(), index=inputs.columns)
@@ -121,8 +125,14 @@ def grown(inputs: pd.DataFrame, scores: Reals, trees: int, seed: int) -> Pipelin
     return make_pipeline(columns, forest).fit(inputs, scores)
 
 
-def _shuffled(inputs: pd.DataFrame, name: str, rng: np.random.Generator) -> pd.DataFrame:
-    return inputs.assign(**{name: rng.permutation(inputs[name].to_numpy())})
+def _shuffled(
+    inputs: pd.DataFrame, name: str, groups: Sequence[NDArray[np.intp]], rng: np.random.Generator
+) -> pd.DataFrame:
+    """Return the same with one column shuffled among the samples of each group."""
+    values = inputs[name].to_numpy(copy=True)
+    for group in groups:
+        values[group] = values[rng.permutation(group)]
+    return inputs.assign(**{name: values})
 
 
 def _steps(values: "pd.Series[Any]") -> NDArray[Any]:

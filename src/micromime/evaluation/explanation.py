@@ -4,7 +4,6 @@ Everything here tells what goes together in one table of scores, of samples that
 lowers the score of synthetic samples need not be what lowers it on real pictures.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -12,18 +11,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from micromime.evaluation.association import association, corrected, ranks_within
 from micromime.evaluation.dependence import Dependence, Forest, dependence, held_out
 from micromime.evaluation.failures import SCORE, in_common
 from micromime.evaluation.failures import parameters as numeric
-from micromime.evaluation.statistics import holm
 
 STYLE, BEFORE = "style", "before"
 """Columns of a scoring set: the style that a sample was drawn from; its score by the networks gone on from."""
-
-FEW = 10
-"""Samples below which a p value comes from all orders of the ranks, or 9,999 of them, not from Student's t."""
 
 TOGETHER = 0.7
 """Rank correlation from which on two parameters are said to vary together."""
@@ -68,6 +63,11 @@ class Explanation:
     """Pairs of parameters that vary together, with their rank correlation."""
 
     @property
+    def styled(self) -> bool:
+        """Whether samples are of several styles: parameters are then told of among samples of the same style."""
+        return STYLE in set(self.table["parameter"])
+
+    @property
     def explains(self) -> bool:
         """Whether the forest explains anything of scores that it has not seen; else no importance is to be read."""
         return self.forest is not None and self.forest.r2 >= LEAST_R2
@@ -102,17 +102,21 @@ def factors(scoring: pd.DataFrame) -> list[str]:
 def explained(scoring: pd.DataFrame) -> Explanation:
     """Return what the parameters say about the scores: the most important first, where a forest explains anything.
 
+    Where there are several styles, their parameters differ and so do their scores: any parameter would stand in for the
+    style. So parameters are told of among samples of the same style, and the style by itself.
+
     Columns of the table: parameter; rank_correlation and p of `association`; p_holm, corrected for the number of
     parameters (Holm 1979); importance (see `dependence.held_out`; NaN where there is no forest); and from
     `failures.in_common` median, worst_median and worst_percentile, NaN for words.
     """
     names, scores = factors(scoring), scoring[SCORE]
-    found = [association(scoring[name], scores) for name in names]
+    styles = scoring[STYLE] if STYLE in names else None
+    found = [association(scoring[name], scores, styles) for name in names]
     rows = {"parameter": names, "rank_correlation": [r for r, _ in found], "p": [p for _, p in found]}
     shared = in_common(scoring).drop(columns="rank_correlation").set_index("parameter")
     table = pd.concat([pd.DataFrame(rows), shared.reindex(names).reset_index(drop=True)], axis=1)
     table.insert(3, "p_holm", corrected(table["p"].tolist()))
-    forest = held_out(scoring[names], scores.to_numpy(np.float64))
+    forest = held_out(scoring[names], scores.to_numpy(np.float64), styles)
     table.insert(4, "importance", table["parameter"].map(forest.importance) if forest else np.nan)
     order = table["importance"] if forest and forest.r2 > 0 else table["rank_correlation"].abs()
     table = table.loc[order.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
@@ -124,41 +128,19 @@ def explained(scoring: pd.DataFrame) -> Explanation:
     return Explanation(table, forest, curves, pair, together(scoring))
 
 
-def association(values: "pd.Series[Any]", scores: "pd.Series[float]") -> tuple[float, float]:
-    """Return how strongly scores go with values, by ranks, and the two-tailed p value of "not at all".
-
-    Numbers: Spearman's rank correlation, -1 to 1. Words: the square root of the share of the variance of the scores'
-    ranks that lies between them, 0 to 1; p after Kruskal and Wallis. NaN where all scores are the same.
-    """
-    if scores.nunique() < 2:
-        return np.nan, np.nan
-    if not pd.api.types.is_numeric_dtype(values):
-        h, p = stats.kruskal(*(group for _, group in scores.groupby(values)))
-        return float(np.sqrt(h / (len(scores) - 1))), float(p)
-    if len(scores) >= FEW:
-        r, p = stats.spearmanr(values, scores)
-        return float(r), float(p)
-    orders = stats.PermutationMethod(n_resamples=9999, rng=np.random.default_rng(0))
-    r, p = stats.pearsonr(stats.rankdata(values), stats.rankdata(scores), method=orders)
-    return float(r), float(p)
-
-
-def corrected(p_values: Sequence[float]) -> list[float]:
-    """Return the p values corrected for the number of those that there are (Holm 1979); NaN, no test, stays NaN."""
-    known = iter(holm([p for p in p_values if not math.isnan(p)]))
-    return [p if math.isnan(p) else next(known) for p in p_values]
-
-
 def together(scoring: pd.DataFrame) -> list[tuple[str, str, float]]:
     """Return the pairs of parameters whose rank correlation is 0.7 or more either way, the strongest first.
 
-    A correlation of few samples says little: there are none for fewer than 20.
+    Where there are several styles, it is that among samples of the same style. A correlation of few samples says
+    little: there are no pairs for fewer than 20.
     """
-    numbers = [name for name in factors(scoring) if pd.api.types.is_numeric_dtype(scoring[name])]
-    words = [name for name in factors(scoring) if name not in numbers]
-    ranks = scoring[numbers].rank()
+    named = factors(scoring)
+    numbers = [name for name in named if pd.api.types.is_numeric_dtype(scoring[name])]
+    ranks = ranks_within(scoring[STYLE], scoring[numbers]) if STYLE in named else scoring[numbers].rank()
+    words = [name for name in named if name not in numbers and name != STYLE]
     pairs = [(a, b, association(scoring[a], ranks[b])[0]) for a in words for b in numbers]
-    pairs += [(a, b, float(ranks[a].corr(ranks[b]))) for a, b in combinations(numbers, 2)]
+    of_pairs = ranks.corr().to_numpy()
+    pairs += [(numbers[a], numbers[b], float(of_pairs[a, b])) for a, b in combinations(range(len(numbers)), 2)]
     strong = [pair for pair in pairs if abs(pair[2]) >= TOGETHER] if len(scoring) >= 20 else []
     return sorted(strong, key=lambda pair: -abs(pair[2]))
 

@@ -49,7 +49,7 @@ def importance_chart(forest: Forest, order: Sequence[str]) -> str:
             axes.plot(forest.importance[name], row, "o", color=BLUE, markersize=7)
         axes.axvline(0, color=FAINT_INK, linewidth=0.9)
         _lines(axes, order)
-        axes.set_xlabel("importance: fall of R² on samples left out, when the parameter is shuffled among them")
+        axes.set_xlabel("importance: fall of R² on samples left out, when the parameter is shuffled")
         return svg(figure, "importance", f"Importance of {len(order)} parameters for the score.")
 
 

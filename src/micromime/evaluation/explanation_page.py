@@ -17,19 +17,20 @@ from micromime.evaluation.explanation_words import (
     about_parameters,
     about_round,
     about_scores,
+    about_together,
     correlation,
     interval,
     p_value,
     written,
 )
-from micromime.evaluation.failures import SCORE, percentile
+from micromime.evaluation.failures import SCORE, lowest, percentile
 from micromime.evaluation.failures import parameters as numeric
 from micromime.evaluation.figures import Colours, agreement, in_colours, reduced
 from micromime.evaluation.report import LARGEST_SIDE_PX, data_uri, number
 
 TEMPLATE = Path(__file__).with_name("explanation.html.j2")
-WORST, MOST_PARENTS = 6, 12
-"""Samples that are shown one by one, and lines of the table of those that were varied, at most."""
+WORST, MOST_PARENTS, MOST_PAIRS = 6, 12, 12
+"""Samples that are shown one by one, lines of the table of those varied, and pairs that are named, at most."""
 
 KINDS = {
     VARIED: "varied by the sampler",
@@ -82,13 +83,14 @@ def explanation_page(told: Told) -> str:
         "told": told,
         "about_scores": about_scores(scoring, told.whose),
         "in_short": list(about_parameters(explanation, scoring)),
+        "together": about_together(explanation, MOST_PAIRS) if explanation.together else None,
         "by_parameter": score_by_parameter(scoring) if numeric(scoring) else None,
         "charted": charted(scoring),
         "importance": _importance(explanation),
         "dependence": dependence_chart(explanation.curves, scoring) if explanation.curves else None,
         "table": explanation.table.to_dict("records"),
         "words": _words(told),
-        "worst": [_worst(told, row) for _, row in _lowest(scoring).iterrows()],
+        "worst": [_worst(told, row) for _, row in lowest(scoring, WORST).iterrows()],
         "asked": told.asked and _asked(scoring, told.asked),
     }
     return pages.get_template(TEMPLATE.name).render(**values)
@@ -98,10 +100,6 @@ def _importance(explanation: Explanation) -> str | None:
     if explanation.forest is None or not explanation.explains:
         return None
     return importance_chart(explanation.forest, explanation.table["parameter"].tolist())
-
-
-def _lowest(scoring: pd.DataFrame) -> pd.DataFrame:
-    return scoring.sort_values(SCORE, kind="stable").head(WORST)
 
 
 def _words(told: Told) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import pandas as pd
 
 from micromime.evaluation.asked import LIKE, REST, VARIED, Asked, Change, Outcome
 from micromime.evaluation.cells import SIGNIFICANT_P, p_text
-from micromime.evaluation.explanation import Explanation
+from micromime.evaluation.explanation import STYLE, Explanation
 from micromime.evaluation.failures import SCORE, worst
 from micromime.evaluation.statistics import Interval
 
@@ -34,6 +34,8 @@ def about_parameters(told: Explanation, scoring: pd.DataFrame) -> Iterator[str]:
     if scoring[SCORE].nunique() < 2:
         yield f"All {len(scoring)} scores are the same: there is nothing to explain."
         return
+    if told.styled:
+        yield _about_styles(told.table, scoring)
     yield from _about_forest(told)
     yield _about_ranks(told.table, len(scoring))
     numbers = told.table[told.table["worst_percentile"].notna()]
@@ -44,6 +46,25 @@ def about_parameters(told: Explanation, scoring: pd.DataFrame) -> Iterator[str]:
             f"their mean percentile among all samples is {far['worst_percentile']:.0f}, where 50 is no difference; the "
             f"largest of {len(numbers)} such differences, not tested."
         )
+
+
+def _about_styles(table: pd.DataFrame, scoring: pd.DataFrame) -> str:
+    row = table[table["parameter"] == STYLE].iloc[0]
+    return (
+        f"{100 * row['rank_correlation'] ** 2:.0f} % of the variance of the scores' ranks lies between the "
+        f"{scoring[STYLE].nunique()} styles ({p_words(row['p_holm'])} after Holm's correction, n = {len(scoring)}). "
+        "What is said of parameters is among samples of the same style."
+    )
+
+
+def about_together(told: Explanation, most: int = NAMED) -> str:
+    """Return which parameters vary together, the strongest pairs first and no more than `most`."""
+    pairs, left = [f"{a} with {b} ({r:+.2f})" for a, b, r in told.together[:most]], len(told.together) - most
+    more = f" and {left} more pairs" if left > 0 else ""
+    return (
+        f"These parameters vary together (rank correlation of 0.7 or more either way): {', '.join(pairs)}{more}. "
+        "What is said of one may be due to the other, and they share their importance."
+    )
 
 
 def _about_forest(told: Explanation) -> Iterator[str]:
@@ -72,7 +93,8 @@ def _about_forest(told: Explanation) -> Iterator[str]:
     rest = len(forest.importance) - len(ordered)
     other = "one other" if rest == 1 else f"{rest} others"
     unsure = f"; for {other} it does not fall in every fifth of the samples" if rest else ""
-    yield f"When one parameter is shuffled among these samples, that R² falls by {', '.join(costs)}{more}{unsure}."
+    among = "samples of the same style (the style itself: among all)" if told.styled else "these samples"
+    yield f"When one parameter is shuffled among {among}, that R² falls by {', '.join(costs)}{more}{unsure}."
 
 
 def _about_ranks(table: pd.DataFrame, n: int) -> str:

@@ -58,6 +58,11 @@ def worst(scoring: pd.DataFrame) -> Mask:
     return chosen
 
 
+def lowest(scoring: pd.DataFrame, most: int) -> pd.DataFrame:
+    """Return the samples with the lowest scores, the worst first, no more than `most`; of ties the first."""
+    return scoring.sort_values(SCORE, kind="stable").head(most)
+
+
 def percentile(scoring: pd.DataFrame, parameter: str, value: Any) -> float | None:
     """Return how many of 100 samples lie below the value, those of the same value counted half.
 

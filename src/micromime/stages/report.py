@@ -16,7 +16,7 @@ from micromime.datasets.store import Dataset
 from micromime.evaluation.ablation_chart import ablation_chart
 from micromime.evaluation.ablation_tables import gains_and_scores
 from micromime.evaluation.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.evaluation.failures import SCORE, Score, WorstSample
+from micromime.evaluation.failures import Score, WorstSample, lowest
 from micromime.evaluation.figure_4 import write_figure_4
 from micromime.evaluation.figures import Shown, panel, png, write_panel
 from micromime.evaluation.grain_sizes import diameters_px
@@ -82,7 +82,7 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)
         for each, probability in zip(pictures, found, strict=True)
     ]
-    worst = judged.scoring.sort_values(SCORE, kind="stable").head(WORST)
+    worst = lowest(judged.scoring, WORST)
 
     def synthetic(index: int) -> Shown:
         image, name = pool.images[index], f"sample {pool.samples['id'].iloc[index]}"

@@ -17,7 +17,7 @@ from micromime.datasets.store import Dataset, identity
 from micromime.evaluation.asked import Round, beside
 from micromime.evaluation.explanation import BEFORE, explained, factors, scoring_set
 from micromime.evaluation.explanation_page import WORST, Told
-from micromime.evaluation.failures import SCORE
+from micromime.evaluation.failures import SCORE, lowest
 from micromime.mistakes import Mistake
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages.score_table import ORIGIN
@@ -119,7 +119,7 @@ def told_of(chosen: Chosen, scores: Scores, earlier: Scores | None, trained_on: 
         explanation=explained(scoring),
         asked=beside(scoring, round_) if round_ else None,
         meanings=meanings(chosen.use_case),
-        pictures=pictures(scored, lowest(scoring)["id"].tolist()),
+        pictures=pictures(scored, lowest(scoring, WORST)["id"].tolist()),
         remarks=[remark] if remark else [],
         origin={
             "Table of scores": scores.place,
@@ -129,11 +129,6 @@ def told_of(chosen: Chosen, scores: Scores, earlier: Scores | None, trained_on: 
             "Command": f"micromime explain {chosen.asked}",
         },
     )
-
-
-def lowest(scoring: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples that are shown, the worst first."""
-    return scoring.sort_values(SCORE, kind="stable").head(WORST)
 
 
 def scoring_of(chosen: Chosen, scores: Scores, earlier: Scores | None) -> pd.DataFrame:
