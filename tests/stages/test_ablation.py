@@ -238,6 +238,7 @@ def fits(micrographs, scoring, monkeypatch):  # noqa: ARG001 - they are read fro
         assert len(task.arm.dataset(task.run).images) == SETTINGS["images"]["count"]
         task.folder.mkdir(parents=True)
         said = {"inputs": task.inputs, "run": task.run, "arm": task.arm.name, "rates": [0.001], "epochs": []}
+        said |= {"device": "cpu", "processor": "none", "torch": "none"}
         (task.folder / "run.json").write_text(json.dumps(said))
         done.append((task.arm.name, task.run))
 
@@ -275,6 +276,7 @@ def test_a_unit_that_everything_hangs_on_earns_it_all(tree, fits):
         assert earned["light"]["mean_difference"] == 0
     assert said["test_set"]["reason"] == "nothing is given"
     assert f"| twins | +{1 - lost:.3f}" in Path("metrics/ablation.md").read_text().replace("*", "")
+    assert "dvc repro ablation_grain_boundaries\n- Network: small_unet, " in Path("metrics/ablation.md").read_text()
     assert Path("metrics/ablation.svg").read_text().startswith("<svg")
 
 

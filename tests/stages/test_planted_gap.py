@@ -217,12 +217,15 @@ def test_verdict_tables_and_charts_are_written():
     assert {each["outcome"] for each in said["statements"]} <= {"holds", "not shown", "contradicted"}
     assert any("worst_stop" in each["text"] for each in said["statements"])
     text = Path("metrics/gap.md").read_text()
+    assert "- Command: micromime profile tiny && dvc repro planted_gap_grain_boundaries\n" in text
+    assert "- Images of a run: 16 to begin with, 4 new ones a round\n" in text
+    assert text.endswith("- Trained on (hidden): cpu (none), PyTorch none\n")
     for link in re.findall(r"\(planted_gap/(\w+)\.svg\)", text):
         assert (Path("metrics/gap") / f"{link}.svg").read_text().startswith("<svg")
 
 
 def test_no_runs_write_an_empty_verdict_at_once(fits):
-    assert run(runs=0) == {"experiments": {}, "statements": []}
+    assert run(runs=0) == {"experiments": {}, "statements": [], "made": {}}
     assert not fits
     assert "nothing is claimed" in Path("metrics/gap.md").read_text()
     assert {each.stem for each in Path("metrics/gap").iterdir()} == set(EXPERIMENTS)  # git keeps no empty folder

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from micromime.evaluation.ablation import COMPARED, DECIDING, EVERYWHERE, OF_UNITS, SETTINGS, Verdict, idle, paying
-from micromime.evaluation.cells import SIGNIFICANT_P, cell, markdown, p_or_none, title
+from micromime.evaluation.cells import SIGNIFICANT_P, cell, made_lines, markdown, p_or_none, title
 from micromime.evaluation.metrics import LOWER_IS_BETTER, SCORED
 from micromime.evaluation.tables import headline
 
@@ -118,6 +118,8 @@ def _parts(said: Verdict) -> Iterator[str]:
     rows = [[_words(name), *(cell(scores[each]) for each in SCORED)] for name, scores in said["variants"].items()]
     yield markdown(["variant", *map(title, SCORED)], rows)
     yield f"Means {pictures}, ± sd over runs (n = {said['runs']})."
+    if "made" in said:
+        yield made_lines(said["made"])
 
 
 def _overall(gains: Mapping[str, Any], kinds: Sequence[str]) -> str:

@@ -56,6 +56,11 @@ def p_or_none(p_value: float | None) -> str:
     return "none" if p_value is None else p_text(p_value)
 
 
+def made_lines(made: Mapping[str, str]) -> str:
+    """Return how something was made, a line for each thing that is said of it."""
+    return "\n".join(["How this was made:\n", *(f"- {what}: {said}" for what, said in made.items())])
+
+
 def title(metric: str) -> str:
     """Return how a table writes a metric."""
     return TITLES.get(metric, metric.replace("_", " "))

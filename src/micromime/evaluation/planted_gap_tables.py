@@ -1,8 +1,8 @@
 """The planted gap in Markdown; not a number is computed here."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from micromime.evaluation.cells import markdown, p_text
+from micromime.evaluation.cells import made_lines, markdown, p_text
 from micromime.evaluation.planted_gap import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
 from micromime.evaluation.planted_gap_statements import (
     BEATS_P,
@@ -29,13 +29,14 @@ DRAWN = {
 """What each experiment is about; stages/planted_gap_scenarios.py has the numbers."""
 
 
-def planted_gap_tables(said: Verdict, found: Sequence[Statement]) -> str:
-    """Return the statements with what came of them, and each experiment's tables."""
+def planted_gap_tables(said: Verdict, found: Sequence[Statement], made: Mapping[str, str] | None = None) -> str:
+    """Return the statements with what came of them, each experiment's tables, and how all of it was made."""
     if not said:
         return f"# A planted gap\n\n{NOTHING}\n"
     blocks = ["# A planted gap", HEAD, "## What was expected, and what came of it", statements_table(found)]
     for name, part in said.items():
         blocks += [f"## {name}, runs: {part['runs']}", DRAWN[name], *_experiment(name, part)]
+    blocks += [made_lines(made)] if made else []
     return "\n\n".join(blocks) + "\n"
 
 

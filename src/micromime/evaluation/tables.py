@@ -9,6 +9,7 @@ from micromime.evaluation.cells import (
     TITLES,
     cell,
     interval_text,
+    made_lines,
     markdown,
     mean_cell,
     p_text,
@@ -55,6 +56,7 @@ def verdict_table(verdict: Verdict) -> str:
         *gain_tables(verdict),
         *(_size_tables(verdict["grain_size"]) if "grain_size" in verdict else ()),
         *(astm_table(verdict["astm_by_picture"], verdict["true_sizes"]) if "astm_by_picture" in verdict else ()),
+        *([made_lines(verdict["made"])] if "made" in verdict else []),
     ]
     return "\n\n".join(blocks) + "\n"
 

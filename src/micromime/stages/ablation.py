@@ -27,7 +27,7 @@ from micromime.stages import ablation_run, ablation_topology, command
 from micromime.stages.ablation_plan import USUAL, Plan, Variant, ablation
 from micromime.stages.ablation_run import Pictures, Task
 from micromime.stages.ask import TEST
-from micromime.stages.run_records import Answers, RunRecord, record_file
+from micromime.stages.run_records import Answers, RunRecord, machines, record_file
 from micromime.stages.work import sole_maker
 
 
@@ -42,12 +42,16 @@ def main(  # noqa: PLR0913 - one argument an option
     ),
 ) -> None:
     """Run what no record tells, and write what all runs say. Stopped, it goes on with the runs that are left."""
-    plan = ablation(read_tree(params), use_case)
+    tree = read_tree(params)
+    plan = ablation(tree, use_case)
     with sole_maker(out):
         said: Verdict = {}
         if plan.asked.runs > 0:
             known = obtained(plan, use_case, Pictures(test_set, scoring), records)
             said = ablation_verdict(tested_on(test_set, use_case), rows_of(known, test_set), plan.gains)
+            files = [record_file(records, variant.name, number) for variant, number in plan.cells]
+            command_line = f"micromime profile {tree.get('profile')} && dvc repro ablation_{use_case}"
+            said["made"] = {"Command": command_line, **plan.made, "Trained on": machines(files)}
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(said, indent=1) + "\n")
         out.with_suffix(".md").write_text(ablation_tables(said))

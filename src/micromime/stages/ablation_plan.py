@@ -75,6 +75,18 @@ class Plan:
     settings: Mapping[str, TrainParameters]
     """As usual, and by name with what is tried."""
 
+    @property
+    def made(self) -> dict[str, str]:
+        """How variants are trained, in words."""
+        images, usual = self.asked.images, self.settings[USUAL]
+        epochs = sum(phase.epochs for phase in usual.phases)
+        return {
+            "Network": f"{usual.architecture}, {epochs} epochs",
+            "Images of a run": f"{images.count} of {images.side_px} px a side",
+            "Thresholds chosen on": f"{images.scoring} images of the scoring set",
+            "Runs": f"{self.asked.runs} of each of {len(self.variants)} variants; run number = seed",
+        }
+
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """Every variant by its name, but for those that draw the same as what they would be compared with."""

@@ -26,6 +26,7 @@ from micromime.stages.operating_point import at_operating_points, operating_poin
 from micromime.stages.picture_scores import THRESHOLDS, Picture
 from micromime.stages.rounds import BASE, compared, rounds_of
 from micromime.stages.tested_pictures import grain_size, tested
+from micromime.stages.trained_arms import origin
 from micromime.stages.views import views_of
 from micromime.stages.work import sole_maker
 
@@ -55,6 +56,7 @@ def main(  # noqa: PLR0913 - one argument an option
         source = Source.read(test_set / SOURCE_NAME)
         tested_on = {"kind": source.kind, "name": use_case, "reason": source.reason}
         said = said_of(tested_on, (asked, points), pictures, compared(rounds)) | {"views": views}
+        said["made"] = origin(arms)
         folder = out.with_suffix("")
         folder.mkdir(parents=True, exist_ok=True)
         out.write_text(json.dumps(said, indent=1) + "\n")

@@ -39,9 +39,12 @@ from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.planted_gap_plan import Cell, PlantedGapParameters, cells, inputs_of, planted_gap
 from micromime.stages.planted_gap_records import known_of, missing, run_paired, seed_tasks
+from micromime.stages.planted_gap_run import TOLERANCE_PX, file_of
 from micromime.stages.planted_gap_scenarios import EXPERIMENTS
-from micromime.stages.run_records import Answers
+from micromime.stages.run_records import Answers, machines
 from micromime.stages.work import sole_maker
+
+MODE_F1 = f"boundary F1, tolerance {TOLERANCE_PX} px, on the test pictures of the mode"
 
 
 def main(
@@ -51,7 +54,8 @@ def main(
     params: Annotated[Path, Option(help="The file with the section <use case>.planted_gap.")] = Path("params.yaml"),
 ) -> None:
     """Run what no record tells, and write what all runs say. Stopped, it goes on with the runs that are left."""
-    asked = planted_gap(read_tree(params), use_case)
+    tree = read_tree(params)
+    asked = planted_gap(tree, use_case)
     with sole_maker(out):
         known = obtained(asked, cells(asked), records)
         said = gap_verdict(rows_of({cell: each.table for cell, each in known.items()}))
@@ -60,9 +64,21 @@ def main(
         charts.mkdir(parents=True, exist_ok=True)
         for name in EXPERIMENTS:
             (charts / f"{name}.svg").write_text(gap_chart(name, said.get(name)))
-        whole = {"experiments": said, "statements": [each._asdict() for each in found]}
+        command_line = f"micromime profile {tree.get('profile')} && dvc repro planted_gap_{use_case}"
+        made = (
+            {"Command": command_line, **asked.made, "Mode F1": MODE_F1, **trained_on(records, known)} if known else {}
+        )
+        whole = {"experiments": said, "statements": [each._asdict() for each in found], "made": made}
         out.write_text(json.dumps(whole, indent=1) + "\n")
-        out.with_suffix(".md").write_text(planted_gap_tables(said, found))
+        out.with_suffix(".md").write_text(planted_gap_tables(said, found, made))
+
+
+def trained_on(records: Path, known: Iterable[Cell]) -> dict[str, str]:
+    """Return what machines the runs of each experiment were trained on, in words."""
+    files: dict[str, list[Path]] = {}
+    for cell in known:
+        files.setdefault(cell.experiment, []).append(file_of(records, cell))
+    return {f"Trained on ({name})": machines(each) for name, each in files.items()}
 
 
 def obtained(asked: PlantedGapParameters, runs: Iterable[Cell], records: Path) -> dict[Cell, Answers]:

@@ -74,6 +74,19 @@ class PlantedGapParameters(Section):
     )
 
     @property
+    def made(self) -> dict[str, str]:
+        """How runs are made, in words."""
+        images = self.images
+        return {
+            "Network": f"{self.architecture}, {SIDE_PX} px; {self.base.epochs} epochs, {self.finetune.epochs} a round",
+            "Images of a run": f"{images.base} to begin with, {images.round} new ones a round",
+            "Rehearsed": f"{100 * self.rehearsal_share:.0f} % of what a round trains on",
+            "Scored and tested on": f"{images.scoring} that samplers see the scores of, {images.test} of the test, "
+            f"{images.training} fresh ones of the training distribution",
+            "Runs": f"{self.runs} of each sampler; run number = seed",
+        }
+
+    @property
     def training(self) -> TrainParameters:
         """How the common network of a seed is trained."""
         still = Augmentation(rotation_deg=0.0, zoom=1.0, lighting=0.0, stretch=1.0, jitter_px=0.0)

@@ -5,7 +5,7 @@ is; only what no record tells is computed. Evidence is committed that way.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -90,6 +90,12 @@ class RunRecord(BaseModel):
 def record_file(records: Path, arm: str, run: int) -> Path:
     """Return where the record of a run lies."""
     return records / arm / f"run-{run:03d}.json"
+
+
+def machines(files: Iterable[Path]) -> str:
+    """Return every kind of machine that the runs of some records were trained on."""
+    told = [each.training for each in map(RunRecord.read, files) if each]
+    return "; ".join(dict.fromkeys(f"{each['device']} ({each['processor']}), PyTorch {each['torch']}" for each in told))
 
 
 def _rounded(value: Any) -> Any:
