@@ -1,4 +1,6 @@
+import re
 from pathlib import Path
+from typing import Annotated, Literal
 
 import pytest
 from pydantic import Field
@@ -37,6 +39,27 @@ def test_a_section_becomes_a_typed_object(tmp_path):
 def test_wrong_content_names_the_key_and_what_is_allowed(content, said):
     with pytest.raises(Mistake, match=said):
         typed(Oven, content, "kitchen.oven")
+
+
+class Kitchen(Section):
+    runs: Literal["all"] | int = "all"
+    pans: dict[Literal["small", "large"], list[int]] | None = None
+    knives: Annotated[tuple[str, ...], Field(min_length=1, strict=False)] = ("bread",)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ({"runs": "some"}, "runs: 'some' is not allowed; it should be 'all', or it should be a valid integer."),
+        ({"pans": {"medium": []}}, "pans.medium: 'medium' is not allowed; it should be 'small' or 'large'."),
+        ({"pans": {"small": [1, "two"]}}, "pans.small.1: 'two' is not allowed; it should be a valid integer."),
+        ({"knives": []}, "knives: [] is not allowed; give 1 or more."),
+    ],
+    ids=str,
+)
+def test_a_path_has_the_file_s_keys_alone_and_every_kind_that_is_allowed(content, said):
+    with pytest.raises(Mistake, match=re.escape(f"kitchen.{said}")):
+        typed(Kitchen, content, "kitchen")
 
 
 @pytest.mark.parametrize(

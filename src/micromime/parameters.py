@@ -1,6 +1,6 @@
 """From one section of params.yaml to one typed object, with errors that a person can act on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -34,6 +34,9 @@ class Measured(Distribution):
         """Return nothing: what is measured is checked once it is known."""
         return ()
 
+
+KINDS = ("int", "float", "str", "bool")
+"""What pydantic calls the members of a union, between the keys that lead to what is wrong."""
 
 MEASURED = "measured"
 """The key in params.yaml that stands for a measured value or distribution."""
@@ -80,11 +83,24 @@ def typed(kind: type[S], content: Any, where: str) -> S:
     try:
         return kind.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(key) for key in (where, *first["loc"]) if key != "")
+        first, *others = error.errors()
+        path = ".".join([where, *_keys_of(first)])
         if first["type"] == "extra_forbidden":
             raise Mistake(unknown_key(path, _keys_at(kind, first["loc"][:-1]))) from None
-        raise Mistake(f"{path}: {explain(first)}.") from None
+        allowed = [first, *(each for each in others if _keys_of(each) == _keys_of(first))]  # of each kind in a union
+        raise Mistake(f"{path}: {', or '.join(dict.fromkeys(_either(allowed)))}.") from None
+
+
+def _keys_of(error: ErrorDetails) -> list[str]:
+    """Return the keys on the way to what is wrong, without the kinds that pydantic puts between them."""
+    return [str(key) for key in error["loc"] if key not in ("", *KINDS) and not str(key).endswith("]")]
+
+
+def _either(allowed: Iterable[ErrorDetails]) -> Iterator[str]:
+    """Yield what is wrong by the first, and what else would be right by the others."""
+    first, *others = map(explain, allowed)
+    yield first
+    yield from (each.partition(" is not allowed; ")[2] or each for each in others)
 
 
 def unknown_key(path: str, known: Iterable[str]) -> str:
@@ -147,6 +163,8 @@ def explain(error: ErrorDetails) -> str:
             return "is not a known key; remove it or correct its name"
         case "value_error":
             return str(error["ctx"]["error"])
+        case "too_short":
+            return f"{_short(error['input'])} is not allowed; give {error['ctx']['min_length']} or more"
         case _:
             message = error["msg"].removeprefix("Input ")
             return f"{_short(error['input'])} is not allowed; it {message[:1].lower()}{message[1:]}"

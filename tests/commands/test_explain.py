@@ -154,6 +154,7 @@ def test_a_round_that_does_not_fit_is_left_out(case):
 @pytest.mark.parametrize(
     ("asked", "sentence"),
     [
+        ("", "No arm is named; give the folder of an arm such as"),
         ("models/grain_boundaries/other", "there is no arm.json; give the folder of an arm such as"),
         (f"{ARM}/run-007", f"{TABLE} has no scores of run 7; it has those of the runs: 1, 2"),
         ("0" * 32, "There is no MLflow store"),

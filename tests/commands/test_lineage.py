@@ -278,6 +278,7 @@ def test_without_git_the_chain_has_hashes_alone(project_copy, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
+        ([""], "Nothing is named; give a path such as models/"),
         (["nowhere"], "nowhere is nothing that DVC keeps here; give a path such as models/"),
         (["params.yaml"], "params.yaml is nothing that DVC keeps here"),
         (["models/chip_cracks/mixed"], "holds several arms; name one of them: mixed_32"),

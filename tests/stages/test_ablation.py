@@ -122,6 +122,8 @@ def plan(tree, **changed):
         ({"units": {"x": ["styles.twin"]}}, r"units\.x: 'styles\.twin': twin is not a known key"),
         ({"units": {"x": ["styles.twinned"]}}, r"units\.x: 'styles\.twinned' is no path"),
         ({"units": {"x": ["styles.plane.twins"]}}, r"units\.x: 'styles\.plane\.twins': plane is not a known key"),
+        ({"units": {"x": ["styles.lost.twins.share"]}}, r"lost is not a known key; the keys here are: clean_etch, "),
+        ({"units": {"x": []}}, r"ablation\.units\.x: \[\] is not allowed; give 1 or more"),
         ({"units": {"x": ["twins.share.low"]}}, r"units\.x: 'twins\.share\.low' is no path"),
         ({"units": {"x": ["grain_structure"]}}, r"units\.x: 'grain_structure' .* name styles\.grain_structure\.diam"),
         ({"units": {"a b": ["twins"]}}, r"'a b' cannot be the name of a unit"),
@@ -159,13 +161,15 @@ def test_without_any_unit_the_papers_scenario_is_left_in_even_light(project, who
 def test_every_unit_of_the_project_is_left_out_and_added(whole):
     asked = read(whole, "grain_boundaries")
     units, settings = (whole["grain_boundaries"]["ablation"][key] for key in ("units", "settings"))
+    usual = whole["grain_boundaries"]["train"].items()
+    assert settings["cl_dice"].items() <= usual  # tried by default, so there is nothing to compare
     only = {f"only_{name}" for name in units} - {"only_styles"}  # without other units, styles have nothing to say
     assert asked.variants.keys() == {
         ALL,
         NONE,
         *(f"without_{n}" for n in units),
         *only,
-        *(f"with_{n}" for n in settings),
+        *(f"with_{n}" for n, each in settings.items() if not each.items() <= usual),
     }
     assert len(asked.gains) == len(asked.variants) - 2
     for variant in asked.variants.values():

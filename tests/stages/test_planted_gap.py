@@ -112,6 +112,8 @@ def test_what_decides_a_run_is_in_its_hash():
         ({"runs": -1}, r"planted_gap\.runs: -1 is not allowed"),
         ({"experiments": {"gap": ["best"]}}, r"planted_gap\.experiments\.gap: 'best' is not known"),
         ({"experiments": {"gaps": []}}, r"planted_gap\.experiments"),
+        ({"experiments": {"no_gap": ["oracle"]}}, r"planted_gap\.experiments\.no_gap: oracle draws what random"),
+        ({"experiments": {}}, r"planted_gap\.experiments tries no sampler; name one, or ask for 0 runs"),
         ({"samplers": {"oracle": WORST}}, r"'oracle' cannot be the name of one"),
         ({"samplers": {"worst": {"worst": {}}}}, r"planted_gap\.samplers\.worst: 'worst' is not known"),
         ({"score": "pixel_error"}, r"planted_gap\.score"),

@@ -42,6 +42,8 @@ def lineage(asked: str, revision: str = "") -> Report:
     `asked` is a path in the working directory or at a revision, a hash of DVC, the id of a run in MLflow, or a
     registered model. Raises Mistake where it is none of these.
     """
+    if not asked:
+        raise Mistake(f"Nothing is named; {GIVE}.")
     commit = commit_of(revision) if revision else HERE
     if revision and not commit:
         raise Mistake(f"--rev {revision}: git knows no such commit, branch or tag here; `git tag` lists the tags.")

@@ -23,8 +23,8 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
 
     Refuses when that would lose edits: when the file is neither what was committed nor that with a profile.
     """
-    one_of(name, profiles(folder), "profile")
     read_tree(params)
+    one_of(name, profiles(folder), "profile")
     if not force and _has_edits(params, folder):
         raise Mistake(f"{params} has edits that are not committed; commit them, or write over them with --force.")
     text = overlaid(params.read_text(), (folder / f"{name}.yaml").read_text())

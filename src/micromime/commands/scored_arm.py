@@ -25,6 +25,8 @@ GIVE = (
 
 def chosen_by(asked: str) -> Chosen:
     """Return the arm or run that a path or an id of MLflow names; Mistake where there is none."""
+    if not asked:
+        raise Mistake(f"No arm is named; {GIVE}.")
     if re.fullmatch(r"[0-9a-f]{32}", asked) and not Path(asked).exists():
         return _in_mlflow(asked)
     path = PurePosixPath(Path(os.path.relpath(asked)).as_posix())

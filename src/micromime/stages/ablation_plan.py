@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import or_
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
@@ -40,7 +40,9 @@ class ScenarioAblation(Section):
     runs: int = Field(ge=0, le=1000, description="Runs of each variant, paired by their number; 0: none.")
     images: AblationImages
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In the place of those of train.")
-    units: dict[str, list[str]] = Field(description="Name -> paths of what is taken out together.")
+    units: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
+        description="Name -> paths of what is taken out together."
+    )
     settings: dict[str, dict[str, Any]] = Field(description="Name -> keys of train, tried on the whole scenario.")
 
 
@@ -89,7 +91,7 @@ class Plan:
 
     @cached_property
     def variants(self) -> dict[str, Variant]:
-        """Every variant by its name, but for those that draw the same as what they would be compared with."""
+        """Every variant by its name, but for those that are the same as what they would be compared with."""
         whole, bare = self._without(), self._without(*self.units)
         contents = {ALL: whole} | ({NONE: bare} if bare != whole else {})
         for name in self.units:
@@ -98,7 +100,7 @@ class Plan:
             contents |= {f"only_{name}": more} if more != bare else {}
         usual = self.settings[USUAL]
         found = {name: Variant(name, content, usual, whole=name == ALL) for name, content in contents.items()}
-        tried = {f"with_{name}": settings for name, settings in self.settings.items() if name != USUAL}
+        tried = {f"with_{name}": settings for name, settings in self.settings.items() if settings != usual}
         return found | {name: Variant(name, whole, settings, whole=True) for name, settings in tried.items()}
 
     @property

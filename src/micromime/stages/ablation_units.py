@@ -105,6 +105,8 @@ def _named(kind: type[Instance], content: Content, path: str, where: str) -> Ite
     styles: Collection[str | None] = [*_styles(content), *([] if in_styles else [None])]
     if in_styles and rest[0] in styles:
         styles, words = [rest[0]], rest[1:]
+    elif in_styles and rest[0] not in kind.partial_models():
+        raise Mistake(unknown_key(f"{where}: {path!r}: {rest[0]}", [*_styles(content), *kind.partial_models()]))
     model, parameter = _checked(kind, words, f"{where}: {path!r}")
     for place in _places(content):
         if place.style in styles and place.partial_model == model and parameter in (None, place.parameter):

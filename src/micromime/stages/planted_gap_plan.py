@@ -146,10 +146,18 @@ def planted_gap(tree: Mapping[str, Any], use_case: str) -> PlantedGapParameters:
             raise Mistake(f"{where}.samplers: {name!r} cannot be the name of one; use another word.")
         place = f"{where}.samplers.{name}"
         read_sampler(written, place).check(instance_kind(USE_CASE), f"{place}.{next(iter(written))}")
-    for experiment, names in asked.experiments.items():
-        for name in names:
-            one_of(name, [*asked.samplers, ORACLE], f"{where}.experiments.{experiment}")
+    _check_experiments(asked, f"{where}.experiments")
     return asked
+
+
+def _check_experiments(asked: PlantedGapParameters, where: str) -> None:
+    if asked.runs and not any(asked.experiments.values()):
+        raise Mistake(f"{where} tries no sampler; name one, or ask for 0 runs.")
+    for experiment, names in asked.experiments.items():
+        if experiment == "no_gap" and ORACLE in names:
+            raise Mistake(f"{where}.no_gap: oracle draws what random draws there; leave it out.")
+        for name in names:
+            one_of(name, [*asked.samplers, ORACLE], f"{where}.{experiment}")
 
 
 def cells(asked: PlantedGapParameters) -> Iterator[Cell]:
