@@ -3,29 +3,33 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from micromime.arrays import Labels
 from micromime.evaluation.cells import markdown
-from micromime.evaluation.grain_size import E112_SLOPE
+from micromime.evaluation.grain_size import E112_SLOPE, astm_difference
 from micromime.evaluation.grain_sizes import CONFIDENCE, astm_number_of, mean_intercept
 
 AGREED = 0.5
 """Half a class: what two laboratories may differ by on one specimen."""
 
 
-def astm_by_picture(answers: pd.DataFrame) -> list[dict[str, Any]]:
+def astm_by_picture(answers: pd.DataFrame, truths: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Return for each picture and arm the mean over runs of G(found) - G(true) and of its 95 % interval's ends.
 
-    `answers` has a row for every arm, run and picture: picture, source, arm, run, astm_lo and astm_hi (NaN where
-    nothing was crossed; see `grain_sizes.astm_difference_of`). Numbers are None where no run has any; n_known says how
-    many of n_runs have.
+    `answers` has a row for every arm, run and picture: picture, source, arm, run, intercept_px (NaN where nothing was
+    crossed), astm_lo and astm_hi (NaN also where there is no interval; see `grain_sizes.astm_difference_of`); `truths`
+    has the `true_size` of each picture. Numbers are None where no run has any: n_known says how many of n_runs have a
+    difference, n_intervals how many an interval.
     """
-    rows = answers.astype({"astm_lo": float, "astm_hi": float})
-    rows = rows.assign(difference=(rows["astm_lo"] + rows["astm_hi"]) / 2)
+    true_px = {name: (size["intercept"] or {"intercept_px": np.nan})["intercept_px"] for name, size in truths.items()}
+    rows = answers.astype({"intercept_px": float, "astm_lo": float, "astm_hi": float})
+    pairs = zip(rows["intercept_px"], rows["picture"].map(true_px), strict=True)
+    rows = rows.assign(difference=[astm_difference(found, true) for found, true in pairs])
     parts = rows.groupby(["source", "picture", "arm"], sort=False)
     means = parts[["difference", "astm_lo", "astm_hi"]].mean().rename(columns={"astm_lo": "lo", "astm_hi": "hi"})
-    means = means.assign(n_known=parts["difference"].count(), n_runs=parts.size())
+    means = means.assign(n_known=parts["difference"].count(), n_intervals=parts["astm_lo"].count(), n_runs=parts.size())
     found = means.reset_index().to_dict("records")
     return [{str(key): None if value != value else value for key, value in row.items()} for row in found]
 
@@ -46,8 +50,8 @@ def astm_table(rows: Sequence[Mapping[str, Any]], truths: Mapping[str, Mapping[s
         f"ASTM number of the grains found - of the true ones, picture by picture: means over runs of the difference "
         f"and of the ends of its {100 * CONFIDENCE:.0f} % interval (E112's over test lines, for a ratio by the delta "
         f"method: how much the two disagree from line to line; the scale cancels out). Bold: both ends within {AGREED},"
-        f" and every run has a number. One class is a factor of {10 ** (-1 / E112_SLOPE):.2f} in the mean linear "
-        f"intercept. Truth: its ASTM number G, or where the picture has no scale its mean linear intercept, with the "
+        f" and every run has an interval (there is none where the test lines miss what was found). One class is a "
+        f"factor of {10 ** (-1 / E112_SLOPE):.2f} in the mean linear intercept. Truth: its ASTM number G, or where the picture has no scale its mean linear intercept, with the "
         f"{100 * CONFIDENCE:.0f} % interval over n test lines."
     )
     arms = list(dict.fromkeys(row["arm"] for row in rows))
@@ -78,7 +82,11 @@ def _ends(lo: float | None, hi: float | None, form: str) -> str:
 def _cell(row: Mapping[str, Any]) -> str:
     if row["difference"] is None:
         return "none"
-    text = f"{row['difference']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]"
-    if row["n_known"] < row["n_runs"]:
-        return f"{text} ({row['n_known']} of {row['n_runs']} runs)"
-    return f"**{text}**" if row["lo"] >= -AGREED and row["hi"] <= AGREED else text
+    known, intervals, runs = (row[key] for key in ("n_known", "n_intervals", "n_runs"))
+    ends = f" [{row['lo']:+.2f}, {row['hi']:+.2f}]" if intervals else ""
+    text = f"{row['difference']:+.2f}{ends}"
+    if known == intervals == runs:
+        return f"**{text}**" if row["lo"] >= -AGREED and row["hi"] <= AGREED else text
+    few = [f"{known} of {runs} runs"] if known < runs else []
+    few += [f"interval: {intervals or 'none'}{f' of {runs}' if intervals else ''}"] if intervals < known else []
+    return f"{text} ({', '.join(few)})"

@@ -87,7 +87,7 @@ def said_of(
     own = {key: at_points[key] for key in ("arms", "by_source", "paired")}
     said["at_operating_points"] = {"thresholds": thresholds, "tried": list(THRESHOLDS), **own}
     true_sizes = {each.name: true_size(grains_of_mask(each.mask), each.um_per_px) for each in pictures}
-    return said | {"astm_by_picture": astm_by_picture(asked), "true_sizes": true_sizes}
+    return said | {"astm_by_picture": astm_by_picture(asked, true_sizes), "true_sizes": true_sizes}
 
 
 def with_sources(given: pd.DataFrame, pictures: Sequence[Micrograph]) -> pd.DataFrame:
