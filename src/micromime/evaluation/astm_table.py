@@ -50,9 +50,9 @@ def astm_table(rows: Sequence[Mapping[str, Any]], truths: Mapping[str, Mapping[s
         f"ASTM number of the grains found - of the true ones, picture by picture: means over runs of the difference "
         f"and of the ends of its {100 * CONFIDENCE:.0f} % interval (E112's over test lines, for a ratio by the delta "
         f"method: how much the two disagree from line to line; the scale cancels out). Bold: both ends within {AGREED},"
-        f" and every run has an interval (there is none where the test lines miss what was found). One class is a "
-        f"factor of {10 ** (-1 / E112_SLOPE):.2f} in the mean linear intercept. Truth: its ASTM number G, or where the picture has no scale its mean linear intercept, with the "
-        f"{100 * CONFIDENCE:.0f} % interval over n test lines."
+        " and every run has an interval (there is none where the test lines miss what was found). One class is a "
+        f"factor of {10 ** (-1 / E112_SLOPE):.2f} in the mean linear intercept. Truth: its ASTM number G, or where the "
+        f"picture has no scale its mean linear intercept, with the {100 * CONFIDENCE:.0f} % interval over n test lines."
     )
     arms = list(dict.fromkeys(row["arm"] for row in rows))
     by_picture = {(row["picture"], row["arm"]): row for row in rows}
