@@ -94,7 +94,7 @@ def test_tables_say_what_was_tested_on_and_how(said):
     assert "**Test set: surrogate, not real (nothing is given); grain_boundaries, n = 3**" in text
     assert "| twins | +0.267 [-0.065, +0.598] | 0.15 |" in text
     assert text.count("Student's t, n = 3 (runs)") == 1
-    assert "| added alone | steel (2) | iron (1) |" in text
+    assert "| gained when added alone | steel (2) | iron (1) |" in text
     assert "| without twins | 0.100 ± 0.000 | 0.553 ± 0.123 | 0.277 ± 0.062 | 0.553 ± 0.123 |" in text
 
 

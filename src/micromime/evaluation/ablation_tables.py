@@ -10,12 +10,14 @@ from micromime.evaluation.tables import headline
 
 NOTHING = "No runs were asked for (`ablation.runs` is 0): nothing is shown, and nothing is claimed."
 
-KINDS = {"leave_one_out": "left out", "add_one_in": "added alone", SETTINGS: "tried"}
+KINDS = {"leave_one_out": "lost when left out", "add_one_in": "gained when added alone", SETTINGS: "tried"}
 """Kinds of gains, as tables call them."""
 
 HEAD = """\
-What a unit of the scenario earns: left out, the whole scenario - the scenario without it; added alone, what is left of
-the scenario without any unit and this one - what is left without any. A setting of training: tried - as usual."""
+What a unit of the scenario earns; params.yaml says what is in it. Lost when left out: the whole scenario - the scenario
+without it. Gained when added alone: what is left of the scenario without any unit, and this one, - what is left without
+any. Above 0, either way, the unit is worth having. What the scenario does not draw is in no unit's gain. A setting of
+training: tried - as usual."""
 
 
 def ablation_tables(said: Verdict) -> str:

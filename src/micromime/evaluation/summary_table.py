@@ -18,11 +18,17 @@ UNCUT = frozenset({"average_precision"})
 
 
 def summary_table(verdict: Verdict, arms: Sequence[str], baselines: Sequence[str]) -> str:
-    """Return mean IoU and boundary F1 of some arms and baselines: a row for each source, the last for all pictures."""
+    """Return mean IoU and boundary F1 of some arms and baselines: a row for each source, the last two for all pictures.
+
+    In the very last each run is at its own threshold; a baseline has none.
+    """
     columns = [*(("baselines", name) for name in baselines), *(("arms", name) for name in arms)]
     rows = []
     for place, part in places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
         rows.append([place, *(_both(part[kind][name]) for kind, name in columns)])
+    own = verdict["at_operating_points"]["arms"]
+    alone = [_both(own[name]) if kind == "arms" else "none" for kind, name in columns]
+    rows.append([f"ALL ({verdict['test_set']['n']}), each run at its own threshold", *alone])
     runs = {name: f", runs: {verdict['arms'][name]['n_runs']}" for name in arms}
     head = ["mean IoU / boundary F1", *(name + runs.get(name, "") for _, name in columns)]
     return markdown(head, rows)
