@@ -47,6 +47,7 @@ def blocks() -> dict[str, str]:
         "rounds": found_in_rounds(compared_arms),
         "ablation": summary_of_ablation(json.loads((metrics / "evidence" / "ablation.json").read_text())),
         "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
+        "core_hours": core_hours(metrics / "evidence" / "runs"),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
@@ -57,6 +58,17 @@ def found_in_rounds(said: dict[str, Any]) -> str:
     table = summary_table(said, ["base", "random_3", "adaptive_3"], ["otsu", "local_threshold"])
     pairs = [("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3")]
     return f"**{headline(said['test_set'])}**\n\n{table}\n\n{compared_table(said, pairs)}"
+
+
+def core_hours(records: Path) -> str:
+    """Return how long the finished runs behind the evidence have trained, by their records; each was on one thread."""
+    found = []
+    for folder in ("grain_boundaries", "ablation", "planted_gap"):
+        told = [json.loads(file.read_text())["training"] for file in (records / folder).rglob("*.json")]
+        hours = sum(each.get("cpu_seconds", each.get("seconds")) for each in told) / 3600
+        found.append(f"{hours:.1f} for {len(told)} runs")
+    rounds, ablation, planted = found
+    return f"{rounds} of rounds, {ablation} of the ablation, {planted} of the planted gap (without base networks)"
 
 
 def speed(row: dict[str, Any]) -> str:
