@@ -104,6 +104,13 @@ def test_wrong_keys_and_values_are_named_with_what_is_allowed(tree, path, value,
     assert_said(tree, path, value, said)
 
 
+def test_a_threshold_of_the_ablation_is_not_chosen_on_more_samples_than_there_are(tree):
+    too_many = "GRAINS.ablation.images.scoring: 61 is more than GRAINS.scoring.count, 60; give that or less."
+    tree = changed(tree, "grain_boundaries.ablation.images.scoring", 61)
+    check_tree(tree)  # nothing is run
+    assert_said(tree, "GRAINS.ablation.runs", 1, too_many)
+
+
 SAMPLER = "GRAINS.rounds.adaptive.sampler"
 
 

@@ -99,7 +99,9 @@ def test_every_experiment_that_tries_something_has_random_and_seeds_come_first()
 def test_what_decides_a_run_is_in_its_hash():
     cell = Cell("gap", "worst_stop", 1)
     known = inputs_of(asked(), cell)
-    assert known == inputs_of(asked(runs=7, experiments={}, samplers=SETTINGS["samplers"] | {"other": WORST}), cell)
+    assert known == inputs_of(
+        asked(runs=7, experiments={"trap": ["oracle"]}, samplers=SETTINGS["samplers"] | {"other": WORST}), cell
+    )
     stricter = {"worst_stop": {"worst_fraction": WORST["worst_fraction"] | {"stop_below": 0.0}}}
     others = [inputs_of(asked(), each) for each in (cell._replace(seed=2), cell._replace(experiment="trap"))]
     others += [inputs_of(asked(samplers=stricter), cell), inputs_of(asked(rounds=3), cell)]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
+from micromime.evaluation.cells import p_text
 from micromime.evaluation.planted_gap import CONTROL, PRIMARY, Verdict
 
 Outcome = Literal["holds", "not shown", "contradicted"]
@@ -100,7 +101,7 @@ def _harm(part: Verdict, sampler: str) -> Statement:
         outcome: Outcome = "holds"
     else:
         outcome = "contradicted" if test["hi"] is not None and test["hi"] < -LARGEST_HARM else "not shown"
-    return Statement("no_gap", text, outcome, f"{test['mean_difference']:+.4f} {interval_text(test)}")
+    return Statement("no_gap", text, outcome, f"{test['mean_difference']:+.4f} {ends_text(test)}")
 
 
 def significant(test: Verdict | None, sign: int, p: float) -> bool:
@@ -110,15 +111,15 @@ def significant(test: Verdict | None, sign: int, p: float) -> bool:
 
 def _numbers(tests: Sequence[Verdict | None]) -> str:
     words = zip(PRIMARY.values(), tests, strict=True)
-    return ", ".join(f"{label} {test['mean_difference']:+.3f}, {p_text(test)}" for label, test in words if test)
+    return ", ".join(f"{label} {test['mean_difference']:+.3f}, {p_of(test)}" for label, test in words if test)
 
 
-def p_text(test: Verdict) -> str:
+def p_of(test: Verdict) -> str:
     """Return the corrected p value as a sentence has it."""
-    return "no test" if test["p_holm"] is None else f"p = {test['p_holm']:.2g}"
+    return "no test" if test["p_holm"] is None else f"p = {p_text(test['p_holm'])}"
 
 
-def interval_text(test: Any, digits: int = 4) -> str:
+def ends_text(test: Any, digits: int = 4) -> str:
     """Return both ends of an interval, or that there is none."""
     return "(1 run)" if test["lo"] is None else f"[{test['lo']:+.{digits}f}, {test['hi']:+.{digits}f}]"
 

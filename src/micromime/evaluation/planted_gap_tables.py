@@ -8,8 +8,8 @@ from micromime.evaluation.planted_gap_statements import (
     BEATS_P,
     ORACLE,
     Statement,
+    ends_text,
     images_text,
-    interval_text,
     significant,
 )
 
@@ -151,7 +151,7 @@ def _tests(part: Verdict, against: str) -> Iterator[list[str]]:
 def _test(test: Verdict) -> str:
     if test["p_holm"] is None:
         return f"{test['mean_difference']:+.3f}, no test"
-    ends, p = interval_text(test, 3), p_text(test["p_holm"])
+    ends, p = ends_text(test, 3), p_text(test["p_holm"])
     return f"{test['mean_difference']:+.3f} {ends}, p = {p}, d_z = {test['effect_size']:+.2f}"
 
 

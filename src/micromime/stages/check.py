@@ -101,7 +101,14 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
     else:
         _check_rounds(tree, use_case)
         planted_gap(tree, use_case)
-        ablation(tree, use_case)
+        _check_ablation(tree, use_case)
+
+
+def _check_ablation(tree: Mapping[str, Any], use_case: str) -> None:
+    asked, count = ablation(tree, use_case).asked, section(tree, use_case, "scoring")["count"]
+    if asked.runs and asked.images.scoring > count:
+        where = f"{use_case}.ablation.images.scoring: {asked.images.scoring}"
+        raise Mistake(f"{where} is more than {use_case}.scoring.count, {count}; give that or less.")
 
 
 def _check_effect(content: Mapping[str, Any], use_case: str, classes: bool) -> None:
