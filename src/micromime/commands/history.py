@@ -11,12 +11,8 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import NamedTuple
 
-import yaml  # type: ignore[import-untyped]  # libyaml reads a dvc.lock in a sixth of ruamel's time; there is one a commit
-
-from micromime.mistakes import Mistake
+from micromime.dvc_lock import LOCK, recorded_stages
 from micromime.stages.dvc_cache import dvc_settings
-
-LOCK = "dvc.lock"
 
 HERE = ""
 """Stands for the working directory where a commit could stand."""
@@ -176,11 +172,7 @@ def late_remote(commit: str) -> str:
 
 @lru_cache(maxsize=64)  # a chain asks for the same few again and again
 def _parsed(text: str, where: str) -> Lock:
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        stages = (yaml.load(text, loader) or {}).get("stages", {})
-    except (yaml.YAMLError, AttributeError):
-        raise Mistake(f"{LOCK} {where} is not what DVC writes; if two branches were merged, run `dvc repro`.") from None
+    stages = recorded_stages(text, where)
     outs: dict[str, str] = {}
     deps: dict[str, Mapping[str, str]] = {}
     for stage in stages.values():

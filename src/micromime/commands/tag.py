@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from micromime.commands.contents import listing, read_json
-from micromime.commands.history import LOCK, Version, commit_of, git, lock_at, short, version_at
+from micromime.commands.history import Version, commit_of, git, lock_at, short, version_at
 from micromime.commands.logged import COMMIT, GIT_TAG, MODEL, Trained, runs_of, store, versions_of
+from micromime.dvc_lock import LOCK
 from micromime.mistakes import Mistake
 
 if TYPE_CHECKING:

@@ -79,8 +79,12 @@ def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str] | None
     for learn, ask in KFold(FOLDS, shuffle=True, random_state=0).split(inputs):
         forest = grown(inputs.iloc[learn], scores[learn], TREES, 0)
         wrong[ask] = (forest.predict(inputs.iloc[ask]) - scores[ask]) ** 2
-        shuffled = [_shuffled(inputs, name, among[name], rng).iloc[ask] for name in among for _ in range(SHUFFLES)]
-        errors = (forest.predict(pd.concat(shuffled)).reshape(len(among), SHUFFLES, len(ask)) - scores[ask]) ** 2
+        again = inputs.iloc[np.tile(ask, len(among) * SHUFFLES)].reset_index(drop=True)
+        for place, name in enumerate(among):
+            values = [_shuffled(inputs[name].to_numpy(), among[name], rng)[ask] for _ in range(SHUFFLES)]
+            block = slice(place * SHUFFLES * len(ask), (place + 1) * SHUFFLES * len(ask))
+            again.iloc[block, place] = np.concatenate(values)
+        errors = (forest.predict(again).reshape(len(among), SHUFFLES, len(ask)) - scores[ask]) ** 2
         harm.append(errors.mean(axis=(1, 2)) - wrong[ask].mean())
         sizes.append(len(ask))
     by_fold = pd.DataFrame(np.array(harm).T / scores.var(), index=inputs.columns)
@@ -125,14 +129,12 @@ def grown(inputs: pd.DataFrame, scores: Reals, trees: int, seed: int) -> Pipelin
     return make_pipeline(columns, forest).fit(inputs, scores)
 
 
-def _shuffled(
-    inputs: pd.DataFrame, name: str, groups: Sequence[NDArray[np.intp]], rng: np.random.Generator
-) -> pd.DataFrame:
-    """Return the same with one column shuffled among the samples of each group."""
-    values = inputs[name].to_numpy(copy=True)
+def _shuffled(values: NDArray[Any], groups: Sequence[NDArray[np.intp]], rng: np.random.Generator) -> NDArray[Any]:
+    """Return (n,) values shuffled among the samples of each group."""
+    shuffled = values.copy()
     for group in groups:
-        values[group] = values[rng.permutation(group)]
-    return inputs.assign(**{name: values})
+        shuffled[group] = values[rng.permutation(group)]
+    return shuffled
 
 
 def _steps(values: "pd.Series[Any]") -> NDArray[Any]:

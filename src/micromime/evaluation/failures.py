@@ -40,14 +40,16 @@ class WorstSample:
 
 def parameters(scoring: pd.DataFrame) -> list[str]:
     """Return the columns that are numeric parameters and not the same in all samples, in order."""
-    return [
-        name
-        for name in scoring.columns
-        if "." in name
+    return [name for name in scoring.columns if _is_varying_parameter(scoring, name)]
+
+
+def _is_varying_parameter(scoring: pd.DataFrame, name: str) -> bool:
+    return (
+        "." in name
         and not name.startswith(("score.", "before."))
         and pd.api.types.is_numeric_dtype(scoring[name])
         and scoring[name].nunique() > 1
-    ]
+    )
 
 
 def worst(scoring: pd.DataFrame) -> Mask:
@@ -68,7 +70,7 @@ def percentile(scoring: pd.DataFrame, parameter: str, value: Any) -> float | Non
 
     None where that says nothing: the parameter has no column, is no number, or is the same in all samples.
     """
-    if parameter not in parameters(scoring):
+    if parameter not in scoring or not _is_varying_parameter(scoring, parameter):
         return None
     values = scoring[parameter].to_numpy(dtype=np.float64)
     return float(100 * np.mean((values < value) + 0.5 * (values == value)))

@@ -8,10 +8,9 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from micromime.datasets.sources import Source, check_given, choose_source
-from micromime.parameters import read_tree
+from micromime.dvc_lock import LOCK, recorded_stages
 from micromime.scenarios import instance_kind
 from micromime.stages.dvc_cache import cached_file, dvc_settings
 
@@ -83,8 +82,8 @@ def _stored(use_case: str, file: Path, project: Path, fetch: bool) -> bool:
 
 def _recorded_out(use_case: str, file: Path, project: Path) -> str | None:
     """Return the hash in dvc.lock of the folder that was brought in from `file` as it stands now, or None."""
-    lock = project / "dvc.lock"
-    stages: dict[str, Any] = read_tree(lock).get("stages", {}) if lock.exists() else {}
+    lock = project / LOCK
+    stages = recorded_stages(lock.read_text(), "here") if lock.exists() else {}
     stage = stages.get(f"import_{use_case}", {})
     recorded = {entry["path"]: entry.get("md5") for entry in stage.get("deps", [])}
     now = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from micromime.datasets.real import LIST_NAME, listed_files
+from micromime.dvc_lock import LOCK, recorded_stages
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
 
 WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
 """Files in git that differ from the commit while stages run, though nobody has edited anything."""
@@ -52,7 +52,7 @@ def data_version(name: str, path: Path, context: str = "training", root: Path = 
     """
     folder = root / path
     written = Path(os.path.relpath(folder, root)).as_posix()
-    return DataVersion(name, written, _recorded(root / "dvc.lock", written) or _counted(folder), context)
+    return DataVersion(name, written, _recorded(root / LOCK, written) or _counted(folder), context)
 
 
 def _recorded(lock: Path, path: str) -> str | None:
@@ -61,10 +61,10 @@ def _recorded(lock: Path, path: str) -> str | None:
     return next((outs[each] for each in whole if each in outs), None)
 
 
-@lru_cache(maxsize=1)  # many arms ask, and reading it takes most of a second
+@lru_cache(maxsize=1)  # many arms ask
 def _outs(lock: Path, _changed_ns: int) -> dict[str, str]:
     """Return path -> hash of every out in a dvc.lock, as it was when it was changed last."""
-    stages = read_tree(lock).get("stages", {})
+    stages = recorded_stages(lock.read_text(), "here")
     return {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
 
 
