@@ -51,7 +51,7 @@ def test_a_run_without_an_interval_has_a_number_all_the_same():
     one, none = rows_of(a=[(-0.1, 0.2), (None, None, -3.05)], b=[(None, None, 1.5)] * 2)
     assert (one["difference"], one["lo"], one["n_known"], one["n_intervals"]) == (pytest.approx(-1.5), -0.1, 2, 1)
     _, (_, _, *lines) = table([one, none])
-    assert [line[-1] for line in lines] == ["-1.50 [-0.10, +0.20] (interval: 1 of 2)", "+1.50 (interval: none)"]
+    assert [line[-1] for line in lines] == ["-1.50 (interval: 1 of 2)", "+1.50 (interval: 0 of 2)"]
 
 
 def test_bold_is_what_every_run_has_within_half_a_class():

@@ -80,13 +80,14 @@ def _ends(lo: float | None, hi: float | None, form: str) -> str:
 
 
 def _cell(row: Mapping[str, Any]) -> str:
+    """Return the difference, with its interval where all runs that count have one: of others it would be no mean."""
     if row["difference"] is None:
         return "none"
     known, intervals, runs = (row[key] for key in ("n_known", "n_intervals", "n_runs"))
-    ends = f" [{row['lo']:+.2f}, {row['hi']:+.2f}]" if intervals else ""
-    text = f"{row['difference']:+.2f}{ends}"
-    if known == intervals == runs:
-        return f"**{text}**" if row["lo"] >= -AGREED and row["hi"] <= AGREED else text
     few = [f"{known} of {runs} runs"] if known < runs else []
-    few += [f"interval: {intervals or 'none'}{f' of {runs}' if intervals else ''}"] if intervals < known else []
-    return f"{text} ({', '.join(few)})"
+    if intervals < known:
+        return f"{row['difference']:+.2f} ({', '.join([*few, f'interval: {intervals} of {runs}'])})"
+    text = f"{row['difference']:+.2f} [{row['lo']:+.2f}, {row['hi']:+.2f}]"
+    if few:
+        return f"{text} ({few[0]})"
+    return f"**{text}**" if row["lo"] >= -AGREED and row["hi"] <= AGREED else text
