@@ -90,7 +90,7 @@ def test_charts_load_nothing_and_say_what_they_are(drawn):
 
 def test_scores_name_every_arm_and_baseline_and_their_means(drawn):
     said = texts(drawn["scores"])
-    assert {"otsu", "base", "a & <b>", "mean IoU (more is better)", "pixel error (less is better)"} <= set(said)
+    assert {"otsu", "base", "a & <b>", "mean IoU", "(more is better)", "pixel error", "(less is better)"} <= set(said)
     assert [said.count(number) for number in ("0.510", "0.200", "0.700", "0.100")] == [1, 1, 2, 2]
 
 

@@ -50,6 +50,10 @@ VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
 """What learning curves show of the validation, as their axis writes it."""
 
 
+MOST_WIDE = 4
+"""Panels beside one another over which there is room for titles of the usual size."""
+
+
 def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return one panel a metric of `titles`: every baseline's mean, every arm's mean with its 99 % interval over runs.
 
@@ -59,7 +63,7 @@ def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     metrics = [name for name in titles if all(name in part for part in (*baselines.values(), *arms.values()))]
     names = [*baselines, *arms]
     panels = {
-        f"{titles[metric]} ({'less' if metric in LOWER_IS_BETTER else 'more'} is better)": [
+        f"{titles[metric]}\n({'less' if metric in LOWER_IS_BETTER else 'more'} is better)": [
             each[metric] for each in (*baselines.values(), *arms.values())
         ]
         for metric in metrics
@@ -77,7 +81,7 @@ def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], 
         every = figure.subplots(*grid, sharex="col", sharey=True, squeeze=False)
         for axes, (title, scores) in zip(every.ravel(), panels.items(), strict=True):
             _scores(axes, scores)
-            axes.set_title(title)
+            axes.set_title(title, fontsize="medium" if grid[1] <= MOST_WIDE else "small")
         every[0, 0].set_yticks(range(len(names)), names, color=INK)
         every[0, 0].set_ylim(len(names) - 0.5, -0.5)
         for axes in every[1:, 0]:
