@@ -90,7 +90,7 @@ def _gains(part: Verdict) -> Iterator[str]:
     for endpoint, label in PRIMARY.items():
         for sampler, test in part["minus_random"][endpoint].items():
             if significant(test, 1, GAINS_P):
-                yield f"{sampler} in {label}: {test['mean_difference']:+.4f}, p = {test['p_holm']:.2g}"
+                yield f"{sampler} in {label}: {test['mean_difference']:+.4f}, {p_of(test)}"
 
 
 def _harm(part: Verdict, sampler: str) -> Statement:
