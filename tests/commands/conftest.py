@@ -4,7 +4,6 @@ import hashlib
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -163,7 +162,7 @@ def write_history() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The project: `folder`, `commits` by name. Not to be changed."""
     from dvc.repo import Repo
 
@@ -181,7 +180,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
         write("params.yaml", "profile: tiny\n")
         outs = [out for _, outs in STAGES.values() for out in outs]
         write(".gitignore", "".join(f"/{line}\n" for line in (*outs, "mlflow.db", "mlruns", ".micromime", "given")))
-        yield SimpleNamespace(folder=folder, commits=write_history())
+        return SimpleNamespace(folder=folder, commits=write_history())
 
 
 @pytest.fixture
@@ -192,6 +191,7 @@ def project_copy(made: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for key, value in (("NAME", "Ann"), ("EMAIL", "ann@example.org")):
+        monkeypatch.setenv(f"GIT_AUTHOR_{key}", value)
         monkeypatch.setenv(f"GIT_COMMITTER_{key}", value)
     return SimpleNamespace(folder=folder, commits=made.commits)
 

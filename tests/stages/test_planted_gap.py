@@ -247,8 +247,8 @@ def test_a_small_gap_is_trained_end_to_end_and_again_the_same(tmp_path, monkeypa
     assert RunRecord.read(file).answers == answers
 
 
-def test_committed_runs_of_a_seed_go_on_from_one_base_network():
-    records = Path("metrics/evidence/runs/planted_gap")
+def test_committed_runs_of_a_seed_go_on_from_one_base_network(project):
+    records = project / "metrics/evidence/runs/planted_gap"
     bases = {}
     for file in records.glob("*/*/*.json"):
         told = RunRecord.read(file).answers["rounds"]
