@@ -146,11 +146,12 @@ def lineage(
 def explain(
     what: Annotated[str, typer.Argument(metavar="RUN", help="Folder of an arm or a run in it, or an MLflow run id.")],
     out: Annotated[Path | None, typer.Option(help="The page, HTML; default: in .micromime/explanations/.")] = None,
+    score: Annotated[str | None, typer.Option(help="Metric, such as boundary_f1; default: resample.score.")] = None,
 ) -> None:
     """Say why networks fail: which parameters the scores go with, the worst samples, what a sampler asked for."""
     from micromime.commands.explain import explain as explain_run
 
-    explain_run(what, out)
+    explain_run(what, out, score)
 
 
 @app.command()

@@ -23,6 +23,7 @@ ARM, ROUND, SCORING = (
 )
 TABLE = Path("data/scores/grain_boundaries/adaptive.parquet")
 WIDTH = "grain_boundaries.thickness_px"
+RESAMPLE = {"count": 1, "score": "boundary_f1", "runs": "all"}
 
 
 def rows_of(count, **more):
@@ -103,6 +104,41 @@ def test_a_run_is_explained_by_its_own_scores(capsys):
     assert "0.250" in Path(".micromime/explanations/grain_boundaries-adaptive-run-002.html").read_text()
 
 
+BOUNDARY = {"score.boundary_f1": np.arange(40) / 40, "before.boundary_f1": 0.25}
+
+
+@pytest.mark.usefixtures("here")
+def test_an_arm_is_explained_by_the_metric_that_samplers_go_by(capsys):
+    write_table(rows_of(40, **BOUNDARY))
+    Path("params.yaml").write_text(json.dumps({"grain_boundaries": {"resample": RESAMPLE}}))
+    explain(ARM)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Boundary F1, mean over 2 runs, of the n = 40 samples of the scoring set: 0.487" in said
+    assert said.index("000000 ") < said.index("000001 ")
+    assert "IoU" not in said
+    assert "boundary_f1" in Path(".micromime/explanations/grain_boundaries-adaptive.html").read_text()
+
+
+@pytest.mark.usefixtures("here")
+def test_another_metric_that_is_asked_for_has_a_page_of_its_own(capsys):
+    write_table(rows_of(40, **BOUNDARY))
+    explain(ARM, score="boundary_f1")
+    assert capsys.readouterr().out.endswith("explanations/grain_boundaries-adaptive-boundary_f1.html\n")
+    with pytest.raises(Mistake, match=r"no scores by iou; it has those by: mean_iou, boundary_f1\. Give one of these"):
+        explain(ARM, score="iou")
+
+
+@pytest.mark.usefixtures("here")
+def test_scores_from_before_by_another_metric_are_none_by_this():
+    base = TABLE.with_name("base.parquet")
+    write_table(rows_of(40), "a" * 32, base)
+    write_table(rows_of(40, **{"score.boundary_f1": 0.5}))
+    write_arm(start="models/grain_boundaries/base", base="a" * 32)
+    chosen = chosen_by(ARM)
+    assert "before" not in scoring_of(chosen, scores_of(chosen), "boundary_f1", earlier_than(chosen))
+    assert "before" in scoring(chosen)
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("asked", [f"{ARM}/run-002/", f"./{ARM}/run-002/weights.safetensors"])
 def test_a_run_is_named_by_its_folder_or_its_weights(asked):
@@ -111,7 +147,7 @@ def test_a_run_is_named_by_its_folder_or_its_weights(asked):
 
 
 def scoring(chosen):
-    return scoring_of(chosen, scores_of(chosen), earlier_than(chosen))
+    return scoring_of(chosen, scores_of(chosen), "mean_iou", earlier_than(chosen))
 
 
 def round_at_hand():
@@ -181,7 +217,7 @@ def test_a_table_of_other_networks_or_of_none_is_a_mistake():
     with pytest.raises(Mistake, match=r"other networks than the arm adaptive of .*; make it anew with `make run`"):
         explain(ARM)
     write_table(rows_of(40).drop(columns="score.mean_iou"))
-    with pytest.raises(Mistake, match=r"has no column score\.mean_iou"):
+    with pytest.raises(Mistake, match=r"has no scores by mean_iou; it has those by: none"):
         explain(ARM)
     TABLE.write_text("no table")
     with pytest.raises(Mistake, match="is no table of scores"):
@@ -230,7 +266,7 @@ def test_before_is_of_the_same_sample():
     write_table(rows.assign(**{"score.mean_iou": rows["score.mean_iou"] + 0.25}))
     write_arm(start="models/grain_boundaries/base", base="a" * 32)
     table = scoring(chosen_by(ARM))
-    assert (table["score.mean_iou"] - table["before"]).to_numpy() == pytest.approx(0.25)
+    assert (table["score"] - table["before"]).to_numpy() == pytest.approx(0.25)
 
 
 def runs_of(fingerprint, seed=None):

@@ -118,14 +118,14 @@ def test_the_outcome_sets_like_against_rest(scoring, asked):
 
 def test_without_a_test_no_p_value_is_told(scoring):
     kind = pd.Series([LIKE, REST, REST], index=scoring.index[:3])
-    said = about_change(outcome(scoring.head(3), kind))
+    said = about_change(outcome(scoring.head(3), kind), "mean IoU")
     assert said.endswith("(no test).")
 
 
 def test_a_median_that_is_the_same_is_not_told(scoring, asked):
     mostly_0 = scoring[["id", SCORE]].assign(**{"l.share": [0.0] * 6 + [0.5, 0.9]})
     table = asked[["parent"]].assign(**{"l.share": [0.0] * 3 + [0.9] * 2})
-    (_, second) = about_round(beside(mostly_0, round_of(table)))
+    (_, second) = about_round(beside(mostly_0, round_of(table)), "mean IoU")
     assert second.startswith("They differ most from the scoring set in l.share (largest difference of shares 0.")
 
 
@@ -138,13 +138,13 @@ def test_a_scenario_of_constants_has_no_shifts(scoring, asked):
     same = scoring[["id", "l.same", SCORE]]
     found = beside(same, round_of(asked.assign(**{"l.same": same["l.same"].iloc[0]})[["parent", "l.same"]]))
     assert found.shifts.empty
-    assert len(list(about_round(found))) == 1
+    assert len(list(about_round(found, "mean IoU"))) == 1
 
 
 def test_without_scores_before_there_is_no_outcome(scoring, asked):
     found = beside(scoring.drop(columns="before"), round_of(asked))
     assert found.outcome is None
-    first, second = about_round(found)
+    first, second = about_round(found, "mean IoU")
     assert first == (
         "Round adaptive asked for 5 samples: 4 variations of 2 scored samples (1 to 3 of each) and 1 that varies no "
         "scored sample."

@@ -49,7 +49,7 @@ def drawn(verdict, epochs, scoring):
         "scores": scores_chart(verdict, TITLES),
         "base": learning_curves(epochs, "base"),
         "adaptive": learning_curves(epochs, "adaptive"),
-        "parameters": score_by_parameter(scoring),
+        "parameters": score_by_parameter(scoring, "mean IoU"),
     }
 
 
@@ -60,7 +60,7 @@ def texts(svg):
 def test_charts_are_the_same_bytes_each_time(drawn, verdict, epochs, scoring):
     assert scores_chart(verdict, TITLES) == drawn["scores"]
     assert learning_curves(epochs, "base") == drawn["base"]
-    assert score_by_parameter(scoring) == drawn["parameters"]
+    assert score_by_parameter(scoring, "mean IoU") == drawn["parameters"]
 
 
 def test_charts_get_along_in_one_page(drawn):
@@ -74,7 +74,7 @@ def test_charts_get_along_in_one_page(drawn):
 
 
 def test_parameters_that_look_alike_get_along_too(scoring):
-    drawn = score_by_parameter(scoring.assign(**{"m.thin_px": scoring["l.thick_px"]}))
+    drawn = score_by_parameter(scoring.assign(**{"m.thin_px": scoring["l.thick_px"]}), "mean IoU")
     ids = re.findall(r' id="([^"]+)"', drawn)
     assert len(ids) == len(set(ids))
     assert drawn.count("<image") == 3
@@ -137,4 +137,4 @@ def test_parameters_have_a_chart_each_the_telling_ones_first(drawn):
 
 
 def test_names_with_dollars_are_names(scoring):
-    assert "l.$x^2$" in texts(score_by_parameter(scoring.rename(columns={"l.kernel": "l.$x^2$"})))
+    assert "l.$x^2$" in texts(score_by_parameter(scoring.rename(columns={"l.kernel": "l.$x^2$"}), "mean IoU"))

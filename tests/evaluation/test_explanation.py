@@ -23,6 +23,7 @@ from micromime.evaluation.explanation_words import about_parameters, correlation
 from micromime.evaluation.failures import SCORE
 
 HOSTILE = "<script>alert(1)</script>"
+IOU = "score.mean_iou"
 
 
 def table_of(count, **more):
@@ -30,8 +31,8 @@ def table_of(count, **more):
     rng = np.random.default_rng(3)
     width = rng.permutation(count) / max(count - 1, 1)
     columns = {"id": [f"{n:06d}" for n in range(count)], "seed": range(count), "l.width_px": width}
-    columns |= {"l.depth": rng.uniform(0, 9, count), "l.points": 3, SCORE: 1 - width / 2}
-    runs = {f"{SCORE}.run-001": 1 - width / 2, f"{SCORE}.run-002": rng.uniform(0, 1, count)}
+    columns |= {"l.depth": rng.uniform(0, 9, count), "l.points": 3, IOU: 1 - width / 2}
+    runs = {f"{IOU}.run-001": 1 - width / 2, f"{IOU}.run-002": rng.uniform(0, 1, count)}
     return pd.DataFrame(columns | runs | more)
 
 
@@ -51,7 +52,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def scoring(table):
-    return scoring_set(table)
+    return scoring_set(table, "mean_iou")
 
 
 @pytest.fixture(scope="module")
@@ -61,15 +62,22 @@ def told(scoring):
 
 def test_a_scoring_set_has_the_score_asked_for(table):
     both = table.assign(style="a", **{"before.mean_iou": 0.25, "before.mean_iou.run-002": 0.75})
-    assert list(scoring_set(both)) == ["id", "l.width_px", "l.depth", "l.points", "style", SCORE, "before"]
-    assert scoring_set(both, 2)[SCORE].tolist() == both[f"{SCORE}.run-002"].tolist()
-    assert scoring_set(both, 2)["before"].unique().tolist() == [0.75]
-    assert "before" not in scoring_set(both, 1)
+    assert list(scoring_set(both, "mean_iou")) == ["id", "l.width_px", "l.depth", "l.points", "style", SCORE, "before"]
+    assert scoring_set(both, "mean_iou", 2)[SCORE].tolist() == both[f"{IOU}.run-002"].tolist()
+    assert scoring_set(both, "mean_iou", 2)["before"].unique().tolist() == [0.75]
+    assert "before" not in scoring_set(both, "mean_iou", 1)
+
+
+def test_an_error_is_told_as_what_is_right(table):
+    wrong = table.assign(**{"score.pixel_error": table["l.depth"] / 10, "before.pixel_error": 0.25})
+    scoring = scoring_set(wrong, "pixel_error")
+    assert scoring[SCORE].tolist() == pytest.approx((1 - table["l.depth"] / 10).tolist())
+    assert scoring["before"].unique().tolist() == [0.75]
 
 
 def test_constants_and_scores_are_no_factors(table):
-    words = table.assign(style=["b", "a"] * 30, **{"before.mean_iou": table[SCORE], "l.word": "same"})
-    assert factors(scoring_set(words)) == ["style", "l.width_px", "l.depth"]
+    words = table.assign(style=["b", "a"] * 30, **{"before.mean_iou": table[IOU], "l.word": "same"})
+    assert factors(scoring_set(words, "mean_iou")) == ["style", "l.width_px", "l.depth"]
 
 
 def test_what_the_score_is_made_of_comes_first(told):
@@ -124,11 +132,11 @@ def test_a_style_is_as_important_as_what_it_decides(scoring):
 
 def test_noise_is_not_explained_and_no_importance_is_shown(table):
     rng = np.random.default_rng(0)
-    noise = explained(scoring_set(table.assign(**{SCORE: rng.uniform(0.4, 0.6, len(table))})))
+    noise = explained(scoring_set(table.assign(**{IOU: rng.uniform(0.4, 0.6, len(table))}), "mean_iou"))
     assert noise.forest.r2 < 0
     assert not noise.explains
     assert (list(noise.curves), noise.crossed) == ([], None)
-    sentences = " ".join(about_parameters(noise, scoring_set(table)))
+    sentences = " ".join(about_parameters(noise, scoring_set(table, "mean_iou")))
     assert "it explains nothing, and no importance is to be read" in sentences
 
 
@@ -157,7 +165,7 @@ def test_only_what_matters_in_every_fifth_is_said_to_matter(told, scoring):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 19])
 def test_few_samples_have_no_forest(count):
-    told = explained(scoring_set(table_of(count)))
+    told = explained(scoring_set(table_of(count), "mean_iou"))
     assert told.forest is None
     assert told.table["importance"].isna().all()
     assert len(told.table) == (0 if count == 1 else 2)
@@ -213,12 +221,13 @@ def test_sentences_write_p_values_and_settings():
 @pytest.fixture(scope="module")
 def full(table):
     """All that a page can tell: a style, a round, scores before, a picture; with names that want to be code."""
-    styled = table.assign(style=[HOSTILE, "thin"] * 30, **{"before.mean_iou": table[SCORE] - 0.125})
-    scoring = scoring_set(styled)
+    styled = table.assign(style=[HOSTILE, "thin"] * 30, **{"before.mean_iou": table[IOU] - 0.125})
+    scoring = scoring_set(styled, "mean_iou")
     samples = scoring.head(8).assign(parent=["000001"] * 4 + ["000002"] * 3 + [""])
     image = np.zeros((6, 9), dtype=np.uint8)
     return Told(
         subject="arm adaptive of grain_boundaries",
+        score="boundary F1",
         whose="mean over 2 runs",
         scoring=scoring,
         explanation=explained(scoring),
@@ -263,10 +272,11 @@ def test_a_page_numbers_its_figures_and_tables_and_says_n(read):
     figures, tables = (re.findall(rf"{word} (\d+)\.", read.text) for word in ("Figure", "Table"))
     assert figures == [str(n) for n in range(1, 1 + len(figures))]
     assert tables == [str(n) for n in range(1, 1 + len(tables))]
-    assert "Mean IoU, mean over 2 runs, of the n = 60 samples of the scoring set" in read.text
+    assert "Boundary F1, mean over 2 runs, of the n = 60 samples of the scoring set" in read.text
     assert "Round adaptive asked for 8 samples: 7 variations of 2 scored samples (3 to 4 of each)" in read.text
     assert "those varied (n = 2)" in read.text
     assert "Something is left out." in read.text
+    assert "IoU" not in read.text
 
 
 def test_the_same_content_is_the_same_bytes(full, page, tmp_path):
@@ -276,8 +286,9 @@ def test_the_same_content_is_the_same_bytes(full, page, tmp_path):
 
 @pytest.mark.parametrize("count", [1, 3, 60])
 def test_a_page_of_little_leaves_out_what_it_has_not(count, reader):
-    scoring = scoring_set(table_of(count)).drop(columns="l.width_px" if count == 60 else [])
-    told = Told(subject="arm base", whose="of its one run", scoring=scoring, explanation=explained(scoring))
+    scoring = scoring_set(table_of(count), "mean_iou").drop(columns="l.width_px" if count == 60 else [])
+    what = {"subject": "arm base", "score": "mean IoU", "whose": "of its one run"}
+    told = Told(**what, scoring=scoring, explanation=explained(scoring))
     read = reader(explanation_page(told))
     assert "What the sampler asked for" not in read.text
     assert "How the score depends" not in read.text

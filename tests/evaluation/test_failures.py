@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.evaluation.failures import SCORE, in_common, parameters, percentile, worst
+from micromime.evaluation.failures import SCORE, goodness, in_common, parameters, percentile, score_title, worst
 
 
 @pytest.fixture
@@ -35,6 +35,13 @@ def test_the_worst_are_a_tenth_rounded_up(scoring, count, lowest):
 def test_the_worst_are_found_by_score_wherever_they_stand(scoring):
     assert np.flatnonzero(worst(scoring[::-1])).tolist() == [18, 19]
     assert np.flatnonzero(worst(scoring.assign(**{SCORE: 0.5}))).tolist() == [0, 1]
+
+
+def test_of_an_error_the_good_have_most_of_the_rest():
+    values = pd.Series([0.0, 0.25, 1.0])
+    assert goodness(values, "pixel_error").tolist() == [1.0, 0.75, 0.0]
+    assert goodness(values, "boundary_f1").tolist() == values.tolist()
+    assert [score_title(each) for each in ("pixel_error", "boundary_f1")] == ["pixel accuracy", "boundary F1"]
 
 
 def test_a_percentile_counts_equal_values_half(scoring):

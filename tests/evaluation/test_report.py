@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.evaluation.failures import Score, WorstSample
+from micromime.evaluation.failures import SCORE, Score, WorstSample
 from micromime.evaluation.figures import Shown, panel
 from micromime.evaluation.metrics import SEGMENTATION
 from micromime.evaluation.report import Report, html_of, report_page, write_report
@@ -58,7 +58,7 @@ def full(samples):
     first = [each.render() for each in samples[:2]]
     synthetic = [shown(each, f"{n:06d}", "synthetic") for n, each in enumerate(first)]
     real = [shown(each, f"photograph {n}", HOSTILE) for n, each in enumerate(first)]
-    scoring = pd.DataFrame([each.row() for each in samples]).assign(**{"score.mean_iou": np.linspace(0.9, 0.5, 12)})
+    scoring = pd.DataFrame([each.row() for each in samples]).assign(**{SCORE: np.linspace(0.9, 0.5, 12)})
     parameters = {name: value for name, value in samples[11].row().items() if "." in name}
     said = said_of(REAL, ["base", "random", "adaptive"], [1, 2], real)
     curves = [(arm, run, epoch) for arm in said["arms"] for run in (1, 2) for epoch in (1, 2)]
@@ -72,6 +72,7 @@ def full(samples):
             WorstSample("000011", synthetic[0], {"mean_iou": Score(0.5, 0.021), "odd_one": Score(0.25)}, parameters)
         ],
         scoring=scoring,
+        scored_by="pixel accuracy",
         epochs=pd.DataFrame(curves, columns=["arm", "run", "epoch"]).assign(
             phase=1, train_loss=0.5, valid_loss=0.6, mean_iou=0.7, pixel_error=0.1, images_per_second=[7, 9] * 6
         ),
@@ -197,6 +198,7 @@ def test_figures_and_tables_are_numbered_through(read):
 
 
 def test_the_worst_samples_have_scores_and_places_of_their_parameters(full, read):
+    assert "Pixel accuracy (over runs) of each of the 12 synthetic samples" in read.text
     assert "Synthetic sample 000011: mean IoU 0.500 ± 0.021, odd one 0.250." in read.text
     thickness = full.scoring["grain_boundaries.thickness_px"]
     below = 100 * ((thickness < thickness[11]).sum() + 0.5) / 12

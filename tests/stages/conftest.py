@@ -66,6 +66,7 @@ class Workshop:
             "train": SETTINGS | changed,
             "finetune": finetune or {"runs": 2, "phases": [ALL]},
             "judge": {"views": 8},
+            "resample": {"count": 4, "score": "mean_iou", "runs": "all"},
             "rounds": {name: {"parent": parent, **drawn} for name, parent in (rounds or {}).items()},
         }
         Path("params.yaml").write_text(json.dumps({"profile": profile, "grain_boundaries": sections}))

@@ -15,6 +15,7 @@ from micromime.stages.score_table import write_scores
 from micromime.stages.scored_arm import Chosen
 
 USE_CASE = "grain_boundaries"
+RESAMPLE = {"count": 1, "score": "mean_iou", "runs": "all"}
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def arms(workshop, monkeypatch):
         scores = {"score.mean_iou": 0.5 - thick / 2 + gain / 4}
         write_scores(Path(f"data/scores/{USE_CASE}/{arm.name}.parquet"), rows.assign(**scores), origin)
     rounds = {"adaptive": {"parent": "base", "seed": 1, "sampler": {"random_draws": {}}}}
-    Path("params.yaml").write_text(json.dumps({USE_CASE: {"rounds": rounds}}))
+    Path("params.yaml").write_text(json.dumps({USE_CASE: {"rounds": rounds, "resample": RESAMPLE}}))
     return Path("models")
 
 
@@ -42,7 +43,7 @@ def test_every_arm_has_a_page(arms):
     written = pages(arms)
     assert set(written) == {"base.html", "adaptive.html"}
     assert "arm adaptive of grain_boundaries" in written["adaptive.html"]
-    assert "micromime explain models/adaptive" in written["adaptive.html"]
+    assert "micromime explain models/adaptive --score mean_iou" in written["adaptive.html"]
     assert pages(arms) == written
 
 
@@ -51,7 +52,15 @@ def test_scores_from_before_are_those_of_the_arm_gone_on_from(arms, monkeypatch)
     monkeypatch.setattr(stage, "write_explanation", lambda _, each: told.append(each.scoring))
     stage.main(USE_CASE, arms, Path("pages"))
     assert "before" not in told[0]
-    assert (told[1]["score.mean_iou"] - told[1]["before"]).to_numpy() == pytest.approx(0.25)
+    assert (told[1]["score"] - told[1]["before"]).to_numpy() == pytest.approx(0.25)
+
+
+def test_the_scores_are_those_that_samplers_go_by(arms):
+    tree = json.loads(Path("params.yaml").read_text())
+    tree[USE_CASE]["resample"]["score"] = "boundary_f1"
+    Path("params.yaml").write_text(json.dumps(tree))
+    with pytest.raises(Mistake, match=r"base\.parquet has no scores by boundary_f1; it has those by: mean_iou"):
+        pages(arms)
 
 
 def test_an_arm_that_was_not_trained_is_named(arms):

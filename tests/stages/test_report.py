@@ -1,6 +1,7 @@
 """The report: whose predictions it shows, of which pictures in which order, and what is written and told."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from micromime.datasets.real import read_micrographs
 from micromime.datasets.store import Dataset
 from micromime.evaluation.figures import Shown
+from micromime.parameters import read_tree
 from micromime.stages import ask, judge, report, score
 from micromime.stages.report import made, one_of_each_source, worst_sample
 
@@ -52,7 +54,7 @@ def reported(micrographs, scoring, ablation=None):
 
 
 def test_the_median_run_predicts_what_is_shown(judged, micrographs, scoring):
-    shown = made(judged, Dataset(scoring), read_micrographs(micrographs))
+    shown = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
     assert shown.predicted_by == "base, run 2, the median run by mean IoU on the test set"
     assert not any(each.prediction.any() for each in (*shown.real, *shown.synthetic))
     assert [(each.name, each.source) for each in shown.real] == [("a", "steel"), ("c", "iron"), ("b", "steel")]
@@ -63,12 +65,12 @@ def test_the_median_run_predicts_what_is_shown(judged, micrographs, scoring):
 def test_a_median_run_that_is_not_here_is_trained_alone(workshop, judged, micrographs, scoring):
     for file in Path("models").rglob("weights.safetensors"):
         file.unlink()
-    made(judged, Dataset(scoring), read_micrographs(micrographs))
+    made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
     assert workshop.trained == [[("base", 2)]]
 
 
 def test_the_worst_samples_come_first_each_with_its_own_picture(judged, micrographs, scoring):
-    worst = made(judged, Dataset(scoring), read_micrographs(micrographs)).worst
+    worst = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs)).worst
     assert [each.id for each in worst] == ["000002", "000001", "000000"]
     assert [int(each.shown.truth.sum()) for each in worst] == [636, 488, 340]
     samples = Dataset(scoring).samples.set_index("id")
@@ -77,10 +79,23 @@ def test_the_worst_samples_come_first_each_with_its_own_picture(judged, microgra
         assert {*each.parameters} == {name for name in samples.columns if "." in name}
 
 
+@pytest.mark.usefixtures("told")
+def test_the_worst_are_so_by_the_metric_that_samplers_go_by(judged, micrographs, scoring):
+    assert b"Mean IoU (over runs)" in reported(micrographs, scoring)
+    scored = judged.scoring.assign(**{"score.boundary_f1": [0.1, 0.9, 0.5]})
+    found = made(replace(judged, scoring=scored), "boundary_f1", Dataset(scoring), read_micrographs(micrographs))
+    assert [each.id for each in found.worst] == ["000000", "000002", "000001"]
+    assert found.scored_by == "boundary F1"
+    tree = read_tree(Path("params.yaml"))
+    tree["grain_boundaries"]["resample"]["score"] = "average_precision"
+    Path("params.yaml").write_text(json.dumps(tree))
+    assert b"Average precision (over runs)" in reported(micrographs, scoring)
+
+
 def test_more_pictures_than_there_is_room_for_are_left_out(judged, micrographs, scoring, monkeypatch):
     monkeypatch.setattr(report, "EXAMPLES", 2)
     monkeypatch.setattr(report, "WORST", 1)
-    shown = made(judged, Dataset(scoring), read_micrographs(micrographs))
+    shown = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
     assert [each.name for each in shown.real] == ["a", "c"]
     assert [len(each) for each in (shown.synthetic, shown.worst, shown.scoring)] == [2, 1, 3]
 

@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
-import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on
+from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on, usual_score
 from micromime.evaluation.explanation_page import WORST, Told, write_explanation
 from micromime.evaluation.explanation_words import (
     about_parameters,
@@ -32,15 +31,17 @@ COLUMNS = 100
 """Width of what is written to a file, or to a terminal that does not tell its own."""
 
 
-def explain(asked: str, out: Path | None = None) -> None:
+def explain(asked: str, out: Path | None = None, score: str | None = None) -> None:
     """Print why networks fail, and write the page: to `out`, or else to .micromime/explanations/.
 
-    `asked` is the folder of an arm or of a run, or the id of a run in MLflow. Raises Mistake where it is none of
-    these, where there is no table of its scores, and where the page cannot be written.
+    `asked` is the folder of an arm or of a run, or the id of a run in MLflow; `score` is a metric, or else it is
+    the one that samplers go by. Raises Mistake where `asked` is none of these, where there is no table of its scores,
+    or none by that metric, and where the page cannot be written.
     """
     chosen = chosen_by(asked)
-    told = told_of(chosen, scores_of(chosen), earlier_than(chosen), trained_on(chosen))
-    page = out or PAGES / page_name(chosen)
+    metric = score or usual_score(chosen.use_case)
+    told = told_of(chosen, scores_of(chosen), metric, earlier_than(chosen), trained_on(chosen))
+    page = out or PAGES / page_name(chosen, score)
     try:
         write_explanation(page, told)
     except OSError as error:
@@ -49,9 +50,10 @@ def explain(asked: str, out: Path | None = None) -> None:
     print(f"The page: {page}")
 
 
-def page_name(chosen: Chosen) -> str:
-    """Return the name of a page's file, one for each arm and run."""
-    return f"{chosen.use_case}-{chosen.arm}" + ("" if chosen.run is None else f"-run-{chosen.run:03d}") + ".html"
+def page_name(chosen: Chosen, score: str | None) -> str:
+    """Return the name of a page's file, one for each arm and run, and for each score that is asked for."""
+    run = "" if chosen.run is None else f"-run-{chosen.run:03d}"
+    return f"{chosen.use_case}-{chosen.arm}{run}{'' if score is None else f'-{score}'}.html"
 
 
 def show(told: Told) -> None:
@@ -60,14 +62,15 @@ def show(told: Told) -> None:
     if not console.is_terminal:
         console.width = COLUMNS
     console.print(f"[bold]Why networks fail: {told.subject}[/bold]")
-    for sentence in (about_scores(told.scoring, told.whose), *about_parameters(told.explanation, told.scoring)):
+    scored = about_scores(told.scoring, told.score, told.whose)
+    for sentence in (scored, *about_parameters(told.explanation, told.scoring)):
         console.print(f"- {sentence}", markup=False)
     if told.explanation.together:
         console.print(f"- {about_together(told.explanation)}", markup=False)
     if len(told.explanation.table):
         console.print(parameter_table(told))
-    console.print(worst_table(told.scoring))
-    for sentence in about_round(told.asked) if told.asked else told.remarks:
+    console.print(worst_table(told))
+    for sentence in about_round(told.asked, told.score) if told.asked else told.remarks:
         console.print(f"- {sentence}", markup=False)
 
 
@@ -89,12 +92,13 @@ def parameter_table(told: Told) -> Table:
     return table
 
 
-def worst_table(scoring: pd.DataFrame) -> Table:
+def worst_table(told: Told) -> Table:
     """Return the worst samples with those parameters in which the worst tenth differ most: value (percentile)."""
+    scoring = told.scoring
     names = in_common(scoring)["parameter"].head(3).tolist()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("worst samples")
-    for head in ("mean IoU", *(name.replace(".", ".\n") for name in names)):
+    for head in (told.score, *(name.replace(".", ".\n") for name in names)):
         table.add_column(head, justify="right")
     for _, row in lowest(scoring, WORST).iterrows():
         places = [f"{row[name]:.3g} ({percentile(scoring, name, row[name]):.0f})" for name in names]

@@ -13,9 +13,12 @@ from micromime.commands.history import kept_whole, lock_at, version_at
 from micromime.commands.logged import Logged
 from micromime.mistakes import Mistake
 from micromime.parameters import read_tree
+from micromime.stages.rounds import score_of
 from micromime.stages.scored_arm import Chosen, Scores, read, start_of
 from micromime.training.logged_files import fetch_logged
 from micromime.training.versions import data_version
+
+PARAMS = Path("params.yaml")
 
 GIVE = (
     "give the folder of an arm such as models/grain_boundaries/adaptive, of a run within it such as "
@@ -72,6 +75,12 @@ def _in_mlflow(run_id: str) -> Chosen:
     return Chosen(use_case, arm, fingerprint, next(iter(data), None), run_number, parent, start, run_id)
 
 
+def usual_score(use_case: str) -> str:
+    """Return the metric that samplers go by here; mean IoU where there is no params.yaml that says so."""
+    tree = read_tree(PARAMS) if PARAMS.is_file() else {}
+    return score_of(tree, use_case) if "resample" in (tree.get(use_case) or {}) else "mean_iou"
+
+
 def scores_of(chosen: Chosen) -> Scores:
     """Return the table of an arm's scores: the one here, in DVC's cache, or logged; Mistake where there is none."""
     version = version_at(chosen.table.as_posix())
@@ -93,8 +102,7 @@ def scores_of(chosen: Chosen) -> Scores:
 
 
 def _why_missing(chosen: Chosen) -> str:
-    params = Path("params.yaml")
-    if params.is_file() and "scoring" not in (read_tree(params).get(chosen.use_case) or {}):
+    if PARAMS.is_file() and "scoring" not in (read_tree(PARAMS).get(chosen.use_case) or {}):
         nothing = f"params.yaml has no {chosen.use_case}.scoring"
         return (
             f"Arms of {chosen.use_case} are not scored sample by sample ({nothing}); explain one of another use case."

@@ -64,3 +64,8 @@ def made_lines(made: Mapping[str, str]) -> str:
 def title(metric: str) -> str:
     """Return how a table writes a metric."""
     return TITLES.get(metric, metric.replace("_", " "))
+
+
+def capital(words: str) -> str:
+    """Return words as a sentence begins with them: `Mean IoU`."""
+    return words[:1].upper() + words[1:]

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from micromime.arrays import Mask
+from micromime.evaluation.cells import capital
 from micromime.evaluation.failures import SCORE, in_common, worst
 from micromime.evaluation.metrics import LOWER_IS_BETTER
 
@@ -127,11 +128,12 @@ def charted(scoring: pd.DataFrame) -> str:
     return f"the {MOST_PARAMETERS} of {count} parameters in which the worst tenth differ most,"
 
 
-def score_by_parameter(scoring: pd.DataFrame) -> str:
-    """Return small charts of numeric parameters: every sample's mean IoU against the value, the worst marked.
+def score_by_parameter(scoring: pd.DataFrame, score: str) -> str:
+    """Return small charts of numeric parameters: every sample's score against the value, the worst marked.
 
-    Of at most `MOST_PARAMETERS`; those in which the worst tenth differ most come first (see `failures.in_common`). A
-    dark line joins the medians of tenths of the samples in the order of the parameter.
+    `score` says what that is, such as `mean IoU`. Of at most `MOST_PARAMETERS`; those in which the worst tenth differ
+    most come first (see `failures.in_common`). A dark line joins the medians of tenths of the samples in the order of
+    the parameter.
     """
     table, chosen = in_common(scoring).head(MOST_PARAMETERS), worst(scoring)
     across = 4
@@ -145,8 +147,8 @@ def score_by_parameter(scoring: pd.DataFrame) -> str:
             _scatter(axes, scoring[str(row.parameter)], scoring[SCORE], chosen)
             axes.set_title(f"{row.parameter}", fontsize=8)
             _corner(axes, f"r = {row.rank_correlation:+.2f}")
-        figure.supylabel("mean IoU", fontsize=9)
-        return svg(figure, "parameters", f"Mean IoU of {len(scoring)} samples against {len(table)} parameters.")
+        figure.supylabel(score, fontsize=9)
+        return svg(figure, "parameters", f"{capital(score)} of {len(scoring)} samples against {len(table)} parameters.")
 
 
 def _scores(axes: Axes, scores: Sequence[Any]) -> None:

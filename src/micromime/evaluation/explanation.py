@@ -14,7 +14,7 @@ import pandas as pd
 
 from micromime.evaluation.association import association, corrected, ranks_within
 from micromime.evaluation.dependence import Dependence, Forest, dependence, held_out
-from micromime.evaluation.failures import SCORE, in_common
+from micromime.evaluation.failures import SCORE, goodness, in_common
 from micromime.evaluation.failures import parameters as numeric
 
 STYLE, BEFORE = "style", "before"
@@ -73,16 +73,17 @@ class Explanation:
         return self.forest is not None and self.forest.r2 >= LEAST_R2
 
 
-def scoring_set(table: pd.DataFrame, run: int | None = None) -> pd.DataFrame:
+def scoring_set(table: pd.DataFrame, metric: str, run: int | None = None) -> pd.DataFrame:
     """Return id, style and parameters of a table of scores, the score of a run (or the mean over all), and `before`.
 
-    `before` is the same by the networks that these went on from; it is left out where the table does not say.
+    The score is the goodness by a metric (see `failures.goodness`); `before` is the same by the networks that these
+    went on from, and left out where the table does not say.
     """
     own = "" if run is None else f".run-{run:03d}"
-    metric = SCORE.removeprefix("score.")
     kept = [name for name in table if _is_parameter(str(name))]
-    named = {f"score.{metric}{own}": SCORE, f"before.{metric}{own}": BEFORE}
-    return table[["id", *kept, *(name for name in named if name in table)]].rename(columns=named)
+    named = {SCORE: f"score.{metric}{own}", BEFORE: f"before.{metric}{own}"}
+    scores = {name: goodness(table[column], metric) for name, column in named.items() if column in table}
+    return table[["id", *kept]].assign(**scores)
 
 
 def _is_parameter(name: str) -> bool:

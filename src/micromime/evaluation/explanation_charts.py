@@ -53,7 +53,7 @@ def importance_chart(forest: Forest, order: Sequence[str]) -> str:
         return svg(figure, "importance", f"Importance of {len(order)} parameters for the score.")
 
 
-def dependence_chart(curves: Sequence[Dependence], scoring: pd.DataFrame) -> str:
+def dependence_chart(curves: Sequence[Dependence], scoring: pd.DataFrame, score: str) -> str:
     """Return a panel for each curve, all with one axis of scores: mean and band of the partial dependence.
 
     Marks below a curve are the tenths of the samples; words are dots with a bar each.
@@ -65,9 +65,9 @@ def dependence_chart(curves: Sequence[Dependence], scoring: pd.DataFrame) -> str
             axes.set_axis_off()
         for axes, curve in zip(every, curves, strict=False):
             _curve(axes, curve, scoring[curve.parameter])
-        every[0].set_ylabel("mean IoU by the forest")
+        every[0].set_ylabel(f"{score} by the forest")
         names = ", ".join(each.parameter for each in curves)
-        return svg(figure, "dependence", f"Partial dependence of the mean IoU on {names}.")
+        return svg(figure, "dependence", f"Partial dependence of the {score} on {names}.")
 
 
 def asked_chart(shifted: pd.DataFrame) -> str:
@@ -94,7 +94,7 @@ def asked_chart(shifted: pd.DataFrame) -> str:
         return svg(figure, "asked", f"Places of the asked values of {len(known)} parameters in the scoring set.")
 
 
-def change_chart(scoring: pd.DataFrame, asked: Asked) -> str:
+def change_chart(scoring: pd.DataFrame, asked: Asked, score: str) -> str:
     """Return every scored sample: the change of its score against how far it is from what was asked for."""
     gained = scoring[SCORE] - scoring[BEFORE]
     with style.context(["default", STYLE]):
@@ -108,9 +108,9 @@ def change_chart(scoring: pd.DataFrame, asked: Asked) -> str:
                 axes.plot(place, height, mark, color=colour, markersize=size, alpha=0.8, label=label)
         axes.axhline(0, color=FAINT_INK, linewidth=0.9)
         axes.set_xlabel("distance from the nearest sample that was asked for, percentile points (root mean square)")
-        axes.set_ylabel("change of mean IoU")
+        axes.set_ylabel(f"change of {score}")
         figure.legend(loc="outside upper left", ncols=3)
-        return svg(figure, "change", f"Change of the mean IoU of {len(scoring)} samples by their distance.")
+        return svg(figure, "change", f"Change of the {score} of {len(scoring)} samples by their distance.")
 
 
 def _lines(axes: Axes, names: Sequence[str]) -> None:

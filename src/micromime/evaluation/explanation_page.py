@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from micromime.arrays import Image, Mask
 from micromime.evaluation.asked import LIKE, REST, VARIED, Asked
+from micromime.evaluation.cells import capital
 from micromime.evaluation.charts import charted, score_by_parameter
 from micromime.evaluation.explanation import BEFORE, Explanation, factors
 from micromime.evaluation.explanation_charts import asked_chart, change_chart, dependence_chart, importance_chart
@@ -45,6 +46,8 @@ class Told:
 
     subject: str
     """The arm, or the run of it, as it follows "why networks fail:"."""
+    score: str
+    """What the scores are: see `failures.score_title`."""
     whose: str
     """Whose scores these are: `run 2`, `mean over 3 runs`."""
     scoring: pd.DataFrame
@@ -77,21 +80,22 @@ def explanation_page(told: Told) -> str:
         "correlation": correlation,
         "interval": interval,
         "value": number,
+        "capital": capital,
     }
     explanation, scoring = told.explanation, told.scoring
     values = {
         "told": told,
-        "about_scores": about_scores(scoring, told.whose),
+        "about_scores": about_scores(scoring, told.score, told.whose),
         "in_short": list(about_parameters(explanation, scoring)),
         "together": about_together(explanation, MOST_PAIRS) if explanation.together else None,
-        "by_parameter": score_by_parameter(scoring) if numeric(scoring) else None,
+        "by_parameter": score_by_parameter(scoring, told.score) if numeric(scoring) else None,
         "charted": charted(scoring),
         "importance": _importance(explanation),
-        "dependence": dependence_chart(explanation.curves, scoring) if explanation.curves else None,
+        "dependence": dependence_chart(explanation.curves, scoring, told.score) if explanation.curves else None,
         "table": explanation.table.to_dict("records"),
         "words": _words(told),
         "worst": [_worst(told, row) for _, row in lowest(scoring, WORST).iterrows()],
-        "asked": told.asked and _asked(scoring, told.asked),
+        "asked": told.asked and _asked(told, told.asked),
     }
     return pages.get_template(TEMPLATE.name).render(**values)
 
@@ -141,22 +145,22 @@ def _pictures(image: Image, truth: Mask) -> dict[str, Colours]:
     return {title: reduced(each, LARGEST_SIDE_PX) for title, each in shown.items()}
 
 
-def _asked(scoring: pd.DataFrame, asked: Asked) -> dict[str, Any]:
+def _asked(told: Told, asked: Asked) -> dict[str, Any]:
     """Return what the page tells of a round."""
     far = asked.distances.groupby(asked.kinds).median()
     groups = asked.outcome.groups if asked.outcome else {}
     return {
         "round_": asked.round_,
-        "sentences": list(about_round(asked)),
+        "sentences": list(about_round(asked, told.score)),
         "sampler": written(dict(asked.round_.sampler)),
         "chart": asked_chart(asked.shifts) if asked.shifts["place_50"].notna().any() else None,
         "shifts": asked.shifts.to_dict("records"),
         "n": len(asked.round_.samples),
         "units": asked.n_fresh + len(asked.varied),
         "others": asked.n_others,
-        "parents": asked.varied.rename(columns={SCORE: "score"}).head(MOST_PARENTS).to_dict("records"),
+        "parents": asked.varied.head(MOST_PARENTS).to_dict("records"),
         "n_parents": len(asked.varied),
         "groups": [{"title": KINDS[name], "distance": far[name], **each._asdict()} for name, each in groups.items()],
         "p_holm": list(asked.outcome.p_holm.values()) if asked.outcome else [],
-        "change": change_chart(scoring, asked) if asked.outcome else None,
+        "change": change_chart(told.scoring, asked, told.score) if asked.outcome else None,
     }

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from micromime.evaluation.asked import LIKE, REST, VARIED, Asked, Change, Outcome
-from micromime.evaluation.cells import SIGNIFICANT_P, p_text
+from micromime.evaluation.cells import SIGNIFICANT_P, capital, p_text
 from micromime.evaluation.explanation import STYLE, Explanation
 from micromime.evaluation.failures import SCORE, worst
 from micromime.evaluation.statistics import Interval
@@ -16,14 +16,13 @@ NAMED = 3
 """Parameters that a sentence names at most."""
 
 
-def about_scores(scoring: pd.DataFrame, whose: str) -> str:
-    """Return what the scores are: whose, of how many samples, and how they spread."""
+def about_scores(scoring: pd.DataFrame, score: str, whose: str) -> str:
+    """Return what the scores are (`score`: `mean IoU`, say), whose, of how many samples, and how they spread."""
     scores = scoring[SCORE]
     spread = f" ± {scores.std():.3f} (sd between samples)" if len(scores) > 1 else ""
     reach = f", from {scores.min():.3f} to {scores.max():.3f}"
-    return (
-        f"Mean IoU, {whose}, of the n = {len(scores)} samples of the scoring set: {scores.mean():.3f}{spread}{reach}."
-    )
+    n = len(scores)
+    return f"{capital(score)}, {whose}, of the n = {n} samples of the scoring set: {scores.mean():.3f}{spread}{reach}."
 
 
 def about_parameters(told: Explanation, scoring: pd.DataFrame) -> Iterator[str]:
@@ -106,7 +105,7 @@ def _about_ranks(table: pd.DataFrame, n: int) -> str:
     return f"Rank correlations with the score that are significant ({tested}): {', '.join(named)}."
 
 
-def about_round(asked: Asked) -> Iterator[str]:
+def about_round(asked: Asked, score: str) -> Iterator[str]:
     """Yield what a sampler asked for, and how the scores changed on samples like those."""
     varied, fresh, count = asked.varied, asked.n_fresh, len(asked.round_.samples)
     parts = [f"{count - fresh} variations of {len(varied)} scored samples ({_times(varied)})"] if len(varied) else []
@@ -116,7 +115,7 @@ def about_round(asked: Asked) -> Iterator[str]:
     if len(table):
         yield _about_shifts(asked)
     if asked.outcome:
-        yield about_change(asked.outcome)
+        yield about_change(asked.outcome, score)
 
 
 def _about_shifts(asked: Asked) -> str:
@@ -131,7 +130,7 @@ def _about_shifts(asked: Asked) -> str:
     )
 
 
-def about_change(found: Outcome) -> str:
+def about_change(found: Outcome, score: str) -> str:
     """Return how the scores changed on samples like those asked for, and on the rest."""
     if LIKE not in found.groups or REST not in found.groups:
         return "The scoring set has too few samples to tell those like the asked ones from the rest."
@@ -140,8 +139,8 @@ def about_change(found: Outcome) -> str:
     how = f"Welch's two-tailed t-test, {p_words(found.p)}" if found.p == found.p else "no test"
     unsure = "not significant, " if found.p >= SIGNIFICANT_P else ""
     return (
-        f"Mean IoU changed by {', '.join(said)}; between the first two the difference is {found.difference:+.3f} "
-        f"({unsure}{how})."
+        f"{capital(score)} changed by {', '.join(said)}; between the first two the difference is "
+        f"{found.difference:+.3f} ({unsure}{how})."
     )
 
 

@@ -9,10 +9,15 @@ import numpy as np
 import pandas as pd
 
 from micromime.arrays import Mask
+from micromime.evaluation.cells import title
 from micromime.evaluation.figures import Shown
+from micromime.evaluation.metrics import LOWER_IS_BETTER
 
-SCORE = "score.mean_iou"
+SCORE = "score"
 """The column of a scoring set that says how good networks are on a sample; the worst have the least of it."""
+
+INSTEAD = {"pixel_error": "pixel accuracy"}
+"""What is told instead of an error, so that the worst have the least of it: 1 less the error."""
 
 WORST_SHARE = 0.1
 """Share of the samples that count as the worst (Trampert et al. 2021, section 3.3)."""
@@ -36,6 +41,16 @@ class WorstSample:
     """By metric."""
     parameters: Mapping[str, Any]
     """The sample's value of every parameter, by its column: `partial_model.parameter`."""
+
+
+def goodness(values: "pd.Series[float]", metric: str) -> "pd.Series[float]":
+    """Return how good networks are by a metric: its values, or 1 less them where less of it is better."""
+    return 1 - values if metric in LOWER_IS_BETTER else values
+
+
+def score_title(metric: str) -> str:
+    """Return what `goodness` is by a metric, in words: `mean IoU`, `pixel accuracy`."""
+    return INSTEAD.get(metric, title(metric))
 
 
 def parameters(scoring: pd.DataFrame) -> list[str]:

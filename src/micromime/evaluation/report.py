@@ -13,7 +13,7 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from micromime.evaluation.cells import TITLES
+from micromime.evaluation.cells import TITLES, capital
 from micromime.evaluation.charts import charted, learning_curves, score_by_parameter, scores_chart
 from micromime.evaluation.failures import WorstSample, in_common, percentile
 from micromime.evaluation.figure_4 import figure_4
@@ -55,7 +55,9 @@ class Report(Reported):
     """Test pictures, also where they are a surrogate."""
     worst: Sequence[WorstSample]
     scoring: pd.DataFrame
-    """A row for every sample of the scoring set: a column for each parameter, and `score.mean_iou`."""
+    """A row for every sample of the scoring set: a column for each parameter, and `failures.SCORE`."""
+    scored_by: str
+    """What that score is: see `failures.score_title`."""
     grains: pd.DataFrame
     """A row for every test picture, of the grains that the network above has found: see `grains_chart`."""
     diameters: pd.DataFrame
@@ -84,7 +86,7 @@ def report_page(report: Report) -> str:
         "grains": None if report.grains.empty else grains_chart(report.grains, report.predicted_by),
         "diameters": None if report.diameters.empty else diameters_chart(report.diameters, report.predicted_by),
         "ablation_tables": html_of(report.ablation_markdown, 1),
-        "by_parameter": None if differing.empty else score_by_parameter(report.scoring),
+        "by_parameter": None if differing.empty else score_by_parameter(report.scoring, report.scored_by),
         "charted": "" if differing.empty else charted(report.scoring),
         "in_common": differing.to_dict("records"),
         "worst": [_worst(sample, report.scoring) for sample in report.worst],
@@ -100,7 +102,7 @@ def page_of(template: Path, report: Reported, values: Mapping[str, Any], sunk: i
     """
     pages = Environment(loader=FileSystemLoader(template.parent), autoescape=True, undefined=StrictUndefined)
     pages.trim_blocks = pages.lstrip_blocks = True
-    pages.filters["picture"] = data_uri
+    pages.filters |= {"picture": data_uri, "capital": capital}
     test_set = report.verdict["test_set"]
     title = headline(test_set)
     return pages.get_template(template.name).render(

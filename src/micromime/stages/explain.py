@@ -10,7 +10,7 @@ from micromime.evaluation.explanation_page import write_explanation
 from micromime.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.arms import Arm
-from micromime.stages.rounds import arms_of
+from micromime.stages.rounds import arms_of, score_of
 from micromime.stages.scored_arm import Chosen, Scores, read, told_of
 from micromime.stages.work import sole_maker
 
@@ -21,15 +21,20 @@ def main(
     out: Annotated[Path, Option(help="Folder of the pages, <arm>.html.")],
     params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
 ) -> None:
-    """Write a page for every arm: what its scores go with, its worst samples, what a sampler asked for and got."""
+    """Write a page for every arm: what its scores go with, its worst samples, what a sampler asked for and got.
+
+    The scores are those that samplers go by, `resample.score`.
+    """
     with sole_maker(out):
         known: dict[str, Scores] = {}
-        for name in arms_of(read_tree(params), use_case):
+        tree = read_tree(params)
+        metric = score_of(tree, use_case)
+        for name in arms_of(tree, use_case):
             chosen = _arm(models / name)
             known[name] = read(chosen.table, chosen.table.as_posix())
             earlier = known.get(chosen.start[0]) if chosen.start else None
             trained_on = (Path(chosen.data[0]), "") if chosen.data else (None, "")
-            write_explanation(out / f"{name}.html", told_of(chosen, known[name], earlier, trained_on))
+            write_explanation(out / f"{name}.html", told_of(chosen, known[name], metric, earlier, trained_on))
 
 
 def _arm(folder: Path) -> Chosen:

@@ -16,7 +16,7 @@ from micromime.datasets.store import Dataset
 from micromime.evaluation.ablation_chart import ablation_chart
 from micromime.evaluation.ablation_tables import gains_and_scores
 from micromime.evaluation.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.evaluation.failures import Score, WorstSample, lowest
+from micromime.evaluation.failures import SCORE, Score, WorstSample, goodness, lowest, score_title
 from micromime.evaluation.figure_4 import write_figure_4
 from micromime.evaluation.figures import Shown, panel, png, write_panel
 from micromime.evaluation.grain_sizes import diameters_px
@@ -30,7 +30,7 @@ from micromime.stages.judge import CURVES, SCORES
 from micromime.stages.judged import Judged
 from micromime.stages.networks import networks_of
 from micromime.stages.picture_scores import THRESHOLD
-from micromime.stages.rounds import arms_of
+from micromime.stages.rounds import arms_of, score_of
 from micromime.stages.tell import tell
 from micromime.stages.tested_pictures import grain_size
 from micromime.stages.trained_arms import origin, phases
@@ -57,14 +57,15 @@ def main(  # noqa: PLR0913 - one argument an option
     """Write the page and its pictures, from the network that stands for the first arm; tell MLflow of every arm."""
     with sole_maker(out):
         folder = verdict.with_suffix("")
+        tree = read_tree(params)
         judged = Judged(
             json.loads(verdict.read_text()),
             pd.read_parquet(folder / SCORES),
             pd.read_csv(folder / CURVES),
             pd.read_parquet(scores),
-            [models / name for name in arms_of(read_tree(params), use_case)],
+            [models / name for name in arms_of(tree, use_case)],
         )
-        report = made(judged, Dataset(scoring), read_micrographs(test_set))
+        report = made(judged, score_of(tree, use_case), Dataset(scoring), read_micrographs(test_set))
         if said := json.loads(ablation.read_text()):
             report = replace(report, ablation_svg=ablation_chart(said), ablation_markdown=gains_and_scores(said))
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -73,8 +74,8 @@ def main(  # noqa: PLR0913 - one argument an option
         tell(use_case, judged, test_set, [verdict.with_suffix(".md"), out, folder / SCORES], pictures)
 
 
-def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:
-    """Return all that the page tells."""
+def made(judged: Judged, metric: str, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:
+    """Return all that the page tells; the worst samples are those by a metric, the one that samplers go by."""
     base, run = next(iter(judged.representative.items()))
     ask = in_views(predictor(networks_of(base, [run])[run]), judged.verdict["views"])
     found = [ask(each.image) for each in pictures]
@@ -82,7 +83,7 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)
         for each, probability in zip(pictures, found, strict=True)
     ]
-    worst = lowest(judged.scoring, WORST)
+    scored = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
 
     def synthetic(index: int) -> Shown:
         image, name = pool.images[index], f"sample {pool.samples['id'].iloc[index]}"
@@ -95,8 +96,9 @@ def made(judged: Judged, pool: Dataset, pictures: Sequence[Micrograph]) -> Repor
         predicted_by=predicted_by,
         synthetic=[synthetic(index) for index in range(min(EXAMPLES, len(pool.images)))],
         real=one_of_each_source(real)[:EXAMPLES],
-        worst=[worst_sample(row, synthetic(int(str(index)))) for index, row in worst.iterrows()],
-        scoring=judged.scoring,
+        worst=[worst_sample(row, synthetic(int(str(index)))) for index, row in lowest(scored, WORST).iterrows()],
+        scoring=scored,
+        scored_by=score_title(metric),
         epochs=judged.epochs,
         rates=phases(judged.arms),
         grains=grains_beside(judged.scores, (base.name, run), pictures),

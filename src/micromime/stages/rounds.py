@@ -34,6 +34,11 @@ class RoundParameters(Section):
     sampler: dict[str, Any] = Field(description="One key, the sampler's name, with its settings.")
 
 
+def score_of(tree: Mapping[str, Any], use_case: str) -> str:
+    """Return the metric that the samplers go by, in all rounds."""
+    return typed(ResampleParameters, section(dict(tree), use_case, "resample"), f"{use_case}.resample").score
+
+
 def rounds_of(tree: Mapping[str, Any], use_case: str) -> dict[str, RoundParameters]:
     """Return the rounds by name, in the order of params.yaml; Mistake where one of them descends from no base arm."""
     written = section(dict(tree), use_case, "rounds")

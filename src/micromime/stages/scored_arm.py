@@ -17,7 +17,7 @@ from micromime.datasets.store import Dataset, identity
 from micromime.evaluation.asked import Round, beside
 from micromime.evaluation.explanation import BEFORE, explained, factors, scoring_set
 from micromime.evaluation.explanation_page import WORST, Told
-from micromime.evaluation.failures import SCORE, lowest
+from micromime.evaluation.failures import SCORE, lowest, score_title
 from micromime.mistakes import Mistake
 from micromime.scenarios import instance_kind, use_cases
 from micromime.stages.score_table import ORIGIN
@@ -74,8 +74,14 @@ class Scores:
     @property
     def runs(self) -> list[int]:
         """The numbers of the runs that have scores of their own."""
-        own = (re.fullmatch(rf"{re.escape(SCORE)}\.run-(\d+)", str(name)) for name in self.rows)
-        return sorted(int(each[1]) for each in own if each)
+        own = (re.fullmatch(r"score\.\w+\.run-(\d+)", str(name)) for name in self.rows)
+        return sorted({int(each[1]) for each in own if each})
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that there are scores by."""
+        means = (re.fullmatch(r"score\.(\w+)", str(name)) for name in self.rows)
+        return [each[1] for each in means if each]
 
 
 def start_of(said: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -84,36 +90,32 @@ def start_of(said: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def read(file: Path, place: str) -> Scores:
-    """Return the table in a file; Mistake where it is none, or has no mean IoU."""
+    """Return the table in a file; Mistake where it is none."""
     try:
         table = pq.read_table(file)
         origin = json.loads(table.schema.metadata[ORIGIN])
     except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
         raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
-    if SCORE not in table.column_names:
-        raise Mistake(f"{place} has no column {SCORE}; make it anew with `make run`.")
     return Scores(table.to_pandas(), origin, place)
 
 
-def told_of(chosen: Chosen, scores: Scores, earlier: Scores | None, trained_on: tuple[Path | None, str]) -> Told:
-    """Return all that is told of an arm (the means over its runs) or of one run; Mistake where it has no scores.
+def told_of(
+    chosen: Chosen, scores: Scores, metric: str, earlier: Scores | None, trained_on: tuple[Path | None, str]
+) -> Told:
+    """Return all that is told of an arm (the means over its runs) or of one run, by the scores of a metric.
 
     `earlier` is the table of the arm gone on from, `trained_on` the folder of what the networks were trained on, or why
-    it cannot be looked at.
+    it cannot be looked at. Raises Mistake where there are no such scores.
     """
-    if chosen.run is not None and chosen.run not in scores.runs:
-        has = ", ".join(map(str, scores.runs)) or "none"
-        raise Mistake(
-            f"{scores.place} has no scores of run {chosen.run}; it has those of the runs: {has} (resample.runs says of "
-            "how many)."
-        )
-    scoring = scoring_of(chosen, scores, earlier)
+    _refuse_missing(scores, metric, chosen.run)
+    scoring = scoring_of(chosen, scores, metric, earlier)
     folder, remark = trained_on
     round_, remark = round_of(folder, scores.origin, scoring) if folder else (None, remark)
     number, scored = len(scores.runs), scores.origin["scored"]
     mean = "of its one run" if number == 1 else f"mean over {number} runs"
     return Told(
         subject=chosen.name,
+        score=score_title(metric),
         whose=mean if chosen.run is None else f"of run {chosen.run} alone",
         scoring=scoring,
         explanation=explained(scoring),
@@ -126,23 +128,36 @@ def told_of(chosen: Chosen, scores: Scores, earlier: Scores | None, trained_on: 
             "Networks": f"{chosen.name}, fingerprint {chosen.fingerprint}",
             "Trained on": " ".join(chosen.data) if chosen.data else "not known",
             "Scoring set": f"{scored['path']}, SHA-256 of dataset.json {scored['sha256']}",
-            "Command": f"micromime explain {chosen.asked}",
+            "Command": f"micromime explain {chosen.asked} --score {metric}",
         },
     )
 
 
-def scoring_of(chosen: Chosen, scores: Scores, earlier: Scores | None) -> pd.DataFrame:
+def _refuse_missing(scores: Scores, metric: str, run: int | None) -> None:
+    place = scores.place
+    if metric not in scores.metrics:
+        has = ", ".join(scores.metrics) or "none"
+        raise Mistake(f"{place} has no scores by {metric}; it has those by: {has}. Give one of these as --score.")
+    if run is not None and run not in scores.runs:
+        has = ", ".join(map(str, scores.runs)) or "none"
+        raise Mistake(
+            f"{place} has no scores of run {run}; it has those of the runs: {has} (resample.runs says of how many)."
+        )
+
+
+def scoring_of(chosen: Chosen, scores: Scores, metric: str, earlier: Scores | None) -> pd.DataFrame:
     """Return what is to be explained, see `explanation.scoring_set`; of a run, `before` is by its own predecessor.
 
     Where the table has no scores from before, they come from `earlier`, the table of the arm gone on from.
     """
-    scoring = scoring_set(scores.rows, chosen.run)
+    scoring = scoring_set(scores.rows, metric, chosen.run)
     if BEFORE in scoring or earlier is None:
         return scoring
-    fits = earlier.origin["scored"]["sha256"] == scores.origin["scored"]["sha256"]
+    same_set = earlier.origin["scored"]["sha256"] == scores.origin["scored"]["sha256"]
+    fits = same_set and metric in earlier.metrics
     if not fits or (chosen.run is not None and chosen.run not in earlier.runs):
         return scoring
-    known = scoring_set(earlier.rows, chosen.run).set_index("id")[SCORE]
+    known = scoring_set(earlier.rows, metric, chosen.run).set_index("id")[SCORE]
     return scoring.assign(**{BEFORE: known.loc[scoring["id"]].to_numpy()})
 
 
