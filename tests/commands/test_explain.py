@@ -124,8 +124,10 @@ def test_another_metric_that_is_asked_for_has_a_page_of_its_own(capsys):
     write_table(rows_of(40, **BOUNDARY))
     explain(ARM, score="boundary_f1")
     assert capsys.readouterr().out.endswith("explanations/grain_boundaries-adaptive-boundary_f1.html\n")
-    with pytest.raises(Mistake, match=r"no scores by iou; it has those by: mean_iou, boundary_f1\. Give one of these"):
+    with pytest.raises(Mistake, match=r"no scores by 'iou'; it has those by: mean_iou, boundary_f1\. Give one"):
         explain(ARM, score="iou")
+    with pytest.raises(Mistake, match="no scores by ''"):
+        explain(ARM, score="")
 
 
 @pytest.mark.usefixtures("here")
@@ -217,7 +219,7 @@ def test_a_table_of_other_networks_or_of_none_is_a_mistake():
     with pytest.raises(Mistake, match=r"other networks than the arm adaptive of .*; make it anew with `make run`"):
         explain(ARM)
     write_table(rows_of(40).drop(columns="score.mean_iou"))
-    with pytest.raises(Mistake, match=r"has no scores by mean_iou; it has those by: none"):
+    with pytest.raises(Mistake, match=r"has no scores by 'mean_iou'; it has those by: none"):
         explain(ARM)
     TABLE.write_text("no table")
     with pytest.raises(Mistake, match="is no table of scores"):

@@ -59,7 +59,7 @@ def test_the_scores_are_those_that_samplers_go_by(arms):
     tree = json.loads(Path("params.yaml").read_text())
     tree[USE_CASE]["resample"]["score"] = "boundary_f1"
     Path("params.yaml").write_text(json.dumps(tree))
-    with pytest.raises(Mistake, match=r"base\.parquet has no scores by boundary_f1; it has those by: mean_iou"):
+    with pytest.raises(Mistake, match=r"base\.parquet has no scores by 'boundary_f1'; it has those by: mean_iou"):
         pages(arms)
 
 

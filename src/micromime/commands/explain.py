@@ -39,7 +39,7 @@ def explain(asked: str, out: Path | None = None, score: str | None = None) -> No
     or none by that metric, and where the page cannot be written.
     """
     chosen = chosen_by(asked)
-    metric = score or usual_score(chosen.use_case)
+    metric = usual_score(chosen.use_case) if score is None else score
     told = told_of(chosen, scores_of(chosen), metric, earlier_than(chosen), trained_on(chosen))
     page = out or PAGES / page_name(chosen, score)
     try:

@@ -137,7 +137,7 @@ def _refuse_missing(scores: Scores, metric: str, run: int | None) -> None:
     place = scores.place
     if metric not in scores.metrics:
         has = ", ".join(scores.metrics) or "none"
-        raise Mistake(f"{place} has no scores by {metric}; it has those by: {has}. Give one of these as --score.")
+        raise Mistake(f"{place} has no scores by {metric!r}; it has those by: {has}. Give one of these as --score.")
     if run is not None and run not in scores.runs:
         has = ", ".join(map(str, scores.runs)) or "none"
         raise Mistake(
