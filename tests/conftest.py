@@ -1,6 +1,7 @@
 """What several tests need: the project's own files, property tests that wait for compilation, an order of files."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,7 +32,11 @@ settings.load_profile("micromime")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let a worker of pytest-xdist, and what it starts, use one core: threads of several would hinder one another."""
+    """Let a worker of pytest-xdist, and what it starts, use one core: threads of several would hinder one another.
+
+    And let what is started heed Ctrl-C, which a shell's background jobs ignore, and all that they start.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if hasattr(config, "workerinput"):
         os.environ.update(ONE_THREAD)
         threadpool_limits(1)

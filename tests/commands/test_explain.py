@@ -120,6 +120,13 @@ def test_an_arm_is_explained_by_the_metric_that_samplers_go_by(capsys):
 
 
 @pytest.mark.usefixtures("here")
+def test_a_section_that_names_no_metric_is_a_mistake():
+    Path("params.yaml").write_text(json.dumps({"grain_boundaries": {"resample": {"count": 1}}}))
+    with pytest.raises(Mistake, match=r"^grain_boundaries\.resample\.score: is missing; add it\.$"):
+        explain(ARM)
+
+
+@pytest.mark.usefixtures("here")
 def test_another_metric_that_is_asked_for_has_a_page_of_its_own(capsys):
     write_table(rows_of(40, **BOUNDARY))
     explain(ARM, score="boundary_f1")

@@ -35,8 +35,11 @@ class RoundParameters(Section):
 
 
 def score_of(tree: Mapping[str, Any], use_case: str) -> str:
-    """Return the metric that the samplers go by, in all rounds."""
-    return typed(ResampleParameters, section(dict(tree), use_case, "resample"), f"{use_case}.resample").score
+    """Return the metric that the samplers go by, in all rounds; of the section, no other key need be there."""
+    asked = section(dict(tree), use_case, "resample")
+    if "score" not in asked:
+        raise Mistake(f"{use_case}.resample.score: is missing; add it.")
+    return str(asked["score"])
 
 
 def rounds_of(tree: Mapping[str, Any], use_case: str) -> dict[str, RoundParameters]:
