@@ -17,9 +17,9 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 from scipy.ndimage import binary_dilation, gaussian_filter, uniform_filter
 
-from micromime.dictionary import Dictionary
-from micromime.partial_models.crack import Crack
-from micromime.scenarios.chip_cracks import ChipTile
+from micromime.partial_models.surface.dictionary import Dictionary
+from micromime.partial_models.cracks.crack import Crack
+from micromime.use_cases.chip_cracks import ChipTile
 
 Floats = NDArray[np.float64]
 Greys = NDArray[np.float32]

@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 from scipy.ndimage import gaussian_filter
 from scipy.spatial import Voronoi
 
-from micromime.scenario import Instance
+from micromime.scenario.scenario import Instance
 
 Floats = NDArray[np.float64]
 Offsets = Callable[[int, int, Floats, Floats], Floats]

@@ -28,14 +28,14 @@ from skimage import data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from micromime.datasets.patches import cut_dictionary
-from micromime.datasets.tiles import Tile
-from micromime.dictionary import Dictionary
-from micromime.parameters import read_tree
-from micromime.scenario import Instance, Scenario
-from micromime.scenarios import instance_kind
-from micromime.stages.calibrate import calibrated
-from micromime.streams import stream
+from micromime.fitting.exemplars import cut_dictionary
+from micromime.pictures.tiles import Tile
+from micromime.partial_models.surface.dictionary import Dictionary
+from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Instance, Scenario
+from micromime.use_cases import instance_kind
+from micromime.fitting.calibrate import calibrated
+from micromime.scenario.streams import stream
 
 PROJECT = Path(__file__).parents[1]
 GRAINS, SIDE_PX = 150, 512

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
-from micromime.engine import alone, cores
+from micromime.engines.local import alone, cores
 from micromime.mistakes import Mistake
 
 PROJECT = Path(__file__).parents[1]

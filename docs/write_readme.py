@@ -11,26 +11,26 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from micromime.datasets.patches import cut_dictionary
+from micromime.fitting.exemplars import cut_dictionary
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
-from micromime.datasets.surrogate_parts import write_parts
-from micromime.datasets.tiles import read_tiles
-from micromime.evaluation.ablation_tables import summary_of_ablation
-from micromime.evaluation.planted_gap_statements import Statement
-from micromime.evaluation.planted_gap_tables import summary_of_gaps
-from micromime.evaluation.summary_table import compared_table, summary_table
-from micromime.evaluation.tables import headline
-from micromime.evaluation.tile_tables import learning_table
-from micromime.parameters import read_tree
-from micromime.scenario import Scenario
-from micromime.scenarios import instance_kind
-from micromime.stages.calibrate import calibrated
-from micromime.stages.crack_statistics import crack_statistics
+from micromime.pictures.surrogates.parts import write_parts
+from micromime.pictures.tiles import read_tiles
+from experiments.ablation.tables import summary_of_ablation
+from experiments.planted_gap.statements import Statement
+from experiments.planted_gap.tables import summary_of_gaps
+from micromime.reporting.tables.summary import compared_table, summary_table
+from micromime.reporting.tables.verdict import headline
+from micromime.reporting.tables.tiles import learning_table
+from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Scenario
+from micromime.use_cases import instance_kind
+from micromime.fitting.calibrate import calibrated
+from micromime.fitting.cracks.statistics import crack_statistics
 from micromime.stages.measure import DICTIONARY, write_statistics
 from micromime.stages.render import scenario_of
-from micromime.streams import stream
+from micromime.scenario.streams import stream
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"

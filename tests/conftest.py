@@ -12,12 +12,14 @@ from hypothesis import settings
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
-from micromime.datasets.patches import cut_dictionary
-from micromime.datasets.tiles import Tile
-from micromime.engine import ONE_THREAD
-from micromime.parameters import filled_in, read_tree
-from micromime.scenario import Instance, Scenario
-from micromime.scenarios import instance_kind
+from micromime.fitting.exemplars import cut_dictionary
+from micromime.pictures.tiles import Tile
+from micromime.engines.local import ONE_THREAD
+from micromime.scenario.parameters import filled_in, read_tree
+from micromime.scenario.scenario import Instance, Scenario
+from micromime.use_cases import instance_kind
+
+pytest_plugins = ["stores", "verdicts", "workshop"]
 
 PROJECT = Path(__file__).parents[1]
 

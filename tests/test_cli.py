@@ -12,7 +12,7 @@ import pytest
 
 from micromime.cli import main
 from micromime.commands import resample_logged
-from micromime.stages.score_table import write_scores
+from micromime.sampling.scores import write_scores
 
 
 class Ended(NamedTuple):

@@ -72,7 +72,7 @@ def render(  # noqa: PLR0913 - one argument an option
     params: Params = Path("params.yaml"),
 ) -> None:
     """Render a data set: the same seed gives the same bytes, however many workers."""
-    from micromime.parameters import read_tree, typed
+    from micromime.scenario.parameters import read_tree, typed
     from micromime.stages.render import RenderParameters, scenario_of
     from micromime.stages.render import render as render_stage
 
@@ -93,7 +93,7 @@ def resample(  # noqa: PLR0913 - one argument an option
 ) -> None:
     """Render what a sampler asks for, from scores that were logged in MLflow instead of those of this folder."""
     from micromime.commands.resample_logged import resample_logged
-    from micromime.parameters import read_tree
+    from micromime.scenario.parameters import read_tree
 
     resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
@@ -135,8 +135,8 @@ def lineage(
     """Print what a network comes from, version by version, or all runs on a data version."""
     import json
 
-    from micromime.commands.lineage import lineage as find_lineage
-    from micromime.commands.lineage_text import as_text, as_tree
+    from micromime.team.lineage import lineage as find_lineage
+    from micromime.team.lineage_text import as_text, as_tree
 
     report = find_lineage(what, rev)
     print(json.dumps(as_tree(report), indent=1) if as_json else as_text(report))
@@ -157,7 +157,7 @@ def explain(
 @app.command()
 def tag(name: Annotated[str, typer.Argument(help="Also give the commit this tag in git.")] = "") -> None:
     """Link the runs of every arm in dvc.lock, and their registered models, to the commit made after them."""
-    from micromime.commands.tag import tag as tag_commit
+    from micromime.team.tag import tag as tag_commit
 
     print(tag_commit(name))
 
@@ -175,7 +175,7 @@ def remote_add(  # noqa: PLR0913 - one argument an option
     check: Annotated[bool, typer.Option(help="Write something there, and remove it, before it counts.")] = True,
 ) -> None:
     """Make a folder or server the project's storage; secrets go to .dvc/config.local, which is never in git."""
-    from micromime.commands.remotes import Login, add_remote
+    from micromime.team.remotes import Login, add_remote
 
     add_remote(url, name, endpoint, Login(user, keyfile, save_keys), check)
     print(f"The remote {name} is this project's storage now; commit .dvc/config, and push to it by `micromime push`.")
@@ -184,7 +184,7 @@ def remote_add(  # noqa: PLR0913 - one argument an option
 @remote.command("login")
 def remote_login(user: User = "", keyfile: Keyfile = None, save_keys: SaveKeys = False) -> None:
     """Write down how you get into the project's storage: in .dvc/config.local, which is never in git."""
-    from micromime.commands.remotes import Login, log_in
+    from micromime.team.remotes import Login, log_in
 
     log_in(Login(user, keyfile, save_keys))
     print("The project's storage lets you in.")
@@ -193,7 +193,7 @@ def remote_login(user: User = "", keyfile: Keyfile = None, save_keys: SaveKeys =
 @app.command()
 def push() -> None:
     """Push what dvc.lock names to the project's storage (dvc push); never hangs, and goes on where it stopped."""
-    from micromime.commands.transfer import transfer
+    from micromime.team.transfer import transfer
 
     transfer("push")
 
@@ -201,7 +201,7 @@ def push() -> None:
 @app.command()
 def pull() -> None:
     """Pull what dvc.lock names from the project's storage (dvc pull); never hangs, and goes on where it stopped."""
-    from micromime.commands.transfer import transfer
+    from micromime.team.transfer import transfer
 
     transfer("pull")
 
@@ -211,7 +211,7 @@ def sync(
     moved: Annotated[bool, typer.Option("--moved", help="Also what was kept for another address.")] = False,
 ) -> None:
     """Send to MLflow what was kept in .micromime/outbox/ while its server did not answer; once, whatever happens."""
-    from micromime.commands.sync import sync as sync_letters
+    from micromime.tracking.sync import sync as sync_letters
 
     sync_letters(moved)
 

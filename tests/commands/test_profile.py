@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 from micromime.stages.check import check_file
 
 DISTRIBUTIONS = {"uniform", "log_uniform", "integers", "normal", "lognormal", "choice"}

@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 
 from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 
 
 @pytest.fixture
@@ -163,9 +163,9 @@ def lab(dvc, monkeypatch):
 @pytest.mark.parametrize(
     ("what", "modules", "said"),
     [
-        ({}, ["micromime.commands.repro"], ""),
+        ({}, ["micromime.team.repro"], ""),
         ({"answers": False}, ["dvc"], "The remote 'lab' does not answer. What it holds is computed here."),
-        ({"dies": True}, ["micromime.commands.repro", "dvc"], "'lab' is dead. What it holds is computed here."),
+        ({"dies": True}, ["micromime.team.repro", "dvc"], "'lab' is dead. What it holds is computed here."),
     ],
     ids=["alive", "silent", "dies meanwhile"],
 )

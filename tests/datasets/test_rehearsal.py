@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import Dataset, write_arrays, write_description
-from micromime.scenario import Sample
+from micromime.scenario.scenario import Sample
 
 CLASSES = ["intact", "crack"]
 

@@ -3,7 +3,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from micromime.datasets.splits import farthest_specimens, nested_order, split, split_specimens
-from micromime.streams import stream
+from micromime.scenario.streams import stream
 
 
 @given(st.integers(2, 500), st.floats(0.01, 0.99), st.integers(0, 10**9))

@@ -10,7 +10,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic import ValidationError
 
 import micromime.partial_models as folder
-from micromime.partial_model import PartialModel, vary
+from micromime.scenario.partial_model import PartialModel, vary
 
 
 def kinds() -> list[type[PartialModel]]:

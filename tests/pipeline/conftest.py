@@ -9,8 +9,8 @@ import pytest
 from clones import Ran, copied, run, working_tree
 from filelock import FileLock
 
-from micromime.datasets.real import Micrograph
-from micromime.datasets.surrogate import write_micrographs
+from micromime.pictures.micrographs import Micrograph
+from micromime.pictures.surrogates.grains import write_micrographs
 
 
 @pytest.fixture(scope="session")

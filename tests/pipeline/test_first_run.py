@@ -23,10 +23,10 @@ from clones import (
     run,
 )
 
-from micromime.datasets.sources import NO_REAL_SET
+from micromime.pictures.test_set import NO_REAL_SET
 from micromime.datasets.store import Dataset
-from micromime.evaluation.metrics import TESTED
-from micromime.parameters import read_tree
+from micromime.judging.metrics import TESTED
+from micromime.scenario.parameters import read_tree
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from clones import Ran, copied, environment, module, run
 
-from micromime.datasets.sources import NO_REAL_SET
+from micromime.pictures.test_set import NO_REAL_SET
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes
 

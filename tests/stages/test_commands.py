@@ -6,7 +6,7 @@ import shlex
 import pytest
 import typer
 
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 
 
 def commands(project):

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.evaluation import dependence
+from micromime.reporting.explanation import forest as dependence
 from micromime.mistakes import Mistake
 from micromime.stages import explain as stage
-from micromime.stages.arms import Arm
-from micromime.stages.score_table import write_scores
-from micromime.stages.scored_arm import Chosen
+from micromime.arms.arm import Arm
+from micromime.sampling.scores import write_scores
+from micromime.reporting.explanation.scored_arm import Chosen
 
 USE_CASE = "grain_boundaries"
 RESAMPLE = {"count": 1, "score": "mean_iou", "runs": "all"}

@@ -17,8 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from micromime.commands.profile import overlaid
-from micromime.datasets.sources import NO_REAL_SET, Source
-from micromime.samplers import samplers
+from micromime.pictures.test_set import NO_REAL_SET, Source
+from micromime.sampling.samplers import samplers
 from micromime.training.architectures import architectures, finds
 
 PROJECT = Path(__file__).parents[2]
@@ -152,7 +152,7 @@ def a_source(stage: Stage) -> str:
 
     And no __init__.py: without that, Python would make do with a namespace package.
     """
-    not_always = ("__init__.py", "training/watched.py", "training/views.py")
+    not_always = ("__init__.py", "training/watched.py", "inference/views.py")
     return [path for path in sources(stage) if not path.endswith(not_always)][-1]
 
 
@@ -168,9 +168,9 @@ def named_in_params(use_cases: list[str]) -> dict[str, list[str]]:
     """
     kinds = {finds(value(f"{use_case}.train.architecture")) for use_case in use_cases}
     return {
-        "micromime.scenarios": use_cases,
+        "micromime.use_cases": use_cases,
         "micromime.training.architectures": [name for kind in kinds for name in architectures(kind)],
-        "micromime.samplers": samplers(),
+        "micromime.sampling.samplers": samplers(),
     }
 
 

@@ -7,13 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.datasets.real import read_micrographs
-from micromime.datasets.sources import SOURCE_NAME, Source
-from micromime.evaluation.metrics import SEGMENTATION, TESTED
-from micromime.evaluation.tables import verdict_table
-from micromime.stages import ask, judge
+from micromime.pictures.micrographs import read_micrographs
+from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.judging.metrics import SEGMENTATION, TESTED
+from micromime.reporting.tables.verdict import verdict_table
+from micromime.stages import judge
+from micromime.inference import ask
 from micromime.stages.judge import sizes, with_sources
-from micromime.stages.run_records import RunRecord, record_file
+from micromime.arms.records import RunRecord, record_file
 
 OUT = Path("metrics/tiny/grains.json")
 SHARES = {"a": 340 / 2560, "b": 394 / 3200, "c": 276 / 1728}

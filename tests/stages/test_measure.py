@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.dictionary import Dictionary
-from micromime.parameters import read_tree
-from micromime.scenario import Scenario
-from micromime.scenarios import instance_kind
+from micromime.partial_models.surface.dictionary import Dictionary
+from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Scenario
+from micromime.use_cases import instance_kind
 from micromime.stages import measure
-from micromime.stages.crack_statistics import CrackStatistics
+from micromime.fitting.cracks.statistics import CrackStatistics
 from micromime.stages.measure import main, tiles_of, whole_photographs
 from micromime.stages.render import scenario_of
 from micromime.stages.tile import write_tiles

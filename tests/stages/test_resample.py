@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.datasets.real import sha256
+from micromime.pictures.micrographs import sha256
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 from micromime.stages import resample as stage
 from micromime.stages.resample import main, resample
-from micromime.stages.score_table import write_scores
+from micromime.sampling.scores import write_scores
 
 ORIGIN = {
     "use_case": "grain_boundaries",
@@ -194,8 +194,8 @@ def test_no_table_and_one_of_another_use_case_are_mistakes(tree):
 @pytest.mark.usefixtures("instances")
 def test_scores_that_a_run_has_logged_give_the_same_bytes(tree, monkeypatch):
     from micromime.commands.resample_logged import resample_logged
-    from micromime.training.logged_files import log_file
-    from micromime.training.mlflow_store import prepare_store, store_client
+    from micromime.tracking.logged_files import log_file
+    from micromime.tracking.store import prepare_store, store_client
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     prepare_store(GRAINS)

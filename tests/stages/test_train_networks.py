@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from micromime.datasets.render import render_dataset
-from micromime.stages import arms as stage
-from micromime.stages import fit, train
+from micromime.arms import arm as stage
+from micromime.stages import train
+from micromime.arms import fit
 
 pytestmark = [
     pytest.mark.slow,

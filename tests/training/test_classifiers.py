@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from micromime.datasets.store import Dataset
-from micromime.evaluation.metrics import error_rate
+from micromime.judging.metrics import error_rate
 from micromime.stages.tile import write_tiles
-from micromime.training.phases import Augmentation, Phase, TrainParameters
+from micromime.training.settings import Augmentation, Phase, TrainParameters
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -104,7 +104,7 @@ def make(folder):
 
 
 def test_an_answer_does_not_depend_on_what_else_is_asked(dataset, fitted):
-    from micromime.training.networks import class_probabilities, load_network
+    from micromime.inference.networks import class_probabilities, load_network
 
     network = load_network(fitted)
     pixels = np.stack([np.repeat(dataset.images[n][None], 3, axis=0) for n in range(20)])

@@ -14,8 +14,8 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.splits import split
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.streams import stream
-from micromime.training.phases import TrainParameters
+from micromime.scenario.streams import stream
+from micromime.training.settings import TrainParameters
 
 pytestmark = [
     pytest.mark.slow,

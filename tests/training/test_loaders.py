@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from micromime.training.phases import Augmentation, Phase
+from micromime.training.settings import Augmentation, Phase
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

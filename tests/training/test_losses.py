@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import distance_transform_edt
 
-from micromime.training.phases import TrainParameters
+from micromime.training.settings import TrainParameters
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

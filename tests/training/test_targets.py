@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from micromime.training.phases import Augmentation, Phase
+from micromime.training.settings import Augmentation, Phase
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on, usual_score
-from micromime.evaluation.explanation_page import WORST, Told, write_explanation
-from micromime.evaluation.explanation_words import (
+from micromime.reporting.explanation.page import WORST, Told, write_explanation
+from micromime.reporting.explanation.words import (
     about_parameters,
     about_round,
     about_scores,
@@ -16,10 +16,10 @@ from micromime.evaluation.explanation_words import (
     correlation,
     p_value,
 )
-from micromime.evaluation.failures import SCORE, in_common, lowest, percentile
+from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.mistakes import Mistake
-from micromime.stages.scored_arm import Chosen, told_of
-from micromime.stages.work import OURS
+from micromime.reporting.explanation.scored_arm import Chosen, told_of
+from micromime.project.work import OURS
 
 PAGES = OURS / "explanations"
 """Where pages lie that were not asked for elsewhere; neither git nor DVC looks there."""

@@ -9,7 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
 from micromime.mistakes import Mistake
-from micromime.parameters import one_of, read_tree
+from micromime.scenario.parameters import one_of, read_tree
 from micromime.stages.check import check_tree
 
 

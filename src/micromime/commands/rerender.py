@@ -6,7 +6,7 @@ import numpy as np
 
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.scenarios import instance_kind
+from micromime.use_cases import instance_kind
 
 
 def differing(folder: Path, sample: str) -> list[str]:

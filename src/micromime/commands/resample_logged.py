@@ -4,12 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from micromime.parameters import one_of
-from micromime.scenarios import use_cases
+from micromime.scenario.parameters import one_of
+from micromime.use_cases import use_cases
 from micromime.stages.resample import resample
-from micromime.stages.rounds import rounds_of
-from micromime.stages.work import sole_maker
-from micromime.training.logged_files import fetch_logged
+from micromime.arms.rounds import rounds_of
+from micromime.project.work import sole_maker
+from micromime.tracking.logged_files import fetch_logged
 
 
 def resample_logged(tree: dict[str, Any], which: tuple[str, str], run_id: str, out: Path, workers: int) -> None:

@@ -8,17 +8,17 @@ from pathlib import Path
 
 import psutil
 
-from micromime.commands.remotes import default_remote
-from micromime.commands.watch import Watch
+from micromime.team.remotes import default_remote
+from micromime.team.watch import Watch
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 from micromime.stages.check import check_file, use_cases_in
 from micromime.stages.sources import write_sources
-from micromime.training.outbox import OUTBOX, letters
+from micromime.tracking.outbox import OUTBOX, letters
 
 INSTEAD = "What it holds is computed here."
 
-REPRO, PULLING = ("dvc", "repro"), ("micromime.commands.repro",)
+REPRO, PULLING = ("dvc", "repro"), ("micromime.team.repro",)
 
 
 def run_pipeline(params: Path) -> None:

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import micromime
 from micromime.datasets.preview import write_preview
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
-from micromime.engine import Progress, alone, run_here, run_tasks
+from micromime.engines.local import Progress, alone, run_here, run_tasks
 from micromime.mistakes import Mistake
-from micromime.scenario import Instance
+from micromime.scenario.scenario import Instance
 
 
 class _Shard(NamedTuple):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from micromime.arrays import Indices
+from micromime.scenario.arrays import Indices
 
 
 def split(count: int, validation_share: float, rng: np.random.Generator) -> tuple[Indices, Indices]:

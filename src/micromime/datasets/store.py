@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from micromime.arrays import Image, Mask
+from micromime.scenario.arrays import Image, Mask
 from micromime.mistakes import Mistake
-from micromime.scenario import Instance, Sample
+from micromime.scenario.scenario import Instance, Sample
 
 SHARD_SIZE = 100
 """Images a shard: the unit of parallel work and of recovery."""

@@ -5,8 +5,8 @@ from typing import Annotated
 
 from typer import Option
 
-from micromime.datasets.sources import Source, TestSetParameters, bring_in, given_folder
-from micromime.parameters import read_tree, section, typed
+from micromime.pictures.test_set import Source, TestSetParameters, bring_in, given_folder
+from micromime.scenario.parameters import read_tree, section, typed
 from micromime.stages import command
 from micromime.stages.sources import stored_files
 

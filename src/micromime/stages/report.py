@@ -10,32 +10,32 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from micromime.arrays import Probability
-from micromime.datasets.real import Micrograph, read_micrographs
+from micromime.scenario.arrays import Probability
+from micromime.pictures.micrographs import Micrograph, read_micrographs
 from micromime.datasets.store import Dataset
-from micromime.evaluation.ablation_chart import ablation_chart
-from micromime.evaluation.ablation_tables import gains_and_scores
-from micromime.evaluation.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.evaluation.failures import SCORE, Score, WorstSample, goodness, lowest, score_title
-from micromime.evaluation.figure_4 import write_figure_4
-from micromime.evaluation.figures import Shown, panel, png, write_panel
-from micromime.evaluation.grain_sizes import diameters_px
-from micromime.evaluation.metrics import SCORED
-from micromime.evaluation.report import Report, write_report
-from micromime.evaluation.tables import headline, verdict_table
-from micromime.parameters import read_tree
+from experiments.ablation.chart import ablation_chart
+from experiments.ablation.tables import gains_and_scores
+from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
+from micromime.reporting.failures import SCORE, Score, WorstSample, goodness, lowest, score_title
+from micromime.reporting.figures.figure_4 import write_figure_4
+from micromime.reporting.figures.panels import Shown, panel, png, write_panel
+from micromime.judging.grain_sizes import diameters_px
+from micromime.judging.metrics import SCORED
+from micromime.reporting.pages.page import Report, write_report
+from micromime.reporting.tables.verdict import headline, verdict_table
+from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.ask import predictor
+from micromime.inference.ask import predictor
 from micromime.stages.judge import CURVES, SCORES
-from micromime.stages.judged import Judged
-from micromime.stages.networks import networks_of
-from micromime.stages.picture_scores import THRESHOLD
-from micromime.stages.rounds import arms_of, score_of
-from micromime.stages.tell import tell
-from micromime.stages.tested_pictures import grain_size
-from micromime.stages.trained_arms import origin, phases
-from micromime.stages.views import in_views
-from micromime.stages.work import sole_maker
+from micromime.reporting.pages.judged import Judged
+from micromime.arms.networks import networks_of
+from micromime.judging.picture_scores import THRESHOLD
+from micromime.arms.rounds import arms_of, score_of
+from micromime.tracking.tell import tell
+from micromime.judging.tested_pictures import grain_size
+from micromime.arms.trained_arms import origin, phases
+from micromime.inference.judge_views import in_views
+from micromime.project.work import sole_maker
 
 EXAMPLES, WORST = 5, 6
 """Synthetic and real pictures of Figure 4 at most, and samples that are shown as the worst."""

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from micromime.datasets.real import sha256
+from micromime.pictures.micrographs import sha256
 from micromime.datasets.render import render_dataset
-from micromime.engine import cores
-from micromime.parameters import read_tree, section, typed
-from micromime.sampler import Sampler
-from micromime.samplers import read_sampler
-from micromime.scenario import Instance, Scenario
-from micromime.scenarios import instance_kind
+from micromime.engines.local import cores
+from micromime.scenario.parameters import read_tree, section, typed
+from micromime.sampling.sampler import Sampler
+from micromime.sampling.samplers import read_sampler
+from micromime.scenario.scenario import Instance, Scenario
+from micromime.use_cases import instance_kind
 from micromime.stages import command
-from micromime.stages.rounds import ResampleParameters, RoundParameters
-from micromime.stages.score_table import read_scores
-from micromime.stages.work import sole_maker, work_folder
-from micromime.streams import stream
+from micromime.arms.rounds import ResampleParameters, RoundParameters
+from micromime.sampling.scores import read_scores
+from micromime.project.work import sole_maker, work_folder
+from micromime.scenario.streams import stream
 
 
 def main(

@@ -8,15 +8,15 @@ import pandas as pd
 from typer import Option
 
 from micromime.datasets.store import Dataset, identity
-from micromime.evaluation.metrics import SCORED
+from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.stages import command
-from micromime.stages.arms import Arm, described
-from micromime.stages.ask import Asked, answers
-from micromime.stages.score_table import write_scores
-from micromime.stages.work import sole_maker
-from micromime.training.delivery import open_store
-from micromime.training.letters import tell_file
+from micromime.arms.arm import Arm, described
+from micromime.inference.ask import Asked, answers
+from micromime.sampling.scores import write_scores
+from micromime.project.work import sole_maker
+from micromime.tracking.delivery import open_store
+from micromime.tracking.letters import tell_file
 
 
 def main(  # noqa: PLR0913 - one argument an option

@@ -11,16 +11,16 @@ from typer import Option
 
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.parameters import read_tree
+from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.arms import FIRST, Arm, describe, planned_arm, profile_of
-from micromime.stages.fit import Tracked, facts
-from micromime.stages.networks import Wanted, bring, fit_runs, put_back
-from micromime.stages.run_records import RunRecord, record_file
-from micromime.stages.work import sole_maker
-from micromime.training.delivery import open_store
-from micromime.training.mlflow_arm import RunDescription
-from micromime.training.tracking import tracked_arm, tracked_run
+from micromime.arms.arm import FIRST, Arm, describe, planned_arm, profile_of
+from micromime.arms.fit import Tracked, facts
+from micromime.arms.networks import Wanted, bring, fit_runs, put_back
+from micromime.arms.records import RunRecord, record_file
+from micromime.project.work import sole_maker
+from micromime.tracking.delivery import open_store
+from micromime.tracking.mlflow_arm import RunDescription
+from micromime.tracking.tracking import tracked_arm, tracked_run
 
 
 def main(  # noqa: PLR0913 - one argument an option

@@ -12,14 +12,14 @@ from typing import Annotated, Any, Literal, cast, get_args
 from typer import Option
 
 from micromime.datasets.store import Dataset
-from micromime.parameters import one_of, read_tree, section, typed
+from micromime.scenario.parameters import one_of, read_tree, section, typed
 from micromime.stages import command
-from micromime.stages.arms import Arm, describe, profile_of
-from micromime.stages.networks import put_back
-from micromime.stages.pools import Pool, pools
+from micromime.arms.arm import Arm, describe, profile_of
+from micromime.arms.networks import put_back
+from micromime.arms.pools import Pool, pools
 from micromime.stages.train import Plan, train_arms
-from micromime.stages.work import sole_maker
-from micromime.training.phases import FinetuneParameters, TrainParameters
+from micromime.project.work import sole_maker
+from micromime.training.settings import FinetuneParameters, TrainParameters
 
 Model = Literal["synthetic", "real", "mixed", "longer"]
 

@@ -7,7 +7,7 @@ import torch
 from fastai.vision.augment import AffineCoordTfm, affine_mat, aug_transforms
 from torch import Tensor
 
-from micromime.training.phases import Augmentation
+from micromime.training.settings import Augmentation
 
 LIKELY = 0.75
 """Share of the images that each of them changes: fastai's own for rotations, zoom and light."""

@@ -12,7 +12,7 @@ from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback
 
 from micromime.mistakes import Mistake
-from micromime.training.phases import TrainParameters
+from micromime.training.settings import TrainParameters
 
 Log = Callable[[Mapping[str, float], int], None]
 

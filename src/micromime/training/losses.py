@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from micromime.training.architectures import Finds
-from micromime.training.phases import TrainParameters
+from micromime.training.settings import TrainParameters
 from micromime.training.targets import UNDECIDED
 
 THINNINGS = 6

@@ -11,7 +11,7 @@ from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
-from micromime.parameters import one_of
+from micromime.scenario.parameters import one_of
 
 if TYPE_CHECKING:
     from torch.nn import Module

@@ -1,0 +1,1 @@
+"""Which samplers find a gap that was planted."""

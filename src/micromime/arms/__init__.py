@@ -1,0 +1,1 @@
+"""Many runs: what decides a network, rounds, comparisons, the queue, records."""

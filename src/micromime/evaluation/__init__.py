@@ -1,1 +1,0 @@
-"""Scores, statistics, verdict and figures: from predicted arrays, never from networks."""

@@ -1,0 +1,1 @@
+"""From real pictures to a scenario: laws, exemplars, cracks."""

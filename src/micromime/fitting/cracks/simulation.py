@@ -1,0 +1,144 @@
+"""Cracks drawn from given laws, rendered as the real pictures show theirs, and measured as those are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+from micromime.scenario.arrays import Image, Mask, Reals
+from micromime.fitting.cracks.measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
+from micromime.scenario.distributions import distribution
+from micromime.partial_models.cracks.crack import Course, Crack, course, lost_light, through
+from micromime.scenario.streams import stream
+
+STREAM = "crack_statistics"
+MARGIN_PX = 45
+LARGEST_SIDE_PX = 4000
+LEAST_EXTRA_PX = 1.0
+"""Least distance by which a drawn mask goes beyond the exact one, px."""
+
+Picture = tuple[Image, Mask]
+
+
+COURSE = ("segments", "segment_px", "segment_spread", "bend_deg", "bend_spread", "return_share")
+"""What is measured of a crack's polyline."""
+
+
+def at(key: str, tolerance_px: float) -> str:
+    """Return the name of a column with what is measured of a polyline at another tolerance than the usual."""
+    return f"{key}_at_{tolerance_px:g}_px"
+
+
+FURTHER_COURSES = tuple(at(key, tolerance) for tolerance in FURTHER_TOLERANCES_PX for key in COURSE)
+
+
+class Scene(NamedTuple):
+    """What simulated pictures take over from the real ones."""
+
+    cracks: pd.DataFrame
+    """Measured cracks, of which drawn_px, width_px, grey, noise and noise_px are used."""
+    sizes: Sequence[tuple[int, int]]
+    """Rows and columns of the frames; empty where a frame is as large as its crack."""
+
+
+def measured_table(pictures: Sequence[Picture]) -> pd.DataFrame:
+    """Return one row a measured crack: its picture, fields of `Crack`, what `Scene` has, further courses."""
+    rows = [
+        {"picture": number, **_row(crack)}
+        for number, (image, mask) in enumerate(pictures)
+        for crack in measure_cracks(image, mask)
+    ]
+    return pd.DataFrame(rows)
+
+
+def simulate(parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int]) -> pd.DataFrame:
+    """Return the measured cracks (as `measured_table` has them) of `count` pictures with a crack from these laws each.
+
+    `seeded` is a seed and the number of a round: the same two give the same cracks. Every parameter's draws are spread
+    evenly over its law, so that few cracks stand for it well. The background is flat, with the noise of the real ones.
+    """
+    return measured_table(pictures(parameters, scene, count, seeded))
+
+
+def pictures(parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int]) -> list[Picture]:
+    """Return the pictures that `simulate` measures, with masks as if drawn by hand: wider than the crack."""
+    seed, number = seeded
+    columns = {}
+    for key, written in parameters.items():
+        rng = stream(seed, f"{STREAM}.{key}", number)
+        law = distribution(written)
+        columns[key] = [law.at(u) for u in (rng.permutation(count) + rng.random(count)) / count]
+    models = [Crack(**{key: values[k] for key, values in columns.items()}) for k in range(count)]
+    return [_picture(model, scene, k, stream(seed, STREAM, number * count + k)) for k, model in enumerate(models)]
+
+
+def _picture(model: Crack, scene: Scene, index: int, rng: np.random.Generator) -> Picture:
+    crack = course(model, rng)
+    if scene.sizes:
+        rows, cols = scene.sizes[index % len(scene.sizes)]
+        crack = through(crack, rows, cols, rng)
+    else:
+        crack, (rows, cols) = _framed(crack, model.tips)
+    lost, exact = lost_light(crack, rows, cols)
+    like = scene.cracks.iloc[index % len(scene.cracks)]
+    white = rng.standard_normal((rows, cols))
+    noise: NDArray[np.float64] = gaussian_filter(white, like["noise_px"])
+    light = like["grey"] * (1 - lost + like["noise"] * noise / max(float(noise.std()), 1e-9))
+    extra = max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX)
+    drawn = distance_transform_edt(~exact) <= extra if exact.any() else exact
+    return np.clip(np.rint(light), 0, 255).astype(np.uint8), drawn
+
+
+def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
+    """Return the crack moved into a frame around it, and the frame's rows and columns.
+
+    A crack with one tip comes from beyond the frame's border, as from the edge of a specimen.
+    """
+    least, most = crack.points.min(axis=0) - MARGIN_PX, crack.points.max(axis=0) + MARGIN_PX
+    if tips == 1:
+        root, tip = crack.points[0, 1], crack.points[-1, 1]
+        least[1], most[1] = (max(least[1], root + 1), most[1]) if root < tip else (least[1], min(most[1], root - 1))
+    size = np.clip(np.ceil(most - least).astype(int), 2 * MARGIN_PX, LARGEST_SIDE_PX)
+    return crack._replace(points=crack.points - least), (int(size[0]), int(size[1]))
+
+
+def _row(crack: MeasuredCrack) -> dict[str, float]:
+    further = {
+        at(key, tolerance): value for tolerance, line in crack.further.items() for key, value in _course(line).items()
+    }
+    return {
+        **_course(crack.line),
+        "direction_deg": crack.direction_deg,
+        "width_px": crack.width_px,
+        "depth": crack.depth,
+        "depth_spread": crack.depth_spread,
+        "depth_correlation_px": crack.depth_correlation_px,
+        "depth_likeness": crack.depth_likeness,
+        "taper_px": crack.taper_px,
+        "ends": crack.ends,
+        "drawn_px": crack.drawn_px,
+        "grey": crack.grey,
+        "noise": crack.noise,
+        "noise_px": crack.noise_px,
+        **further,
+    }
+
+
+def _course(line: Polyline) -> dict[str, float]:
+    bends = np.abs(line.bends_deg)
+    return {
+        "segments": len(line.lengths_px),
+        "segment_px": float(np.median(line.lengths_px)),
+        "segment_spread": _spread(line.lengths_px),
+        "bend_deg": float(np.median(bends)) if len(bends) else float("nan"),
+        "bend_spread": _spread(bends),
+        "return_share": float(line.returns.mean()) if len(bends) else float("nan"),
+    }
+
+
+def _spread(values: Reals) -> float:
+    """Return the standard deviation of the logarithms; NaN for fewer than three values."""
+    return float(np.log(np.maximum(values, 1e-6)).std(ddof=1)) if len(values) >= 3 else float("nan")

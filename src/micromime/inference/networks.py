@@ -1,0 +1,101 @@
+"""A trained network on disk: weights as safetensors beside a JSON description; and how it is asked."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+from torch.nn.functional import pad
+
+from micromime.scenario.arrays import Image
+from micromime.mistakes import Mistake
+from micromime.training.architectures import build
+from micromime.training.resizing import resized
+
+TOGETHER = 16
+"""Pictures that a classifier is asked about at once."""
+
+STRIDE = 32
+"""Sides are padded to a multiple of this, for the five reductions of a U-Net."""
+
+_MEAN, _SD = (torch.tensor(each).view(1, 3, 1, 1) for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+
+
+def save_network(network: nn.Module, description: Mapping[str, Any], folder: Path) -> None:
+    """Write weights.safetensors and model.json; the description names the architecture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    save_file(weights, folder / "weights.safetensors")
+    (folder / "model.json").write_text(json.dumps(description, indent=1) + "\n")
+
+
+def load_network(folder: Path) -> nn.Module:
+    """Return the network of a folder, ready to be asked; Mistake if there is none, or if it is damaged."""
+    for file in (folder / "model.json", folder / "weights.safetensors"):
+        if not file.is_file():
+            raise Mistake(f"{file} is missing; {folder} is no folder of a trained network.")
+    try:
+        description = json.loads((folder / "model.json").read_text())
+        network = build(description["architecture"], pretrained=False)
+        network.load_state_dict(load_file(folder / "weights.safetensors"))
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
+        raise Mistake(f"The network in {folder} is damaged, or of another version; train it anew.") from None
+    return network.to(memory_format=torch.channels_last).eval()
+
+
+def description_of(folder: Path) -> dict[str, Any]:
+    """Return model.json of a network's folder: architecture, classes, run, and for classifiers the size they see."""
+    described: dict[str, Any] = json.loads((folder / "model.json").read_text())
+    return described
+
+
+def class_probabilities(network: nn.Module, pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.float32]:
+    """Return how likely each picture of (n, 3, rows, cols) uint8 shows what is looked for: (n,) from 0 to 1.
+
+    Pictures are resized to the size that the network was trained at. They are asked in batches of one size, the last
+    filled up with its first picture: so no answer depends on which others it came with (see `probabilities`).
+    """
+    device = next(network.parameters()).device
+    found = [np.empty(0, np.float32)]
+    for first in range(0, len(pixels), TOGETHER):
+        part = pixels[first : first + TOGETHER]
+        whole = [*part, *[part[0]] * (TOGETHER - len(part))]
+        seen = torch.stack([resized(picture, size_px) for picture in whole]).float() / 255
+        with torch.inference_mode():
+            scores = network(((seen - _MEAN) / _SD).to(device, memory_format=torch.channels_last))
+        found.append(scores.softmax(dim=1)[: len(part), 1].cpu().numpy())
+    return np.concatenate(found)
+
+
+def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:
+    """Return how likely each pixel belongs to what is looked for: (rows, cols) from 0 to 1.
+
+    The image keeps its size: it is mirrored outward to multiples of 32 (where a side has 32 px or fewer, its last
+    pixels are repeated) and the answer is cropped.
+    """
+    found: NDArray[np.float32] = probabilities(network, np.broadcast_to(image, (1, 3, *image.shape)))[0]
+    return found
+
+
+def probabilities(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return the same of red, green and blue, (n, 3, rows, cols) uint8: (n, rows, cols) from 0 to 1.
+
+    Images are asked one by one, so that no answer depends on which others it came with, down to the last digit.
+    """
+    count, _, rows, cols = pixels.shape
+    below, beside = -rows % STRIDE, -cols % STRIDE
+    mode = "reflect" if min(rows, cols) > STRIDE else "replicate"
+    device = next(network.parameters()).device
+    found = np.empty((count, rows, cols), np.float32)
+    for index in range(count):
+        padded = pad(torch.from_numpy(np.array(pixels[index]))[None].float() / 255, (0, beside, 0, below), mode=mode)
+        with torch.inference_mode():
+            scores = network(((padded - _MEAN) / _SD).to(device))
+        found[index] = scores.softmax(dim=1)[0, 1, :rows, :cols].cpu().numpy()
+    return found

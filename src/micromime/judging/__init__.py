@@ -1,0 +1,1 @@
+"""Right or wrong: metrics, grains, grain size, topology, statistics, verdict, baselines."""

@@ -1,0 +1,185 @@
+"""From the scores of single pictures to the verdict: arms beside baselines, by source and over all pictures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from micromime.judging.size_comparison import compare_sizes
+from micromime.judging.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
+from micromime.mistakes import Mistake
+
+REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
+"""The baselines that every arm is tested against: fixed here, not those that a test set happens to favour."""
+
+KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
+"""Columns of score tables that are no metric."""
+
+Pairs = Sequence[tuple[str, str]]
+"""Names of arms that are compared: (later, earlier)."""
+
+Verdict = dict[str, Any]
+"""Nested mappings of words, numbers and None, ready for JSON."""
+
+Name = TypeVar("Name")
+"""What tests are kept under."""
+
+
+def verdict(
+    test_set: Mapping[str, Any],
+    scores: pd.DataFrame,
+    baselines: pd.DataFrame,
+    sizes: pd.DataFrame | None = None,
+    pairs: Pairs | None = None,
+) -> Verdict:
+    """Return what the scores say, with unrounded numbers and None where there is none (an sd of one run).
+
+    `test_set` has kind (real or surrogate), name and reason (why this kind). `scores` has a row for every arm, run and
+    picture (columns arm, run, picture, source), `baselines` one for every baseline and picture (baseline, picture,
+    source); all other columns are metrics, the same in both. A run's score is the mean over its pictures; an arm's
+    mean, sd and intervals are over runs. `pairs` says which arms are compared, (later, earlier), and that the tests are
+    corrected for their number (by source: for that of one metric, over all sources); without it every arm is compared
+    with each earlier one. `sizes`, where given, is what
+    `compare_sizes` asks for; what it returns is under "grain_size". Raises Mistake where a picture is missing, doubled
+    or without a number.
+    """
+    metrics = [name for name in scores.columns if name not in KEYS]
+    pictures = sorted(scores["picture"].unique())
+    _check_complete(scores, ["arm", "run"], pictures, metrics)
+    _check_complete(baselines, ["baseline"], pictures, metrics)
+    tested_on = {"kind": test_set["kind"], "name": test_set["name"], "reason": test_set["reason"], "n": len(pictures)}
+    said: Verdict = {
+        "test_set": tested_on,
+        "arms": {arm: _arm(rows, metrics) for arm, rows in _parts(scores, "arm")},
+        "baselines": _baseline_means(baselines, metrics),
+        "by_source": {
+            source: _source(rows, baselines[baselines["source"] == source], metrics)
+            for source, rows in _parts(scores, "source")
+        },
+        "paired": dict(_comparisons(scores, baselines, pairs, f"{tested_on['kind']} {tested_on['name']}")),
+    }
+    if pairs is not None:
+        said["paired"] = _corrected(said["paired"])
+        gained = {source: dict(_by_run(rows, pairs, source)) for source, rows in _parts(scores, "source")}
+        for source, tests in _corrected_by_metric(gained, metrics).items():
+            said["by_source"][source]["paired"] = tests
+    if sizes is not None:
+        _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
+        said["grain_size"] = compare_sizes(sizes)
+    return said
+
+
+def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the rows that share a value of one column, in order of appearance."""
+    for name, rows in table.groupby(key, sort=False):
+        yield str(name), rows
+
+
+def _per_run(rows: pd.DataFrame, metric: str) -> "pd.Series[float]":
+    return rows.groupby("run")[metric].mean()
+
+
+def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
+    runs = int(rows["run"].nunique())
+    summaries: Verdict = {"n_runs": runs}
+    for metric in metrics:
+        values = _per_run(rows, metric).tolist()
+        summaries[metric] = {
+            "mean": mean(values),
+            "sd": sd(values),
+            "ci99_student": student_interval(values),
+            "ci99_agresti_coull_paper": agresti_coull_paper(mean(values), runs),
+        }
+    return summaries
+
+
+def _source(scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
+    arms: Verdict = {}
+    for arm, rows in _parts(scores, "arm"):
+        values = {metric: _per_run(rows, metric).tolist() for metric in metrics}
+        arms[arm] = {metric: {"mean": mean(values[metric]), "sd": sd(values[metric])} for metric in metrics}
+    return {"n": int(scores["picture"].nunique()), "arms": arms, "baselines": _baseline_means(baselines, metrics)}
+
+
+def _baseline_means(baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
+    return {
+        name: {metric: mean(rows[metric].tolist()) for metric in metrics}
+        for name, rows in _parts(baselines, "baseline")
+    }
+
+
+def _comparisons(
+    scores: pd.DataFrame, baselines: pd.DataFrame, pairs: Pairs | None, on: str
+) -> Iterator[tuple[str, Verdict]]:
+    """Yield each arm against the reference baseline, paired by picture, and arms against others, paired by run.
+
+    By picture the p value is on the bright side where several pictures come from one source: they are alike. By run it
+    speaks of other seeds, not of other pictures.
+    """
+    arms = dict(_parts(scores, "arm"))
+    references = [(name, rows) for name, rows in _parts(baselines, "baseline") if name in REFERENCE_BASELINES]
+    for arm, rows_a in arms.items():
+        for name, rows_b in references:
+            yield from _tests((arm, rows_a), (name, rows_b), "picture", on)
+    every = [(later, earlier) for earlier, later in combinations(arms, 2)]
+    yield from _by_run(scores, every if pairs is None else pairs, on)
+
+
+def _by_run(scores: pd.DataFrame, pairs: Pairs, on: str) -> Iterator[tuple[str, Verdict]]:
+    """Yield tests of arms against others over the runs that both have."""
+    arms = dict(_parts(scores, "arm"))
+    for later, earlier in pairs:
+        yield from _tests((later, arms[later]), (earlier, arms[earlier]), "run", on)
+
+
+def _tests(
+    one: tuple[str, pd.DataFrame], two: tuple[str, pd.DataFrame], by: str, on: str
+) -> Iterator[tuple[str, Verdict]]:
+    """Yield a test for each metric."""
+    (a, rows_a), (b, rows_b) = one, two
+    for metric in [name for name in rows_a.columns if name not in KEYS]:
+        means_a, means_b = (rows.groupby(by)[metric].mean() for rows in (rows_a, rows_b))
+        both = means_a.index.intersection(means_b.index)
+        if len(both):
+            values = means_a[both].tolist(), means_b[both].tolist()
+            interval = student_interval(np.subtract(*values).tolist())
+            names = {"a": a, "b": b, "metric": metric, "on": on, "paired_by": by}
+            yield f"{a}_vs_{b}_{metric}", names | paired_t_test(*values) | {"ci99_difference": interval}
+
+
+def _corrected(tests: Mapping[Name, Verdict]) -> dict[Name, Verdict]:
+    """Return the tests, those by run with their p values corrected for the number of all of these (Holm 1979)."""
+    known = [name for name, test in tests.items() if test["paired_by"] == "run" and test["p_value"] is not None]
+    corrected = dict(zip(known, holm([tests[name]["p_value"] for name in known]), strict=True))
+    return {
+        name: {**test, "p_holm": corrected.get(name), "n_tests": len(known)} if test["paired_by"] == "run" else test
+        for name, test in tests.items()
+    }
+
+
+def _corrected_by_metric(gained: Mapping[str, Mapping[str, Verdict]], metrics: Sequence[str]) -> dict[str, Verdict]:
+    """Return the tests by source, their p values corrected for the number of those in the same metric (Holm 1979)."""
+    found: dict[str, Verdict] = {source: {} for source in gained}
+    for metric in metrics:
+        alike = {
+            (source, name): test
+            for source, tests in gained.items()
+            for name, test in tests.items()
+            if test["metric"] == metric
+        }
+        for (source, name), test in _corrected(alike).items():
+            found[source][name] = test
+    return found
+
+
+def _check_complete(table: pd.DataFrame, keys: list[str], pictures: list[str], metrics: Sequence[str]) -> None:
+    """Raise Mistake unless every group has one finite score for every picture: a mean over some would mislead."""
+    for group, rows in table.groupby(keys):
+        name = ", ".join(f"{key} {value}" for key, value in zip(keys, group, strict=True))
+        if sorted(rows["picture"]) != pictures:
+            count = f"{len(rows)} rows for {len(pictures)} pictures"
+            raise Mistake(f"Scores of {name}: {count}; score every picture of the test set once.")
+        if not np.isfinite(rows[[*metrics]].to_numpy(dtype=np.float64)).all():
+            raise Mistake(f"Scores of {name}: a metric is not a finite number; score these pictures again.")

@@ -1,0 +1,197 @@
+"""Which grain is where: random nuclei, relaxed, and the cells of their power diagram."""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+from pydantic import Field
+from scipy.spatial import ConvexHull
+
+from micromime.scenario.arrays import Edges, Indices, Points, Reals, Tessellation
+from micromime.scenario.partial_model import PartialModel
+
+MARGIN_DIAMETERS = 2.0
+"""Nuclei are laid this far beyond the image, so that no cell within it knows of the border."""
+
+RADIUS_PER_DIAMETER = 0.35
+"""Median radius of a weight. Larger ones hide more nuclei: here at most half of them, at the widest spread."""
+
+
+class GrainStructure(PartialModel):
+    """Size and regularity of the grains (Trampert et al. 2021, section 3.2.1)."""
+
+    diameter_px: float = Field(ge=4, le=400, description="Diameter of the circle with the mean grain area, px.")
+    relaxation_steps: int = Field(3, ge=0, le=20, description="Steps that move each nucleus to its cell's centroid.")
+    size_spread: float = Field(
+        0.0, ge=0, le=0.8, description="Sigma of the log-normal weights' radii; 0 is a plain Voronoi tessellation."
+    )
+
+
+def tessellate(model: GrainStructure, rows: int, cols: int, rng: np.random.Generator) -> Tessellation:
+    """Return cells that cover (rows, cols) pixels and a margin around them.
+
+    Nuclei are uniform in the plane; a relaxation step is one of Lloyd's algorithm. Sizes spread through
+    a power diagram of log-normal radii (Aurenhammer 1987, doi:10.1137/0216006); some nuclei then own no
+    cell, and the plane is scaled so that the mean cell area is that of a circle of `diameter_px`.
+    """
+    cell_area = np.pi / 4 * model.diameter_px**2
+    margin = MARGIN_DIAMETERS * model.diameter_px
+    low = np.array([-margin, -margin])
+    high = np.array([rows + margin, cols + margin])
+    # Wide size spreads hide nuclei behind heavy neighbours: lay a larger plane, to be scaled down below.
+    grow = 1 + model.size_spread
+    middle, half = (low + high) / 2, (high - low) / 2 * grow
+    count = max(4, round(4 * half[0] * half[1] / cell_area))
+    nuclei = middle + half * rng.uniform(-1, 1, (count, 2))
+    radii = RADIUS_PER_DIAMETER * model.diameter_px * np.exp(model.size_spread * rng.standard_normal(count))
+    weights = radii**2
+    for _ in range(model.relaxation_steps):
+        nuclei = _centroids(nuclei, _edges(nuclei, weights), middle, half)
+    edges = _edges(nuclei, weights)
+    cells = np.union1d(edges.left, edges.right).size
+    scale = np.sqrt(cells / count) if model.size_spread > 0 else 1.0
+    return _scaled(Tessellation(nuclei, weights, edges, model.diameter_px), middle, max(scale, 1 / grow))
+
+
+def _scaled(cells: Tessellation, middle: Points, scale: float) -> Tessellation:
+    """Return the tessellation shrunk by `scale` about a point, to scale with its diameter."""
+    nuclei, start, end = (
+        middle + (each - middle) * scale for each in (cells.nuclei, cells.edges.start, cells.edges.end)
+    )
+    edges = cells.edges._replace(start=start, end=end)
+    return cells._replace(nuclei=nuclei, weights=cells.weights * scale**2, edges=edges)
+
+
+def _edges(nuclei: Points, weights: Reals) -> Edges:
+    """Return the edges of the power diagram: the lower convex hull of the lifted nuclei, seen from below."""
+    origin = nuclei.mean(axis=0)
+    flat = nuclei - origin
+    hull = ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
+    start, end, left, right = _dual(hull.equations, hull.simplices, hull.neighbors, nuclei, origin)
+    return Edges(start, end, left, right)
+
+
+def _centroids(nuclei: Points, edges: Edges, middle: Points, half: Points) -> Points:
+    """Return each nucleus moved to its cell's centroid, where the cell lies within the plane laid out."""
+    moved = nuclei.copy()
+    _move(moved, edges, middle - half, middle + half)
+    return moved
+
+
+def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
+    """Return the (rows, cols) map of which cell holds each pixel centre, int32."""
+    first, neighbours = _adjacency(cells.edges, len(cells.nuclei))
+    owner = np.unique(np.concatenate([cells.edges.left, cells.edges.right]))
+    away = cells.nuclei[owner]
+    m0, m1, m2 = cells.metric
+    square = m0 * away[:, 0] ** 2 + 2 * m1 * away[:, 0] * away[:, 1] + m2 * away[:, 1] ** 2
+    start = owner[np.argmin(square - cells.weights[owner])]
+    labels = np.empty((rows, cols), dtype=np.int32)
+    _walk_rows(labels, cells, first, neighbours, int(start))
+    return labels
+
+
+def _adjacency(edges: Edges, count: int) -> tuple[Indices, Indices]:
+    """Return the neighbours of cell i as neighbours[first[i]:first[i + 1]]."""
+    cell = np.concatenate([edges.left, edges.right])
+    neighbour = np.concatenate([edges.right, edges.left])
+    first = np.zeros(count + 1, dtype=np.int32)
+    first[1:] = np.cumsum(np.bincount(cell, minlength=count))
+    return first, neighbour[np.argsort(cell, kind="stable")]
+
+
+@njit(cache=True)
+def _dual(equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: Any) -> Any:
+    """Return start, end, left and right of the edges dual to the sides between two triangles of the lower hull."""
+    most = 3 * len(simplices)
+    start, end = np.empty((most, 2)), np.empty((most, 2))
+    left, right = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
+    count = 0
+    for one in range(len(simplices)):
+        for corner in range(3):
+            two = neighbours[one, corner]
+            if two < one or equations[one, 2] > -1e-9 or equations[two, 2] > -1e-9:
+                continue
+            for axis in range(2):
+                start[count, axis] = equations[one, axis] / (-2 * equations[one, 2]) + origin[axis]
+                end[count, axis] = equations[two, axis] / (-2 * equations[two, 2]) + origin[axis]
+            p, q = simplices[one, (corner + 1) % 3], simplices[one, (corner + 2) % 3]
+            r, c = end[count, 0] - start[count, 0], end[count, 1] - start[count, 1]
+            # Rows point down: b lies to the left of a where a_row b_col - a_col b_row is positive.
+            q_is_left = r * (nuclei[q, 1] - nuclei[p, 1]) - c * (nuclei[q, 0] - nuclei[p, 0]) > 0
+            left[count], right[count] = (q, p) if q_is_left else (p, q)
+            count += 1
+    return start[:count].copy(), end[:count].copy(), left[:count].copy(), right[:count].copy()
+
+
+@njit(cache=True)
+def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:
+    """Move nuclei to the centroids of their cells: sums over triangles of nucleus and edge, signed by orientation."""
+    area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
+    inside = np.ones(len(nuclei), dtype=np.bool_)
+    for e in range(len(edges.left)):
+        start, end = edges.start[e], edges.end[e]
+        out = (start < low).any() or (start > high).any() or (end < low).any() or (end > high).any()
+        for cell, sign in ((edges.left[e], 1.0), (edges.right[e], -1.0)):
+            inside[cell] &= not out
+            r0, c0 = start[0] - nuclei[cell, 0], start[1] - nuclei[cell, 1]
+            r1, c1 = end[0] - nuclei[cell, 0], end[1] - nuclei[cell, 1]
+            triangle = sign * (r0 * c1 - c0 * r1) / 2
+            area[cell] += triangle
+            moment[cell, 0] += triangle * (r0 + r1) / 3
+            moment[cell, 1] += triangle * (c0 + c1) / 3
+    for cell in range(len(nuclei)):
+        if inside[cell] and area[cell] > 0:
+            nuclei[cell] += moment[cell] / area[cell]
+
+
+@njit(cache=True)
+def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int) -> None:
+    """Fill each row run by run: a cell ends where its first neighbour to the right comes as near as itself."""
+    rows, cols = labels.shape
+    for row in range(rows):
+        start = here = _nearest(cells, first, neighbours, row, start)
+        col = 0
+        while col < cols:
+            end, after = float(cols), here
+            for k in range(first[here], first[here + 1]):
+                other = neighbours[k]
+                ahead = _slope(cells, here, row) - _slope(cells, other, row)
+                if ahead > 0:
+                    crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
+                    if crossing < end:
+                        end, after = crossing, other
+            while col < cols and col <= end:
+                labels[row, col] = here
+                col += 1
+            here = after
+
+
+@njit(cache=True, inline="always")
+def _power(cells: Any, cell: int, row: int) -> float:
+    """Return |x - nucleus|^2 - weight at x = (row, 0)."""
+    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
+    m0, m1, m2 = cells.metric
+    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights[cell]  # type: ignore[no-any-return]
+
+
+@njit(cache=True, inline="always")
+def _slope(cells: Any, cell: int, row: int) -> float:
+    """Return half of how fast |x - nucleus|^2 rises along the row at x = (row, 0); all cells have one curvature."""
+    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
+    _, m1, m2 = cells.metric
+    return -m1 * r - m2 * c  # type: ignore[no-any-return]
+
+
+@njit(cache=True)
+def _nearest(cells: Any, first: Any, neighbours: Any, row: int, start: int) -> int:
+    """Return the cell of pixel (row, 0): from `start` on to nearer neighbours until none is nearer."""
+    here = start
+    while True:
+        best = here
+        for k in range(first[here], first[here + 1]):
+            if _power(cells, neighbours[k], row) < _power(cells, best, row):
+                best = neighbours[k]
+        if best == here:
+            return here
+        here = best

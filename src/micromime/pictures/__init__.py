@@ -1,0 +1,1 @@
+"""Real pictures: micrographs, tiles, test sets, and surrogates where there are none."""

@@ -1,0 +1,1 @@
+"""Simulators of another kind that stand in for real pictures."""

@@ -1,0 +1,1 @@
+"""Words, tables, charts, figures, explanations and pages of what came out."""

@@ -1,0 +1,1 @@
+"""Why networks fail: which parameters scores go with."""

@@ -1,0 +1,198 @@
+"""The panel: every test picture beside its truth and its prediction, none distorted; and the tools of figures."""
+
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+from PIL import ImageColor, ImageDraw, ImageFont
+
+from micromime.scenario.arrays import Image, Mask
+from micromime.judging.metrics import boundary_f1, mean_iou
+
+Colours = NDArray[np.uint8]
+"""(rows, cols, 3): red, green, blue, 0 to 255."""
+
+# Boundaries that were found look as in the truth; the two kinds of error differ in hue and in lightness, so that
+# people with any kind of colour vision tell them apart (vermilion and sky blue of Okabe and Ito's palette).
+FOUND, WRONG, MISSED = "#222222", "#d55e00", "#56b4e9"
+LEGEND = ((FOUND, "boundary found"), (WRONG, "found where there is none"), (MISSED, "missed"))
+INK, FAINT_INK = "#222222", "#666666"
+FRAME_GREY = 180
+
+LARGEST_SIDE_PX = 300
+SMALLEST_COLUMN_PX = 180
+BLOCKS_ACROSS = 2
+GAP_PX, MARGIN_PX = 8, 28
+PART_GAP_PX = 56
+"""Between parts of a figure that have captions of their own."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One test picture with its truth and a prediction, all of the same (rows, cols)."""
+
+    name: str
+    source: str
+    image: Image
+    truth: Mask
+    prediction: Mask
+
+
+def panel(shown: Sequence[Shown], headline: str) -> Colours:
+    """Return one picture of them all: image, truth and prediction in columns, under a headline and a legend.
+
+    Pictures keep their proportions: columns are padded, and a picture with a side above 300 px is reduced by a whole
+    factor (mean over areas). The scores in the captions are those of the full size. Raises ValueError for no picture.
+    """
+    if not shown:
+        raise ValueError("a panel needs at least one picture")
+    triples = [[framed(reduced(part, LARGEST_SIDE_PX)) for part in triple(each)] for each in shown]
+    column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
+    blocks = [_block(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
+    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
+    titles = [padded(text_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
+    across = beside([beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
+    page = below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2)
+    return np.pad(page, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
+
+
+def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
+    """Write the panel as a PNG file; the same pictures give the same bytes."""
+    path.write_bytes(png(panel(shown, headline)))
+
+
+def png(colours: Colours) -> bytes:
+    """Return the picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    Pillow.fromarray(colours).save(file, format="PNG")
+    return file.getvalue()
+
+
+def triple(shown: Shown) -> list[Colours]:
+    """Return image, truth and prediction in full size: the image in its greys, the masks coloured by `agreement`."""
+    return [in_colours(shown.image), agreement(shown.truth, shown.truth), agreement(shown.prediction, shown.truth)]
+
+
+def in_colours(image: Image) -> Colours:
+    """Return the picture in its greys."""
+    return np.repeat(image[..., None], 3, axis=2)
+
+
+def agreement(prediction: Mask, truth: Mask) -> Colours:
+    """Return the prediction on white, coloured by what the truth says: found, found where there is none, missed."""
+    colours = np.full((*truth.shape, 3), 255, dtype=np.uint8)
+    colours[prediction & truth] = ImageColor.getrgb(FOUND)
+    colours[prediction & ~truth] = ImageColor.getrgb(WRONG)
+    colours[~prediction & truth] = ImageColor.getrgb(MISSED)
+    return colours
+
+
+def reduced(colours: Colours, largest_px: int) -> Colours:
+    """Return the picture with no side above `largest_px`: each pixel the mean over a square of whole pixels.
+
+    Edges that do not fill a square are continued by their last pixels.
+    """
+    rows, cols, _ = colours.shape
+    factor = math.ceil(max(rows, cols) / largest_px)
+    filled = np.pad(colours, ((0, -rows % factor), (0, -cols % factor), (0, 0)), mode="edge")
+    squares = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor, 3)
+    means: Colours = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
+    return means
+
+
+def fitted(colours: Colours, side_px: int) -> Colours:
+    """Return the picture scaled so that its longer side is `side_px`: each pixel the mean over its area.
+
+    Both axes share the factor, up to rounding to whole pixels. Pictures below that size are enlarged.
+    """
+    rows, cols, _ = colours.shape
+    factor = side_px / max(rows, cols)
+    size = (max(round(cols * factor), 1), max(round(rows * factor), 1))
+    return np.asarray(Pillow.fromarray(colours).resize(size, Pillow.Resampling.BOX))
+
+
+def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
+    """Return the three pictures, each in a column of its own, under their caption."""
+    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
+    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
+    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
+    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+
+
+def legend(size_px: int = 15) -> Colours:
+    """Return one line that says what the colours of `agreement` mean, in letters of `size_px`."""
+    side_px = size_px + 3
+    entries = []
+    for colour, meaning in LEGEND:
+        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (side_px, side_px, 3))
+        entries.append(beside([swatch, text_line([(INK, meaning)], size_px)], GAP_PX))
+    return beside([text_line([(INK, "Prediction:")], size_px), *entries], 2 * GAP_PX)
+
+
+def paragraph(text: str, size_px: int, width_px: int) -> Colours:
+    """Return the text on white, broken between words so that no line with two words is above `width_px`."""
+    font = ImageFont.load_default(size_px)
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".lstrip()
+        if lines[-1] and font.getlength(longer) > width_px - 2 * GAP_PX:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return below([text_line([(INK, line)], size_px) for line in lines], 0)
+
+
+def captioned(parts: Sequence[Colours], captions: Sequence[str], letter_px: int) -> Colours:
+    """Return the parts of a figure in a row, each as wide as the first, their captions below their left edges."""
+    width_px = parts[0].shape[1]
+    blocks = [padded(paragraph(text, letter_px, width_px), width_px)[:, :width_px] for text in captions]
+    return below([beside(each, PART_GAP_PX) for each in ([padded(part, width_px) for part in parts], blocks)], GAP_PX)
+
+
+def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
+    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
+    font = ImageFont.load_default(size_px)
+    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
+    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (colour, text) in enumerate(parts):
+        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
+    return np.asarray(sheet)
+
+
+def framed(picture: Colours) -> Colours:
+    """Return the picture with a thin grey frame, so that a white one does not melt into the page."""
+    return np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=FRAME_GREY)
+
+
+def padded(picture: Colours, width_px: int) -> Colours:
+    """Return the picture with white to its right, at least `width_px` wide."""
+    return np.pad(picture, ((0, 0), (0, max(width_px - picture.shape[1], 0)), (0, 0)), constant_values=255)
+
+
+def beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a row on white, tops aligned."""
+    tallest = max(each.shape[0] for each in pictures)
+    gaps = [0] + [gap_px] * (len(pictures) - 1)
+    columns = [
+        np.pad(each, ((0, tallest - each.shape[0]), (gap, 0), (0, 0)), constant_values=255)
+        for gap, each in zip(gaps, pictures, strict=True)
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Colours:
+    """Return the pictures on white in lines of as many columns, the last line filled as far as there are some."""
+    return below([beside(pictures[n : n + columns], gap_px) for n in range(0, len(pictures), columns)], gap_px)
+
+
+def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a column on white, left edges aligned."""
+    turned = [each.transpose(1, 0, 2) for each in pictures]
+    return beside(turned, gap_px).transpose(1, 0, 2)

@@ -1,0 +1,1 @@
+"""What to render next: samplers, parameter space, scores."""

@@ -1,0 +1,53 @@
+"""The table of scores: a row a sample of the scoring set, with every parameter and what every run scored on it."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from micromime.judging.metrics import LOWER_IS_BETTER
+from micromime.mistakes import Mistake
+from micromime.sampling.sampler import Scored
+from micromime.use_cases import instance_kind
+
+ORIGIN = b"micromime"
+"""Key under which the file says what was scored by which networks."""
+
+
+def write_scores(table: Path, rows: pd.DataFrame, origin: Mapping[str, Any]) -> None:
+    """Write the rows as Parquet, with their origin in the file's own metadata."""
+    table.parent.mkdir(parents=True, exist_ok=True)
+    arrow = pa.Table.from_pandas(rows, preserve_index=False)
+    said = {**(arrow.schema.metadata or {}), ORIGIN: json.dumps(origin).encode()}
+    pq.write_table(arrow.replace_schema_metadata(said), table)
+
+
+def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[str, Any]]:
+    """Return the scored instances, less being worse whatever the metric, and what the table says of its origin."""
+    try:
+        read = pq.read_table(table)
+        origin: dict[str, Any] = json.loads(read.schema.metadata[ORIGIN])
+    except FileNotFoundError:
+        raise Mistake(f"{table} is not there; make it with `make run`, or name the run that logged it.") from None
+    except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
+        raise Mistake(f"{table} is no table of scores; make it anew with `make run`.") from None
+    if origin["use_case"] != use_case:
+        raise Mistake(f"{table} has scores of {origin['use_case']}, not of {use_case}; give that use case's table.")
+    rows = read.to_pandas()
+    if f"score.{score}" not in rows:
+        known = sorted(name[6:] for name in rows if name.startswith("score.") and name.count(".") == 1)
+        raise Mistake(f"{use_case}.resample.score: {score!r} is not in {table}; use one of: {', '.join(known)}.")
+    kind = instance_kind(use_case)
+    try:
+        instances = [kind.from_row({str(key): value for key, value in row.items()}) for _, row in rows.iterrows()]
+    except KeyError as error:
+        raise Mistake(f"{table} has no column {error.args[0]}: another version wrote it; make it anew.") from None
+    sign = -1.0 if score in LOWER_IS_BETTER else 1.0
+    values = sign * rows[f"score.{score}"].to_numpy(dtype=np.float64)
+    before = sign * rows[f"before.{score}"].to_numpy(dtype=np.float64) if f"before.{score}" in rows else None
+    return Scored(rows["id"].tolist(), instances, values, before), origin

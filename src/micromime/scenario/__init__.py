@@ -1,0 +1,1 @@
+"""What can be drawn: distributions, partial models, scenario, instance, sample, streams."""

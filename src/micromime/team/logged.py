@@ -1,0 +1,157 @@
+"""What MLflow's store knows of arms, their runs, registered models and the data of each; nothing is made there."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from micromime.mistakes import Mistake
+from micromime.tracking.mlflow_arm import TEST_SETS
+from micromime.tracking.store import answering, store_client, tracking_uri
+from micromime.tracking.outbox import OFFLINE, offline
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+Answer = TypeVar("Answer")
+
+COMMIT, MODEL, GIT_TAG = "micromime.commit", "micromime.dvc.model", "micromime.git_tag"
+"""Tags of a run or registered model: the commit made after it, DVC's hash of its networks there, a tag of git."""
+
+
+class Trained(NamedTuple):
+    """What finds the runs of an arm in any store."""
+
+    use_case: str
+    arm: str
+    fingerprint: str
+
+
+@contextmanager
+def store(asked: str) -> Iterator[MlflowClient]:
+    """Give what speaks to the store; Mistake where there is none, or where it fails at what is `asked` of it."""
+    if offline():
+        raise Mistake(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
+    address = tracking_uri()
+    file = address.removeprefix("sqlite:///").partition("?")[0]
+    if address.startswith("sqlite:///") and not Path(file).is_file():  # MLflow would make it, and find nothing in it
+        raise Mistake(f"There is no MLflow store at {file}; set MLFLOW_TRACKING_URI to the one that has the runs.")
+    with answering(asked):
+        yield store_client()
+
+
+@dataclass
+class Logged:
+    """The store as a chain asks it: once it has failed it is not asked again, and the chain goes on without it."""
+
+    why_not: str = ""
+    """Why it does not answer."""
+
+    def runs_of(self, trained: Trained) -> list[Run]:
+        """Return an arm's parent run and those with one seed, the finished ones first."""
+        return self._ask(lambda client: runs_of(client, trained), [])
+
+    def runs_on(self, digest: str, path: str = "") -> list[tuple[Run, str, str]]:
+        """Return every run on a data version, see `runs_on`."""
+        return self._ask(lambda client: runs_on(client, digest, path), [])
+
+    def run(self, run_id: str) -> Run | None:
+        """Return a run; None where there is none with this id."""
+        return self._ask(lambda client: _unless_missing(lambda: client.get_run(run_id)), None)
+
+    def registered(self, address: str) -> ModelVersion:
+        """Return what `models:/NAME@ALIAS` or `models:/NAME/VERSION` names; Mistake where there is none."""
+        named = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", address)
+        if named is None:
+            raise Mistake(f"{address} names no version of a model; write models:/NAME@ALIAS or models:/NAME/VERSION.")
+        name, alias, number = named.groups()
+        with store(f"to give {address}") as client:
+            found = _unless_missing(
+                lambda: (
+                    client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
+                )
+            )
+            if found is None:
+                known = [each.name for each in _every(lambda token: client.search_registered_models(page_token=token))]
+        if found is None:
+            raise Mistake(f"MLflow's registry has no {address}; its models are: {', '.join(known) or 'none'}.")
+        return found
+
+    def _ask(self, question: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
+        if self.why_not:
+            return otherwise
+        try:
+            with store("to find runs") as client:
+                return question(client)
+        except Mistake as mistake:
+            self.why_not = str(mistake)
+            return otherwise
+
+
+def runs_of(client: MlflowClient, trained: Trained) -> list[Run]:
+    """Return an arm's parent run and those with one seed, under any profile, the finished ones first."""
+    experiment = client.get_experiment_by_name(trained.use_case)
+    if experiment is None:
+        return []
+    wanted = f"tags.`micromime.fingerprint` = '{trained.fingerprint}' and tags.`micromime.arm` = '{trained.arm}'"
+    found = _every(lambda token: client.search_runs([experiment.experiment_id], wanted, page_token=token))
+    return sorted(found, key=lambda run: run.info.status != "FINISHED")
+
+
+def versions_of(client: MlflowClient, trained: Trained) -> list[ModelVersion]:
+    """Return the versions in the model registry that networks of an arm have."""
+    wanted = f"tags.`micromime.fingerprint` = '{trained.fingerprint}' and tags.`micromime.arm` = '{trained.arm}'"
+    return _every(lambda token: client.search_model_versions(wanted, page_token=token))
+
+
+def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run, str, str]]:
+    """Return every run on a data version in any experiment, with the data's path and what it was for.
+
+    A path tells the data sets in a folder apart that DVC keeps as one: they have one hash.
+    """
+    experiments = [each.experiment_id for each in _every(lambda token: client.search_experiments(page_token=token))]
+    wanted = f"dataset.digest = '{digest}'"
+    found = []
+    for run in _every(lambda token: client.search_runs(experiments, wanted, page_token=token)):
+        for used in run.inputs.dataset_inputs:
+            where = json.loads(used.dataset.source).get("path", "") if used.dataset.source_type == "dvc" else ""
+            contexts = [tag.value for tag in used.tags if tag.key == "mlflow.data.context"]
+            if used.dataset.digest == digest and (not path or Path(where).is_relative_to(path)):
+                found.append((run, where, "".join(contexts)))
+    return found
+
+
+def judged(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what a run or an arm has reached on the test set: `real.mean_iou`, of an arm the mean over its runs."""
+    kept = {key.removesuffix(".mean"): value for key, value in metrics.items() if key.partition(".")[0] in TEST_SETS}
+    return {key: value for key, value in kept.items() if key.count(".") == 1 and not key.endswith(".n_runs")}
+
+
+def _unless_missing(ask: Callable[[], Answer]) -> Answer | None:
+    """Return an answer of the store; None where it says that there is no such thing."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return ask()
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+
+
+def _every(page: Callable[[str | None], Any]) -> list[Any]:
+    """Return the entries of all pages."""
+    found, token = [], None
+    while True:
+        entries = page(token)
+        found += list(entries)
+        token = entries.token
+        if not token:
+            return found

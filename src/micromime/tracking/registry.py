@@ -1,0 +1,186 @@
+"""Networks in MLflow's model registry: one model for each use case and profile, one alias for each arm.
+
+`mlflow.pyfunc.load_model("models:/micromime-grain_boundaries-demo@adaptive")` gives the network that stands for the
+arm `adaptive`, on any machine that reaches the store: the model brings its weights, the part of this package that it
+runs, and the list of versions it ran with. The profile is part of the name because a test's toy network must never take
+the place of one that means something.
+
+The model lies with the arm's parent run, the row in which arms are compared: it is what the arm has come to. Its tags
+say which run with one seed it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from micromime.mistakes import Mistake
+from micromime.training.architectures import Finds, finds
+from micromime.tracking.imported import SOURCES, files_of, requirements_of
+from micromime.tracking.mlflow_arm import ArmRecords, RunDescription
+from micromime.tracking.store import answering, store_client
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+
+# MLflow 3.17 says this of its own code when mlflow.pyfunc is imported; users can do nothing.
+warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
+
+NETWORK_FILES = ("model.json", "weights.safetensors")
+
+EXAMPLE = np.linspace(0, 255, 3 * 16 * 24).astype(np.uint8).reshape(1, 3, 16, 24)
+"""Pixel values that MLflow shows beside the model: (n, 3, rows, cols)."""
+
+WEIGHTS = "micromime.weights_sha256"
+
+
+class Registered(NamedTuple):
+    """A version of a model in the registry."""
+
+    name: str
+    version: str
+    alias: str
+
+    @property
+    def uri(self) -> str:
+        """What `mlflow.pyfunc.load_model` takes."""
+        return f"models:/{self.name}@{self.alias}"
+
+
+def model_name(described: RunDescription) -> str:
+    """Return the name that the networks of a use case and profile have in the registry."""
+    return "-".join(filter(None, ("micromime", described.use_case, described.profile)))
+
+
+def register(described: RunDescription, network: Path) -> Registered:
+    """Give the network that stands for an arm a version in the registry, and the arm's alias to that version.
+
+    `network` is the folder of its run. Where the arm has a version of these very weights, that one gets the alias, and
+    its tags are brought up to date. Raises Mistake where files are missing, or where the store fails.
+    """
+    if not described.test_set:
+        raise ValueError("a network that is registered must say on which kind of test set it was judged")
+    tags = _tags(described, network)
+    name = model_name(described)
+    with answering(f"to register {network} as {name}"):
+        client = store_client()
+        version = _found(client, name, tags) or _added(client, described, network, tags)
+        client.set_registered_model_alias(name, described.arm, version)
+    return Registered(name, version, described.arm)
+
+
+def _tags(described: RunDescription, network: Path) -> dict[str, str]:
+    """Return the tags of a version: those of its arm, its run number and architecture, the sha256 of its weights."""
+    for file in NETWORK_FILES:
+        if not (network / file).is_file():
+            raise Mistake(f"{network / file} is missing; {network} is no folder of a trained network.")
+    try:
+        said = json.loads((network / "model.json").read_text())
+        own = {"micromime.seed": str(said["run"]), "micromime.architecture": str(said["architecture"])}
+    except (ValueError, KeyError, TypeError):
+        raise Mistake(f"The network in {network} is damaged, or of another version; train it anew.") from None
+    with (network / "weights.safetensors").open("rb") as weights:
+        return described.tags() | own | {WEIGHTS: hashlib.file_digest(weights, "sha256").hexdigest()}
+
+
+def _found(client: MlflowClient, name: str, tags: Mapping[str, str]) -> str | None:
+    """Return the arm's version of these weights, if there is one, with today's tags; its commit stays the first."""
+    wanted = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in (WEIGHTS, "micromime.arm"))
+    versions = client.search_model_versions(f"name = '{name}' and {wanted}", order_by=["version_number DESC"])
+    if not versions:
+        return None
+    for key, value in tags.items():
+        if versions[0].tags.get(key) != value and not key.startswith("micromime.git_"):
+            client.set_model_version_tag(name, versions[0].version, key, value)
+    return str(versions[0].version)
+
+
+def _added(client: MlflowClient, described: RunDescription, network: Path, tags: Mapping[str, str]) -> str:
+    """Return a new version, of what is then logged to the arm's parent run."""
+    from mlflow.exceptions import MlflowException
+
+    name = model_name(described)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    model = _logged(client, described, network, tags)
+    said = f"Run {tags['micromime.seed']} of the arm {described.arm}."
+    made = client.create_model_version(
+        name, model.artifact_location, model.source_run_id, dict(tags), description=said, model_id=model.model_id
+    )
+    versions = json.dumps([{"name": name, "version": made.version}])
+    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})  # the link on the run's page
+    return str(made.version)
+
+
+def _logged(client: MlflowClient, described: RunDescription, network: Path, tags: Mapping[str, str]) -> LoggedModel:
+    """Return the model logged to the arm's parent run; one that an earlier process was killed over is completed."""
+    from mlflow.entities import LoggedModelOutput
+
+    records = ArmRecords.open(client, described)
+    arm = records.arm()
+    arm_id = arm.info.run_id
+    if arm.info.status != "FINISHED":  # made just now, for a network that DVC restored
+        client.set_terminated(arm_id, "FINISHED")
+    wanted = f"source_run_id = '{arm_id}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}'"
+    begun = client.search_logged_models([records.experiment_id], wanted)
+    name = f"{described.arm}-{network.name}"
+    model = begun[0] if begun else client.create_logged_model(records.experiment_id, name, arm_id, dict(tags))
+    if model.status != "READY":
+        with TemporaryDirectory() as folder:
+            _save(Path(folder), network, model)
+            client.log_model_artifacts(model.model_id, f"{folder}/model")
+        client.finalize_logged_model(model.model_id, "READY")
+    linked = arm.outputs.model_outputs if arm.outputs else []
+    if model.model_id not in [each.model_id for each in linked]:  # a second link is an error
+        client.log_outputs(arm_id, [LoggedModelOutput(model.model_id, step=0)])
+    return model
+
+
+def _save(folder: Path, network: Path, model: LoggedModel) -> None:
+    """Write `folder/model` as MLflow's loaders want it: code, plain numbers and text, no pickle."""
+    from mlflow.models import Model
+    from mlflow.pyfunc import save_model
+
+    from micromime.tracking import served_model
+
+    architecture = f"micromime.training.architectures.{model.tags['micromime.architecture']}"
+    files = files_of(served_model.__name__, architecture)  # each is fetched on its own from a server: only these
+    for file in files:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(SOURCES / file, folder / file)
+    id_ = model.model_id
+    save_model(
+        folder / "model",
+        mlflow_model=Model(model.artifact_location, model.source_run_id, model_uuid=id_, model_id=id_),
+        python_model=served_model.__file__,
+        artifacts={file: str(network / file) for file in NETWORK_FILES},
+        code_paths=[str(folder / "micromime")],
+        signature=_signature(finds(model.tags["micromime.architecture"])),
+        input_example=EXAMPLE,
+        pip_requirements=requirements_of(files),
+    )
+
+
+def _signature(found: Finds) -> Any:
+    """Return what goes in, pixel values (n, 3, rows, cols), and what comes out.
+
+    That is a probability for each pixel where a mask is found, for each image where its class is.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
+    pixels = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1))
+    shape = (-1,) if found == "class" else (-1, -1, -1)
+    return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), shape)]))

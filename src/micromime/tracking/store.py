@@ -1,0 +1,111 @@
+"""MLflow's store: where it is, whether it answers, and how its failures are told. `import mlflow` takes seconds."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from micromime.mistakes import Mistake
+from micromime.tracking.mlflow_arm import experiment_id
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+UNLESS_SET = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_LOGGING_LEVEL": "WARNING",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # also shown for two files on this disk
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds, instead of 120
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # instead of 7: a server that is silent is given up within a minute
+}
+"""Environment variables that are given a value where the user has given none."""
+
+
+class Unreachable(Mistake):
+    """The store did not do as it was asked, because it cannot be reached, does not let us in, or fails."""
+
+
+def tracking_uri() -> str:
+    """Return where runs are kept: MLFLOW_TRACKING_URI, or else mlflow.db in the working directory."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+
+
+def served() -> bool:
+    """Return whether a server keeps the store; if not, it is a database that this process opens itself."""
+    return urlsplit(tracking_uri()).scheme in ("http", "https")
+
+
+def store_name() -> str:
+    """Return the store's address without the user and password that it may hold."""
+    parts = urlsplit(tracking_uri())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if served() else tracking_uri()
+
+
+@contextmanager
+def answering(asked: str = "") -> Iterator[None]:
+    """Set MLflow up, and turn what the store answers instead of doing as `asked` ("to take it") into one sentence."""
+    for name, value in UNLESS_SET.items():
+        os.environ.setdefault(name, value)
+    from alembic.util import CommandError
+    from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError) as error:
+        failed = f"MLflow's store at {tracking_uri()} failed{asked and ' ' + asked} ({_reason(error)}); "
+        raise Unreachable(without_password(f"{failed}{_advice(error)}.")) from error
+
+
+def without_password(text: str) -> str:
+    """Return a text about the store without the password that its address may hold."""
+    password = urlsplit(tracking_uri()).password
+    return text.replace(password, "***") if password else text
+
+
+def _reason(error: Exception) -> str:
+    """Return the first sentence of an error, of its innermost cause where the network failed."""
+    text = str(error)
+    if "(Caused by " in text:
+        text = text.rpartition(": ")[2].partition('")')[0]
+    return text.strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def _advice(error: Exception) -> str:
+    if any(said in str(error) for said in ("error code 401", "error code 403", "not authenticated", "Unauthorized")):
+        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin has given you"
+    return "see that it can be reached and written to, or set MLFLOW_TRACKING_URI to another store"
+
+
+@answering()
+def prepare_store(experiment: str) -> None:
+    """Make the store and the experiment, or bring an older store up to date.
+
+    To be called once before several processes log at the same time: those that meet a store without tables all start
+    to make them, and all but one fail.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = store_client()
+    except MlflowException as error:
+        if "out-of-date" not in str(error) or not tracking_uri().startswith("sqlite:"):
+            raise  # a database that others use too is theirs to upgrade
+        command = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri()]
+        subprocess.run(command, check=False, capture_output=True)
+        client = store_client()
+    experiment_id(client, experiment)
+
+
+def store_client() -> MlflowClient:
+    """Return what speaks to the store; what it answers instead of doing as told must be `answering`'s."""
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri())

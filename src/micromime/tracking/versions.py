@@ -1,0 +1,87 @@
+"""Which version of the code and of each data set a run has seen: git's commit, and DVC's hash of the content."""
+
+import hashlib
+import json
+import os
+import subprocess
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from micromime.pictures.micrographs import LIST_NAME, listed_files
+from micromime.project.dvc_lock import LOCK, recorded_stages
+from micromime.mistakes import Mistake
+
+WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
+"""Files in git that differ from the commit while stages run, though nobody has edited anything."""
+
+
+class Revision(NamedTuple):
+    """A version of the code and of params.yaml."""
+
+    commit: str
+    """40 hexadecimal digits; empty outside a git repository."""
+    dirty: bool
+    """Whether a file that git knows or would add differs from the commit (not those that the stages write)."""
+
+
+class DataVersion(NamedTuple):
+    """A version of one data set."""
+
+    name: str
+    path: str
+    """As dvc.yaml writes it: relative to the project's folder, with `..` where the data set lies outside of it."""
+    digest: str
+    """At most 36 characters: DVC's md5, with `.dir` behind it for a folder, or `unversioned-` and 24 digits."""
+    context: str = "training"
+    """What it is for: training, validation or testing."""
+
+
+def revision(root: Path = Path()) -> Revision:
+    """Return the version that is checked out in a folder."""
+    commit = _git(root, "rev-parse", "--verify", "HEAD")
+    return Revision(commit, dirty=bool(commit and _git(root, "status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES)))
+
+
+def data_version(name: str, path: Path, context: str = "training", root: Path = Path()) -> DataVersion:
+    """Return the version of the data set that DVC last recorded for `path` in the dvc.lock of `root`.
+
+    Of a data set that is one of several in a folder that DVC keeps as one, that is the version of the folder. Where
+    DVC has recorded none, the digest is made of the hashes of the data set's files and marked `unversioned-`. Raises
+    Mistake where there is no data set either.
+    """
+    folder = root / path
+    written = Path(os.path.relpath(folder, root)).as_posix()
+    return DataVersion(name, written, _recorded(root / LOCK, written) or _counted(folder), context)
+
+
+def _recorded(lock: Path, path: str) -> str | None:
+    outs = _outs(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
+    whole = (each.as_posix() for each in (Path(path), *Path(path).parents))
+    return next((outs[each] for each in whole if each in outs), None)
+
+
+@lru_cache(maxsize=1)  # many arms ask
+def _outs(lock: Path, _changed_ns: int) -> dict[str, str]:
+    """Return path -> hash of every out in a dvc.lock, as it was when it was changed last."""
+    stages = recorded_stages(lock.read_text(), "here")
+    return {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
+
+
+def _counted(folder: Path) -> str:
+    if (folder / "dataset.json").is_file():  # it holds the hash of every file
+        content = (folder / "dataset.json").read_bytes()
+    elif (folder / LIST_NAME).is_file():
+        content = json.dumps(listed_files(folder), sort_keys=True).encode()
+    else:
+        raise Mistake(f"{folder} is no data set: it has neither dataset.json nor {LIST_NAME}; make it with `make run`.")
+    return f"unversioned-{hashlib.sha256(content).hexdigest()[:24]}"
+
+
+def _git(root: Path, *words: str) -> str:
+    """Return what git says, or nothing where there is no git or no repository."""
+    try:  # without its optional locks git cannot get in the way of a DVC that asks at the same time
+        command = ["git", "--no-optional-locks", "-C", str(root), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""

@@ -1,0 +1,141 @@
+"""Micrographs of polycrystals and their grain boundaries (Trampert et al. 2021, section 3.2)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from micromime.scenario.arrays import Boundaries, Grey, Indices, Labels, Mask, Reals, Tessellation
+from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.mistakes import Mistake
+from micromime.partial_models.grains.anisotropy import Anisotropy, stretched, unstretched_sides
+from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths, seen
+from micromime.partial_models.boundaries.boundary_contrast import BoundaryContrast, contrasted
+from micromime.partial_models.surface.etch_residue import EtchResidue, residue
+from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
+from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains, near
+from micromime.partial_models.grains.grain_shades import GrainShades, shade
+from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
+from micromime.partial_models.camera.illumination import Illumination, illuminate
+from micromime.partial_models.surface.inclusions import Inclusions, spots
+from micromime.partial_models.grains.merged_cells import MergedCells, merge
+from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
+from micromime.partial_models.surface.scratches import Scratches, scratches
+from micromime.partial_models.camera.sensor import Sensor, photograph
+from micromime.partial_models.surface.stains import Stains, stains
+from micromime.partial_models.grains.twins import Twins, bands, lay_bands
+from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.scenario.scenario import Instance, Sample
+
+
+class _Section(NamedTuple):
+    """The polished and etched section: what is where, before any light falls on it."""
+
+    grains: Indices
+    objects: Indices
+    """What is labelled: the grains, or the bands in them, too."""
+    grey: Grey
+    cells: Tessellation
+    shades: Reals
+    """Of every cell."""
+    boundaries: Boundaries
+
+
+class GrainMicrograph(Instance):
+    """A polished and etched section: grains of different grey, boundaries between them, and what lies on them.
+
+    The paper's own partial models are structure, boundaries, shades, texture, noise, blur and light; all others do
+    nothing by default.
+    """
+
+    grain_structure: GrainStructure
+    anisotropy: Anisotropy = Anisotropy()
+    merged_cells: MergedCells = MergedCells()
+    grain_boundaries: GrainBoundaries
+    boundary_contrast: BoundaryContrast = BoundaryContrast()
+    grain_shades: GrainShades
+    perlin_texture: PerlinTexture
+    twins: Twins = Twins()
+    etch_residue: EtchResidue = EtchResidue()
+    inclusions: Inclusions = Inclusions()
+    scratches: Scratches = Scratches()
+    stains: Stains = Stains()
+    illumination: Illumination
+    white_noise: WhiteNoise
+    gaussian_blur: GaussianBlur
+    sensor: Sensor = Sensor()
+    annotation: Annotation = Annotation()
+
+    def render(self) -> Sample:
+        """Return image, boundary mask and grain label map.
+
+        Geometry reaches beyond the picture and the picture beyond the crop, so that no border shows. The labels are
+        the grains as they are; the mask is what the annotation makes of their boundaries.
+        """
+        margin = self.gaussian_blur.margin_px
+        rows, cols = self.rows + 2 * margin, self.cols + 2 * margin
+        section = self._section(rows, cols)
+        widths = pen_widths(self.annotation, section.boundaries, section.shades)
+        mask, taken = draw_lines(section.boundaries, rows, cols, widths)
+        if self.twins.share > 0:
+            section, taken, sides = self._twinned(section, taken)
+            mask |= sides & (self.twins.labelled == 1)
+        grey = self._surface(section, taken)
+        mask = jittered(self.annotation, mask, self.stream("annotation"))
+        grey *= illuminate(self.illumination, rows, cols)
+        grey += white_noise(self.white_noise, rows, cols, self.stream("white_noise"))
+        image = photograph(self.sensor, blur(self.gaussian_blur, grey), self.stream("sensor"))
+        inside = (slice(margin, margin + self.rows), slice(margin, margin + self.cols))
+        return Sample(image, np.ascontiguousarray(mask[inside]), numbered(section.objects[inside]))
+
+    def _section(self, rows: int, cols: int) -> _Section:
+        """Return grains, their greys and their boundaries on (rows, cols)."""
+        laid = tessellate(
+            self.grain_structure, *unstretched_sides(self.anisotropy, rows, cols), self.stream("grain_structure")
+        )
+        cells = stretched(self.anisotropy, laid, rows, cols)
+        edges, count = near(cells.edges, cells.diameter_px, rows, cols), len(cells.nuclei)
+        bent = bend(self.grain_boundaries, edges, cells.diameter_px, self.stream("grain_boundaries"))
+        labels, bent = label_grains(label_cells(cells, rows, cols), bent)
+        grain = merge(self.merged_cells, edges, count, self.stream("merged_cells"))
+        bent = bent.only(grain[edges.left] != grain[edges.right])
+        between = bent.edges._replace(left=grain[bent.edges.left], right=grain[bent.edges.right])
+        shades = shade(self.grain_shades, between, count, self.stream("grain_shades"))[grain]
+        bent = contrasted(self.boundary_contrast, bent, self.stream("boundary_contrast"))
+        grains = grain[labels]
+        grey = shades.astype(np.float32)[grains]
+        texture_rng = self.stream("perlin_texture")
+        grey += texture(self.perlin_texture, grains, count, cells.diameter_px, texture_rng)
+        return _Section(grains, grains, grey, cells, shades, bent)
+
+    def _twinned(self, section: _Section, taken: Grey) -> tuple[_Section, Grey, Mask]:
+        """Return the section with twins in its grains, what their sides and the boundaries take, and their sides."""
+        laid = bands(self.twins, section.cells.nuclei, section.cells.diameter_px, self.stream("twins"))
+        pen_px = self.annotation.width_px or self.twins.line_px
+        added, by_sides, sides, numbers = lay_bands(self.twins, laid, section.grains, pen_px)
+        sides &= seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey)[section.grains]
+        objects = numbers if self.twins.labelled else section.grains
+        darkest = np.where(np.abs(taken) >= by_sides, taken, by_sides)
+        return section._replace(grey=section.grey + added, objects=objects), darkest, sides
+
+    def _surface(self, section: _Section, taken: Grey) -> Grey:
+        """Return the grey of the section with all that lies on it; boundaries take `taken` of its light."""
+        grey, (rows, cols) = section.grey, taken.shape
+        if self.scratches.per_100000_px > 0:
+            grey += scratches(self.scratches, rows, cols, self.stream("scratches"))
+        grey *= 1 - taken
+        if self.etch_residue.width > 0:
+            on = residue(self.etch_residue, taken != 0, section.cells.diameter_px, self.stream("etch_residue"))
+            grey += (on.grey - grey) * on.cover
+        if self.inclusions.per_10000_px > 0:
+            grey *= 1 - spots(self.inclusions, rows, cols, self.stream("inclusions"))
+        if self.stains.sd_grey > 0:
+            grey += stains(self.stains, rows, cols, self.stream("stains"))
+        return grey
+
+
+def numbered(objects: Indices) -> Labels:
+    """Return the objects that are seen, numbered 1 to n in the order of their numbers."""
+    seen = np.bincount(objects.ravel()) > 0
+    if seen.sum() > np.iinfo(np.uint16).max:
+        raise Mistake(f"The image would hold {seen.sum()} grains; 65535 fit a label map: use larger grains.")
+    return np.cumsum(seen).astype(np.uint16)[objects]

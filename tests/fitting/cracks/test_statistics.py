@@ -1,0 +1,153 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from micromime.mistakes import Mistake
+from micromime.scenario.parameters import distributions
+from micromime.scenario.partial_model import check_distributions
+from micromime.partial_models.cracks.crack import Crack
+from micromime.fitting.cracks import statistics as module
+from micromime.fitting.cracks.simulation import Scene, measured_table, pictures, simulate
+from micromime.fitting.cracks.statistics import crack_statistics
+from micromime.fitting.cracks.summary import MOVED, summary
+
+TRUTH = {
+    "segments": {"negative_binomial": {"mean": 19, "size": 8, "low": 3, "high": 60}},
+    "segment_px": {"lognormal": {"median": 13, "sigma": 0.25, "low": 5, "high": 40}},
+    "segment_spread": 0.5,
+    "bend_deg": {"lognormal": {"median": 19, "sigma": 0.2, "low": 8, "high": 50}},
+    "bend_spread": 0.5,
+    "return_share": 0.7,
+    "direction_deg": {"normal": {"mean": 5, "sd": 15, "low": -60, "high": 60}},
+    "width_px": {"lognormal": {"median": 6, "sigma": 0.2, "low": 3, "high": 14}},
+    "depth": {"normal": {"mean": 0.45, "sd": 0.08, "low": 0.2, "high": 0.8}},
+    "depth_spread": 0.2,
+    "depth_correlation_px": 30.0,
+    "taper_px": 40.0,
+}
+LIKE = pd.DataFrame(
+    {"drawn_px": [10, 9, 11], "width_px": 6, "grey": [180, 190, 170], "noise": [0.05, 0.04, 0.06], "noise_px": 1.5}
+)
+FEW = 6
+"""Simulated cracks of a round, where nothing has to be found exactly."""
+
+
+def real(count, *sizes, seed=1, truth=TRUTH):
+    return pictures(truth, Scene(LIKE, sizes), count, (seed, 0))
+
+
+@pytest.fixture(autouse=True)
+def fast(request, monkeypatch):
+    if "slow" not in request.keywords:
+        monkeypatch.setattr(module, "GAINS", (1.0, 1.0, 0.5))
+        monkeypatch.setattr(module, "PLAIN", 1)
+        monkeypatch.setattr(module, "SENSED", (1,))
+
+
+def check(found):
+    assert list(found.parameters) == list(Crack.model_fields)
+    check_distributions(Crack, distributions(found.parameters, "crack"), "crack")
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_every_parameter_is_one_that_can_be_drawn(whole):
+    sizes = [] if whole else [(128, 128), (96, 160)]
+    found = crack_statistics(real(15, *sizes), whole, 3, FEW)
+    check(found)
+    assert found.cracks.columns.tolist() == found.simulated.columns.tolist()
+    assert isinstance(found.parameters["segments"], dict if whole else int)
+    assert {"segment_px", "width_px"} <= set(found.fits["parameter"])
+
+
+def test_one_crack_gives_one_value_for_each_parameter():
+    found = crack_statistics(real(1), True, 3, FEW)
+    check(found)
+    assert not [key for key, written in found.parameters.items() if isinstance(written, dict)]
+    assert found.fits.empty
+
+
+def test_a_straight_crack_without_bends_works():
+    straight = TRUTH | {"segments": 1, "segment_px": 90.0, "depth_spread": 0.0}
+    check(crack_statistics(real(3, truth=straight), True, 3, FEW))
+
+
+def test_masks_in_pieces_work():
+    broken = [(image, mask.copy()) for image, mask in real(4)]
+    for _, mask in broken:
+        mask[:, ::25] = mask[:, 1::25] = False
+    found = crack_statistics(broken, True, 3, FEW)
+    check(found)
+    assert found.cracks["picture"].nunique() == 4
+
+
+def test_frames_that_no_crack_ends_in_say_the_most_segments():
+    image, mask = real(1, truth=TRUTH | {"direction_deg": 0, "bend_deg": 4, "segments": 30})[0]
+    col = int(np.median(np.argwhere(mask)[:, 1]))
+    cut = np.s_[:, col - 40 : col + 40]
+    found = crack_statistics([(image[cut], mask[cut])], False, 3, FEW)
+    assert found.cracks["ends"].sum() == 0
+    assert 1 <= found.parameters["segments"] <= 400
+
+
+def test_directions_near_upright_are_not_averaged_to_lying():
+    steep = TRUTH | {"direction_deg": {"normal": {"mean": 90, "sd": 8, "low": 60, "high": 120}}, "return_share": 0.9}
+    found = crack_statistics(real(12, truth=steep), True, 3, FEW)
+    (law,) = found.parameters["direction_deg"].values()
+    assert abs(law["mean"]) == pytest.approx(90, abs=15)
+
+
+def test_the_same_seed_gives_the_same_and_another_another():
+    seen = real(2)
+    one, same, other = (crack_statistics(seen, True, seed, FEW) for seed in (3, 3, 4))
+    assert one.parameters == same.parameters
+    pd.testing.assert_frame_equal(one.simulated, same.simulated)
+    assert one.parameters != other.parameters
+
+
+def test_a_round_leaves_what_was_seen_as_it_is_and_moves_spreads_by_the_difference_of_variances():
+    cracks = measured_table(real(8))
+    seen, before = summary(cracks, True), summary(cracks, True)
+    wider = summary(cracks, True)
+    wider.spread["width_px"] = np.sqrt(seen.spread["width_px"] ** 2 + 0.25 * seen.spread["width_px"] ** 2)
+    moved = module._moved(seen, np.zeros(len(MOVED)), seen, wider, 1.0)
+    assert seen == before
+    assert moved.centre["segments"] == pytest.approx(seen.centre["segments"])
+    assert moved.spread["width_px"] == pytest.approx(np.sqrt(0.75) * seen.spread["width_px"])
+    assert moved.spread["depth"] == seen.spread["depth"]
+
+
+def test_at_first_each_parameter_moves_by_what_measuring_did_to_it_but_no_further_than_twice():
+    seen = summary(measured_table(real(3)), True)
+    fewer = {"segments": seen.centre["segments"] - 0.2, "width_px": seen.centre["width_px"] + 3}
+    change = dict(zip(MOVED, module._plain_change(seen, seen._replace(centre=seen.centre | fewer)), strict=True))
+    assert change.pop("segments") == pytest.approx(0.2)
+    assert change.pop("width_px") == -module.MOST_CORRECTED
+    assert set(change.values()) == {0.0}
+
+
+def test_no_cracks_are_a_mistake():
+    empty = (np.full((60, 90), 120, dtype=np.uint8), np.zeros((60, 90), dtype=bool))
+    with pytest.raises(Mistake, match="No crack of 20 px or more is marked in these pictures; give some"):
+        crack_statistics([empty], True, 3, FEW)
+
+
+def test_simulated_cracks_are_framed_whole_or_as_large_as_told():
+    assert (simulate(TRUTH, Scene(LIKE, []), 8, (5, 0))["ends"] == 2).all()
+    assert {image.shape for image, _ in real(4, (64, 100), (70, 50))} == {(64, 100), (70, 50)}
+    assert measured_table(real(8, (128, 128)))["ends"].mean() < 1.5
+
+
+@pytest.mark.slow
+def test_known_parameters_are_found_again():
+    found = crack_statistics(real(6000), True, 3, 400).parameters
+    laws, truth = distributions(found, "crack"), distributions(TRUTH, "crack")
+
+    def mean(law):
+        return np.mean([law.at((k + 0.5) / 500) for k in range(500)])
+
+    wrong = {key: mean(laws[key]) / mean(truth[key]) - 1 for key in TRUTH if key != "direction_deg"}
+    within = dict.fromkeys(wrong, 0.05) | {"segments": 0.1}
+    assert {key: error for key, error in wrong.items() if abs(error) > within[key]} == {}
+    directions = [laws["direction_deg"].at((k + 0.5) / 500) for k in range(500)]
+    assert np.mean(directions) == pytest.approx(5, abs=2)
+    assert np.std(directions) == pytest.approx(15, rel=0.15)

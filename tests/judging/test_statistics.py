@@ -1,0 +1,157 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp, ttest_rel
+from statsmodels.stats.proportion import proportion_confint
+
+from micromime.judging.statistics import agresti_coull_paper, bounds, holm, mean, paired_t_test, sd, student_interval
+
+# Trampert et al. 2021: (runs, mean, lower bound, upper bound) of Tables 1 and 2.
+TABLE_1 = [
+    (200, 0.257, 0.251, 0.263),
+    (200, 0.273, 0.267, 0.279),
+    (200, 0.205, 0.200, 0.211),
+    (200, 0.414, 0.408, 0.420),
+    (200, 0.147, 0.143, 0.152),
+    (200, 0.099, 0.095, 0.103),
+]
+TABLE_2 = [
+    (50, 0.088, 0.073, 0.103),
+    (50, 0.763, 0.741, 0.785),
+    (50, 0.077, 0.064, 0.091),
+    (50, 0.778, 0.756, 0.799),
+]
+SHARES = st.floats(0, 1)
+
+
+def test_agresti_coull_gives_19_of_the_20_bounds_of_the_papers_tables():
+    misses = []
+    for runs, mean_score, *printed in TABLE_1 + TABLE_2:
+        interval = agresti_coull_paper(mean_score, runs)
+        assert interval["n"] == {200: 40_000, 50: 2_500}[runs]
+        misses += [(p, c) for p, c in zip(printed, (interval["lo"], interval["hi"]), strict=True) if abs(p - c) > 0.001]
+    assert misses == [(0.073, pytest.approx(0.0744, abs=5e-5))]
+
+
+def test_the_plain_normal_interval_gives_all_20():
+    for runs, mean_score, *printed in TABLE_1 + TABLE_2:
+        bounds = proportion_confint(mean_score * runs**2, runs**2, alpha=0.01, method="normal")
+        assert bounds == pytest.approx(printed, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("mean_score", "lo", "hi", "digits"), [(0.099, 0.095, 0.10, 0.005), (0.745, 0.740, 0.751, 0.001)]
+)
+def test_agresti_coull_gives_the_bounds_of_section_323(mean_score, lo, hi, digits):
+    interval = agresti_coull_paper(mean_score, 200)
+    assert interval["lo"] == pytest.approx(lo, abs=0.001)
+    assert interval["hi"] == pytest.approx(hi, abs=digits)
+
+
+def test_the_papers_n_makes_intervals_that_ignore_the_spread():
+    student_1, student_2 = (2.6008 * 0.060 / math.sqrt(200), 2.6800 * 0.005 / math.sqrt(50))
+    paper_1, paper_2 = agresti_coull_paper(0.257, 200), agresti_coull_paper(0.088, 50)
+    assert (paper_1["hi"] - paper_1["lo"]) / 2 / student_1 == pytest.approx(0.5, abs=0.05)
+    assert (paper_2["hi"] - paper_2["lo"]) / 2 / student_2 == pytest.approx(8, abs=0.5)
+
+
+@given(mean_score=SHARES, runs=st.integers(1, 300))
+def test_agresti_coull_stays_within_0_and_1(mean_score, runs):
+    interval = agresti_coull_paper(mean_score, runs)
+    assert 0 <= interval["lo"] < interval["hi"] <= 1
+
+
+@pytest.mark.parametrize(("mean_score", "runs"), [(-0.01, 3), (1.01, 3), (0.5, 0)])
+def test_agresti_coull_refuses_what_is_no_proportion(mean_score, runs):
+    with pytest.raises(ValueError, match="no proportion"):
+        agresti_coull_paper(mean_score, runs)
+
+
+def test_mean_and_sample_sd_by_hand():
+    assert mean([0.1, 0.2, 0.6]) == pytest.approx(0.3)
+    assert sd([0.1, 0.2, 0.6]) == pytest.approx(math.sqrt((0.04 + 0.01 + 0.09) / 2))
+    assert sd([0.4]) is None
+
+
+def test_student_interval_by_hand():
+    # t(0.995) with 2 degrees of freedom is 9.9248 (any table).
+    interval = student_interval([0.5, 0.6, 0.7])
+    assert interval == {
+        "lo": pytest.approx(0.6 - 0.57301, abs=1e-5),
+        "hi": pytest.approx(0.6 + 0.57301, abs=1e-5),
+        "n": 3,
+    }
+
+
+def test_bounds_have_the_confidence_asked_for():
+    # 2.5 +- t(0.975, 3) 1.290994 / 2, t = 3.182446.
+    assert bounds([1, 2, 3, 4], 0.95) == pytest.approx({"lo": 0.44574, "hi": 4.55426}, abs=1e-5)
+    assert bounds([1.0], 0.95) == {"lo": None, "hi": None}
+
+
+def test_student_interval_needs_two_runs():
+    assert student_interval([0.5]) is None
+    assert student_interval([0.5, 0.5]) == {"lo": 0.5, "hi": 0.5, "n": 2}
+
+
+@given(values=st.lists(st.integers(0, 1000), min_size=3, max_size=30, unique=True))
+def test_student_interval_is_scipys(values):
+    interval = student_interval(values)
+    assert (interval["lo"], interval["hi"]) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.99))
+
+
+def test_paired_t_test_by_hand():
+    # Differences 1, 2, 3: mean 2, sd 1, t = 2 sqrt(3) with 2 degrees of freedom, p = 0.0742.
+    test = paired_t_test([2, 4, 6], [1, 2, 3])
+    expected = {"n_pairs": 3, "mean_difference": 2, "p_value": pytest.approx(0.07418, abs=1e-5), "effect_size": 2}
+    assert test == expected
+
+
+def test_paired_t_test_is_scipys_and_changes_sign_with_the_order():
+    a, b = np.random.default_rng(3).random((2, 12))
+    there, back = paired_t_test(a, b), paired_t_test(b, a)
+    assert there["p_value"] == pytest.approx(ttest_rel(a, b).pvalue) == back["p_value"]
+    assert there["mean_difference"] == -back["mean_difference"] == pytest.approx(np.mean(a) - np.mean(b))
+    assert there["effect_size"] == -back["effect_size"]
+
+
+@pytest.mark.parametrize("a", [[0.3], [0.3, 0.4], [0.3, 0.7, 0.9, 0.1]])
+@pytest.mark.parametrize("shift", [0.0, 0.1])
+def test_no_test_exists_for_one_pair_or_for_equal_differences(a, shift):
+    test = paired_t_test(a, [value - shift for value in a])
+    expected = {"n_pairs": len(a), "mean_difference": pytest.approx(shift), "p_value": None, "effect_size": None}
+    assert test == expected
+
+
+@pytest.mark.parametrize(("a", "b"), [([], []), ([0.1], [0.1, 0.2])])
+def test_what_cannot_be_paired_is_refused(a, b):
+    with pytest.raises(ValueError, match="cannot pair"):
+        paired_t_test(a, b)
+
+
+@pytest.mark.parametrize(
+    ("p_values", "corrected"),
+    [
+        ([], []),
+        ([0.03], [0.03]),
+        # In order 0.005, 0.01, 0.03, 0.04: times 4, 3, 2 and 1, and none below the one before it.
+        ([0.01, 0.04, 0.03, 0.005], [0.03, 0.06, 0.06, 0.02]),
+        ([0.02, 0.02, 0.9], [0.06, 0.06, 0.9]),
+        ([0.6, 0.7], [1, 1]),
+    ],
+    ids=str,
+)
+def test_holms_correction_by_hand(p_values, corrected):
+    assert holm(p_values) == pytest.approx(corrected)
+
+
+@given(p_values=st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holms_correction_keeps_the_order_and_lies_between_none_and_bonferronis(p_values):
+    corrected = holm(p_values)
+    for p_value, found in zip(p_values, corrected, strict=True):
+        assert p_value <= found <= min(1, p_value * len(p_values)) + 1e-12
+    order = np.argsort(p_values, kind="stable")
+    assert (np.diff(np.array(corrected)[order]) >= 0).all()

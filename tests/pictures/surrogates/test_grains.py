@@ -1,0 +1,119 @@
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+from micromime.pictures.micrographs import Micrograph, read_micrographs
+from micromime.pictures.surrogates.grains import (
+    MICROSCOPES,
+    _enlarge,
+    _etched,
+    _facing,
+    _grow,
+    simulate_micrographs,
+    write_micrographs,
+)
+
+
+def skeleton(mask: np.ndarray) -> np.ndarray:
+    return np.asarray(skeletonize(mask))  # type: ignore[no-untyped-call]
+
+
+@pytest.fixture(scope="module")
+def micrographs() -> list[Micrograph]:
+    return simulate_micrographs(9, 96, seed=3)
+
+
+def test_same_seed_same_bytes_and_a_larger_count_only_adds(micrographs: list[Micrograph], tmp_path: Path) -> None:
+    again = simulate_micrographs(2, 96, seed=3)
+    for number, some in enumerate((micrographs[:2], again)):
+        (tmp_path / str(number)).mkdir()
+        write_micrographs(some, tmp_path / str(number))
+    names = sorted(path.relative_to(tmp_path / "0") for path in (tmp_path / "0").rglob("*.*"))
+    assert len(names) == 5
+    for name in names:
+        assert (tmp_path / "0" / name).read_bytes() == (tmp_path / "1" / name).read_bytes()
+
+
+def test_another_seed_gives_another_picture(micrographs: list[Micrograph]) -> None:
+    assert (simulate_micrographs(1, 96, seed=4)[0].image != micrographs[0].image).mean() > 0.5
+
+
+def test_sources_take_turns_and_sizes_differ(micrographs: list[Micrograph]) -> None:
+    assert [each.source for each in micrographs[:4]] == [
+        "surrogate_etched",
+        "surrogate_shaded",
+        "surrogate_faint",
+        "surrogate_etched",
+    ]
+    assert {each.image.shape for each in micrographs} == {(96, 96), (72, 96), (96, 84)}
+    assert len({each.name for each in micrographs}) == 9
+
+
+def test_images_and_masks_are_like_those_of_a_microscope(micrographs: list[Micrograph]) -> None:
+    for each in micrographs:
+        assert each.image.dtype == np.uint8
+        assert each.image.shape == each.mask.shape
+        assert each.image.std() > 5
+        assert 0.04 < each.mask.mean() < 0.3
+        assert ndimage.label(~each.mask)[1] > 4
+
+
+def test_mask_lines_are_about_3_px_wide(micrographs: list[Micrograph]) -> None:
+    for each in micrographs:
+        assert 2.2 < each.mask.sum() / skeleton(each.mask).sum() < 3.8
+
+
+def test_etched_lines_are_dark_and_vary(micrographs: list[Micrograph]) -> None:
+    for each in micrographs[::3]:
+        lines, grains = each.image[skeleton(each.mask)], each.image[~each.mask]
+        assert np.median(lines) < np.median(grains) - 10
+        assert np.std(lines) > np.std(grains)
+
+
+def test_written_set_is_read_back_equal(micrographs: list[Micrograph], tmp_path: Path) -> None:
+    write_micrographs(micrographs[:4], tmp_path)
+    for written, read in zip(micrographs, read_micrographs(tmp_path), strict=False):
+        assert (written.name, written.source) == (read.name, read.source)
+        assert np.array_equal(written.image, read.image)
+        assert np.array_equal(written.mask, read.mask)
+
+
+def test_list_gives_size_and_boundary_fraction(tmp_path: Path) -> None:
+    mask = np.zeros((2, 5), bool)
+    mask[0, :3] = True
+    write_micrographs([Micrograph("m", "s", np.zeros((2, 5), np.uint8), mask)], tmp_path)
+    (row,) = csv.DictReader((tmp_path / "images.csv").read_text().splitlines())
+    assert row["image"] == "images/m.png"
+    assert (row["width"], row["height"], row["boundary_fraction"]) == ("5", "2", "0.3000")
+
+
+def test_grains_grow_with_time_and_stay_numbered_without_gaps() -> None:
+    few, many = (_grow(24, 32, sweeps, np.random.default_rng(0)) for sweeps in (80, 20))
+    assert 1 < few.max() < many.max() < 24 * 32
+    assert few.shape == (24, 32)
+    assert np.array_equal(np.unique(few), np.arange(few.max() + 1))
+
+
+def test_enlarged_halves_keep_a_straight_boundary() -> None:
+    spins = np.zeros((6, 8), np.int64)
+    spins[:, 4:] = 1
+    fine = _enlarge(spins, 4, 2)
+    assert fine.shape == (24, 32)
+    assert np.array_equal(fine[:, 8:24], np.broadcast_to(np.arange(8, 24) >= 16, (24, 16)))
+
+
+def test_facing_names_the_grain_across() -> None:
+    grains = np.array([[0, 0, 1], [0, 0, 1]])
+    assert np.array_equal(_facing(grains), [[-1, 1, 0], [-1, 1, 0]])
+
+
+def test_groove_depth_is_shared_by_both_grains_and_vanishes_between_like_axes() -> None:
+    axes = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0]])
+    depth = _etched(MICROSCOPES[0], axes, np.random.default_rng(0))
+    assert np.array_equal(depth, depth.T)
+    assert depth[0, 2] == pytest.approx(0, abs=1e-9)
+    assert depth[0, 1] > 0.3
