@@ -17,8 +17,8 @@ from PIL import Image as Picture
 from PIL import ImageDraw
 from scipy.ndimage import binary_dilation, gaussian_filter, uniform_filter
 
-from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.partial_models.cracks.crack import Crack
+from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.use_cases.chip_cracks import ChipTile
 
 Floats = NDArray[np.float64]

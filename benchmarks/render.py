@@ -28,14 +28,14 @@ from skimage import data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from micromime.fitting.calibrate import calibrated
 from micromime.fitting.exemplars import cut_dictionary
-from micromime.pictures.tiles import Tile
 from micromime.partial_models.surface.dictionary import Dictionary
+from micromime.pictures.tiles import Tile
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Instance, Scenario
-from micromime.use_cases import instance_kind
-from micromime.fitting.calibrate import calibrated
 from micromime.scenario.streams import stream
+from micromime.use_cases import instance_kind
 
 PROJECT = Path(__file__).parents[1]
 GRAINS, SIDE_PX = 150, 512

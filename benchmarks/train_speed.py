@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 from micromime.commands.trial import Timed, time_settings
+
 from micromime.engines.local import cores
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree, section, typed

@@ -11,26 +11,26 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from micromime.fitting.exemplars import cut_dictionary
-from micromime.datasets.preview import write_preview
-from micromime.datasets.render import render_dataset
-from micromime.datasets.store import Dataset
-from micromime.pictures.surrogates.parts import write_parts
-from micromime.pictures.tiles import read_tiles
 from experiments.ablation.tables import summary_of_ablation
 from experiments.planted_gap.statements import Statement
 from experiments.planted_gap.tables import summary_of_gaps
-from micromime.reporting.tables.summary import compared_table, summary_table
-from micromime.reporting.tables.verdict import headline
-from micromime.reporting.tables.tiles import learning_table
-from micromime.scenario.parameters import read_tree
-from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
+from micromime.datasets.preview import write_preview
+from micromime.datasets.render import render_dataset
+from micromime.datasets.store import Dataset
 from micromime.fitting.calibrate import calibrated
 from micromime.fitting.cracks.statistics import crack_statistics
+from micromime.fitting.exemplars import cut_dictionary
+from micromime.pictures.surrogates.parts import write_parts
+from micromime.pictures.tiles import read_tiles
+from micromime.reporting.tables.summary import compared_table, summary_table
+from micromime.reporting.tables.tiles import learning_table
+from micromime.reporting.tables.verdict import headline
+from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Scenario
+from micromime.scenario.streams import stream
 from micromime.stages.measure import DICTIONARY, write_statistics
 from micromime.stages.render import scenario_of
-from micromime.scenario.streams import stream
+from micromime.use_cases import instance_kind
 
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"

@@ -12,9 +12,9 @@ from hypothesis import settings
 from scipy.ndimage import gaussian_filter
 from threadpoolctl import threadpool_limits
 
+from micromime.engines.local import ONE_THREAD
 from micromime.fitting.exemplars import cut_dictionary
 from micromime.pictures.tiles import Tile
-from micromime.engines.local import ONE_THREAD
 from micromime.scenario.parameters import filled_in, read_tree
 from micromime.scenario.scenario import Instance, Scenario
 from micromime.use_cases import instance_kind

@@ -14,14 +14,14 @@ import PIL.Image
 import pytest
 
 import micromime
-from micromime.scenario.arrays import Image, Mask, Probability
-from micromime.pictures.test_set import SOURCE_NAME, Source
-from micromime.datasets.store import write_description, write_shard
-from micromime.scenario.scenario import Instance, Sample, Scenario
-from micromime.stages import train
-from micromime.inference import ask
 from micromime.arms import fit
 from micromime.arms.fit import Fit
+from micromime.datasets.store import write_description, write_shard
+from micromime.inference import ask
+from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.scenario.arrays import Image, Mask, Probability
+from micromime.scenario.scenario import Instance, Sample, Scenario
+from micromime.stages import train
 
 HEAD = {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}
 ALL = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}

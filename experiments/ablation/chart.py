@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.ablation.verdict import COMPARED, Verdict
-from micromime.reporting.words import title
 from micromime.reporting.charts.base import BLUE, FAINT_INK, INK, ORANGE, PURPLE, STYLE, WIDTH_IN, svg
+from micromime.reporting.words import title
 
 LOOKS: dict[str, dict[str, Any]] = {
     "leave_one_out": {"color": BLUE, "marker": "o", "label": "unit left out: whole scenario - without it"},

@@ -8,13 +8,13 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
+from experiments.ablation.units import Content, Unit, units_of, without
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import Section, one_of, section, typed
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
-from experiments.ablation.units import Content, Unit, units_of, without
 from micromime.training.architectures import architectures
 from micromime.training.settings import Phase, TrainParameters
+from micromime.use_cases import instance_kind
 
 ALL, NONE = "all", "none"
 """The variants that others are compared with: the whole scenario, and what is left of it without any unit."""

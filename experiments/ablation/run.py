@@ -10,21 +10,21 @@ from typing import Any
 
 import pandas as pd
 
-from micromime.scenario.arrays import Image, Probability
-from micromime.pictures.micrographs import listed_files
-from micromime.datasets.store import write_description, write_shard
-from micromime.judging.average_precision import average_precision
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION
-from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
 from experiments.ablation.plan import AblationImages, Variant
 from micromime.arms.arm import DECIDING, DECIDING_MASKS, Arm
-from micromime.inference.ask import TEST, pictures_in, predictor
 from micromime.arms.fit import Fit, fit
+from micromime.arms.records import Answers, RunRecord
+from micromime.datasets.store import write_description, write_shard
+from micromime.inference.ask import TEST, pictures_in, predictor
+from micromime.judging.average_precision import average_precision
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION
 from micromime.judging.operating_point import CHOSEN_BY, operating_points
 from micromime.judging.picture_scores import Picture, at_thresholds
-from micromime.arms.records import Answers, RunRecord
+from micromime.pictures.micrographs import listed_files
 from micromime.project.work import code_of, fingerprint, work_folder
+from micromime.scenario.arrays import Image, Probability
+from micromime.scenario.scenario import Scenario
+from micromime.use_cases import instance_kind
 
 PURPOSE = "ablation"
 """Name of the streams that images are drawn from: none of them is one of another set."""

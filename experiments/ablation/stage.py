@@ -16,21 +16,21 @@ from typing import Annotated, Any
 import pandas as pd
 from typer import Option
 
-from micromime.pictures.micrographs import read_micrographs
-from micromime.pictures.test_set import SOURCE_NAME, Source
-from micromime.engines.local import Progress, run_tasks, trainings
-from experiments.ablation.verdict import Verdict, ablation_verdict
-from experiments.ablation.chart import ablation_chart
-from experiments.ablation.tables import ablation_tables
-from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 from experiments.ablation import run as ablation_run
 from experiments.ablation import topology as ablation_topology
+from experiments.ablation.chart import ablation_chart
 from experiments.ablation.plan import USUAL, Plan, Variant, ablation
 from experiments.ablation.run import Pictures, Task
-from micromime.inference.ask import TEST
+from experiments.ablation.tables import ablation_tables
+from experiments.ablation.verdict import Verdict, ablation_verdict
 from micromime.arms.records import Answers, RunRecord, machines, record_file
+from micromime.engines.local import Progress, run_tasks, trainings
+from micromime.inference.ask import TEST
+from micromime.pictures.micrographs import read_micrographs
+from micromime.pictures.test_set import SOURCE_NAME, Source
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import read_tree
+from micromime.stages import command
 
 
 def main(  # noqa: PLR0913 - one argument an option

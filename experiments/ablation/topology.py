@@ -6,19 +6,19 @@ What a setting of training earns may lie in lines that hang together, which neit
 import shutil
 from typing import Any
 
-from micromime.scenario.arrays import Probability
-from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.judging.matched_grains import match_grains
-from micromime.judging.topology import betti_error, cl_dice
 from experiments.ablation import run as ablation_run
 from experiments.ablation.plan import AblationImages, Variant
 from experiments.ablation.run import Task, draw, scores
 from micromime.arms.arm import Arm
-from micromime.inference.ask import TEST, pictures_in, predictor
 from micromime.arms.fit import Fit, fit
-from micromime.judging.picture_scores import Picture
 from micromime.arms.records import Answers, RunRecord
+from micromime.inference.ask import TEST, pictures_in, predictor
+from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
+from micromime.judging.matched_grains import match_grains
+from micromime.judging.picture_scores import Picture
+from micromime.judging.topology import betti_error, cl_dice
 from micromime.project.work import code_of, fingerprint, work_folder
+from micromime.scenario.arrays import Probability
 
 MEASURING = (
     "evaluation/closed_grains",

@@ -7,8 +7,8 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from micromime.reporting.charts.base import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
 from experiments.planted_gap.verdict import CONTROL, PRIMARY, Verdict
+from micromime.reporting.charts.base import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
 
 SHOWN = PRIMARY | {"rest_f1": "rest F1", "training_iou": "IoU on the\ntraining distribution"}
 """A row of panels for each."""

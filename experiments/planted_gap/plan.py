@@ -6,16 +6,16 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
+from experiments.planted_gap.scenarios import EXPERIMENTS, SIDE_PX, USE_CASE
 from micromime.judging.metrics import LOWER_IS_BETTER, SEGMENTATION
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import Section, one_of, section, typed
+from micromime.project.work import code_of, fingerprint
 from micromime.sampling.sampler import Clustered, Sampler
 from micromime.sampling.samplers import read_sampler
-from micromime.use_cases import instance_kind
-from experiments.planted_gap.scenarios import EXPERIMENTS, SIDE_PX, USE_CASE
-from micromime.project.work import code_of, fingerprint
+from micromime.scenario.parameters import Section, one_of, section, typed
 from micromime.training.architectures import architectures
 from micromime.training.settings import Augmentation, Phase, TrainParameters
+from micromime.use_cases import instance_kind
 
 CONTROL, ORACLE = "random", "oracle"
 """Samplers that are always there: what all are compared with, and what draws from the test's scenario."""

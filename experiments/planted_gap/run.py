@@ -13,15 +13,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from micromime.scenario.arrays import Mask, Reals
+from experiments.planted_gap.plan import Cell, PlantedGapParameters
+from experiments.planted_gap.scenarios import EXPERIMENTS, HOPELESS_STYLE
+from micromime.arms.records import Answers, RunRecord, record_file
 from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import sample_id
 from micromime.judging.metrics import SEGMENTATION, boundary_f1, mean_iou
 from micromime.sampling.sampler import Scored
+from micromime.scenario.arrays import Mask, Reals
 from micromime.scenario.scenario import Instance, Scenario
-from experiments.planted_gap.plan import Cell, PlantedGapParameters
-from experiments.planted_gap.scenarios import EXPERIMENTS, HOPELESS_STYLE
-from micromime.arms.records import Answers, RunRecord, record_file
 from micromime.scenario.streams import stream
 from micromime.training.settings import TrainParameters
 
@@ -182,7 +182,7 @@ def found(network: Path, images: NDArray[np.uint8]) -> NDArray[np.bool_]:
     import torch
     from fastai.vision.core import imagenet_stats
 
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     asked, (mean, sd) = load_network(network), (torch.tensor(each).view(1, 3, 1, 1) for each in imagenet_stats)
     masks = []

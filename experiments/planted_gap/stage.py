@@ -30,19 +30,19 @@ from typing import Annotated
 
 from typer import Option
 
-from micromime.engines.local import Progress, run_tasks, trainings
-from experiments.planted_gap.verdict import gap_verdict, rows_of
 from experiments.planted_gap.chart import gap_chart
-from experiments.planted_gap.statements import statements
-from experiments.planted_gap.tables import planted_gap_tables
-from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 from experiments.planted_gap.plan import Cell, PlantedGapParameters, cells, inputs_of, planted_gap
 from experiments.planted_gap.records import known_of, missing, run_paired, seed_tasks
 from experiments.planted_gap.run import TOLERANCE_PX, file_of
 from experiments.planted_gap.scenarios import EXPERIMENTS
+from experiments.planted_gap.statements import statements
+from experiments.planted_gap.tables import planted_gap_tables
+from experiments.planted_gap.verdict import gap_verdict, rows_of
 from micromime.arms.records import Answers, machines
+from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import read_tree
+from micromime.stages import command
 
 MODE_F1 = f"boundary F1, tolerance {TOLERANCE_PX} px, on the test pictures of the mode"
 

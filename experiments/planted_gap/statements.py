@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
-from micromime.reporting.words import p_text
 from experiments.planted_gap.verdict import CONTROL, PRIMARY, Verdict
+from micromime.reporting.words import p_text
 
 Outcome = Literal["holds", "not shown", "contradicted"]
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from micromime.reporting.words import made_lines, markdown, p_text
-from experiments.planted_gap.verdict import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
 from experiments.planted_gap.statements import (
     BEATS_P,
     ORACLE,
@@ -12,6 +10,8 @@ from experiments.planted_gap.statements import (
     images_text,
     significant,
 )
+from experiments.planted_gap.verdict import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
+from micromime.reporting.words import made_lines, markdown, p_text
 
 NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Reals
 from micromime.judging.statistics import bounds, holm, paired_t_test
+from micromime.scenario.arrays import Reals
 from micromime.scenario.streams import stream
 
 CONTROL, BLIND = "random", "stratified"

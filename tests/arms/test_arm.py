@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from micromime.arms import arm as arms
+from micromime.arms.arm import Arm, describe, described, planned_arm, trained
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
-from micromime.arms import arm as arms
-from micromime.arms.arm import Arm, describe, described, planned_arm, trained
 from micromime.scenario.streams import stream
 from micromime.training.settings import TrainParameters
 

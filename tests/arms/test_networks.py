@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from micromime.mistakes import Mistake
 from micromime.arms.arm import Arm, trained
 from micromime.arms.networks import KEPT, Wanted, fit_runs, network_here, networks_of
+from micromime.mistakes import Mistake
 
 HOLDER = """
 import time

@@ -1,7 +1,7 @@
 import pytest
 
-from micromime.mistakes import Mistake
 from micromime.arms.pools import measured, pools
+from micromime.mistakes import Mistake
 
 
 def tree(subsets, ways, subset=32):

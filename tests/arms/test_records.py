@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from micromime.mistakes import Mistake
 from micromime.arms.records import Answers, RunRecord, record_file
+from micromime.mistakes import Mistake
 
 ROWS = [
     {"picture": "a", "mean_iou": 0.12345649, "grains": 4, "intercept_px": 17.25},

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.mistakes import Mistake
 from micromime.arms.rounds import RoundParameters, arms_of, compared, generation, rounds_of
+from micromime.mistakes import Mistake
 
 TWO_LINES = {"random": "base", "adaptive": "base", "random_2": "random", "adaptive_2": "adaptive"}
 """Name and parent of the rounds of two samplers, two each."""

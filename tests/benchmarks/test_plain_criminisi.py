@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import binary_dilation
 
-from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.partial_models.cracks.crack import Course, Crack, lost_light
+from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases.chip_cracks import ChipTile
 from micromime.scenario.streams import stream
+from micromime.use_cases.chip_cracks import ChipTile
 
 SIDE, SEED, PATCH = 40, 12, 9
 MIDDLE = np.s_[14:26, 14:26]

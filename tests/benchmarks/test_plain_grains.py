@@ -9,10 +9,10 @@ import pytest
 from scipy.ndimage import binary_dilation
 from scipy.spatial import Voronoi
 
-from micromime.scenario.arrays import STEPS
-from micromime.partial_models.boundaries.lines import draw_lines
 from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains
+from micromime.partial_models.boundaries.lines import draw_lines
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
+from micromime.scenario.arrays import STEPS
 from micromime.scenario.streams import stream
 
 pytest.importorskip("noise", reason="the plain reading needs the package noise, which needs a compiler")

@@ -4,11 +4,11 @@ import sys
 from itertools import product
 
 import pytest
+from micromime.commands.trial import Timed
 from ruamel.yaml import YAML
 
 from micromime.cli import main
 from micromime.commands import tune
-from micromime.commands.trial import Timed
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.training.settings import TrainParameters

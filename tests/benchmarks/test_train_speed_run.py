@@ -66,8 +66,9 @@ def test_it_waits_until_all_are_warm_and_goes_on_until_all_are_timed(stopped):
 
 
 def test_images_and_masks_are_random_and_of_the_phases_size():
-    from micromime.training.settings import Phase
     from micromime.training.speed import random_pairs
+
+    from micromime.training.settings import Phase
 
     pairs = random_pairs(6, Phase(**LAST))
     assert (pairs.images.shape, pairs.images.dtype) == ((6, 64, 64), np.uint8)

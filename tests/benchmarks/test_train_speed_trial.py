@@ -1,9 +1,9 @@
 """Trials side by side: they wait for one another, and whatever ends them is told, never raised."""
 
 import pytest
+from micromime.commands.trial import LOST, Timed, Trial, time_settings
 
 from micromime.commands import trial
-from micromime.commands.trial import LOST, Timed, Trial, time_settings
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.training.settings import TrainParameters

@@ -3,8 +3,8 @@ import pytest
 from scipy import stats
 
 from micromime.fitting.laws import empirical, fit_counts, fit_reals
-from micromime.scenario.distributions import distribution
 from micromime.mistakes import Mistake
+from micromime.scenario.distributions import distribution
 
 
 def spread(law, count=400):

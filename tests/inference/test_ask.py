@@ -6,11 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micromime.inference import ask
-from micromime.judging import picture_scores
-from micromime.judging import tested_pictures
-from micromime.inference.ask import Asked, answers, pictures_in, predictor
 from micromime.arms.records import RunRecord, record_file
+from micromime.inference import ask
+from micromime.inference.ask import Asked, answers, pictures_in, predictor
+from micromime.judging import picture_scores, tested_pictures
 
 RECORDS = Path("records")
 LINES = {"a": 3 * 64 + 4 * 40 - 12, "b": 3 * 50 + 4 * 64 - 12, "c": 3 * 48 + 4 * 36 - 12}
@@ -206,8 +205,9 @@ def test_what_samples_scored_outlives_another_way_to_close_grains(base, microgra
 def test_a_network_answers_with_the_probability_of_every_pixel(tmp_path):
     import torch
 
+    from micromime.inference.networks import probability
     from micromime.training.architectures import build
-    from micromime.inference.networks import load_network, probability, save_network
+    from micromime.training.networks import load_network, save_network
 
     torch.manual_seed(7)
     name = "unet_efficientnet_lite0"

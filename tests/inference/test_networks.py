@@ -33,7 +33,7 @@ def network():
 
 @pytest.fixture
 def folder(network, tmp_path):
-    from micromime.inference.networks import save_network
+    from micromime.training.networks import save_network
 
     save_network(network, DESCRIPTION, tmp_path / "run-001")
     return tmp_path / "run-001"
@@ -62,7 +62,7 @@ def directly(network, image):
 def test_a_network_comes_back_as_it_was(network, folder):
     import torch
 
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     back = load_network(folder)
     weights = network.state_dict()
@@ -86,7 +86,7 @@ def test_its_files_are_a_description_and_plain_numbers(folder):
 
 def test_loading_unpickles_nothing_and_needs_no_imagenet_weights(folder, monkeypatch):
     from micromime.training import lite0_weights
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     for place, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")):
         monkeypatch.setattr(place, name, lambda *_, **__: pytest.fail("it was unpickled"))
@@ -147,7 +147,7 @@ def test_a_picture_is_seen_as_in_validation(network):
 
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
 def test_a_missing_file_is_named(folder, name):
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     (folder / name).unlink()
     with pytest.raises(Mistake, match=rf"run-001/{name} is missing; .*run-001 is no folder of a trained network"):
@@ -156,7 +156,7 @@ def test_a_missing_file_is_named(folder, name):
 
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
 def test_a_file_that_is_cut_off_is_named(folder, name):
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     content = (folder / name).read_bytes()
     (folder / name).write_bytes(content[: len(content) // 2])
@@ -165,7 +165,7 @@ def test_a_file_that_is_cut_off_is_named(folder, name):
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
-    from micromime.inference.networks import load_network
+    from micromime.training.networks import load_network
 
     with pytest.raises(Mistake, match="nowhere is no folder of a trained network"):
         load_network(tmp_path / "nowhere")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from micromime.judging.metrics import SCORED, SEGMENTATION, TESTED
 from micromime.judging import tested_pictures
+from micromime.judging.metrics import SCORED, SEGMENTATION, TESTED
 from micromime.judging.picture_scores import THRESHOLDS, Picture, at_thresholds, classified, measured
 from micromime.judging.tested_pictures import grain_size
 

@@ -10,9 +10,9 @@ import numpy as np
 import PIL.Image
 import pytest
 
+from micromime.mistakes import Mistake
 from micromime.pictures import micrographs as real
 from micromime.pictures.micrographs import listed_files, read_micrographs, stays_inside
-from micromime.mistakes import Mistake
 
 GREYS = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from micromime.mistakes import Mistake
 from micromime.pictures import test_set as sources
 from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
-from micromime.pictures.test_set import NO_REAL_SET, Source, bring_in, choose_source
 from micromime.pictures.surrogates.grains import write_micrographs
-from micromime.mistakes import Mistake
+from micromime.pictures.test_set import NO_REAL_SET, Source, bring_in, choose_source
 
 FEW = sources.TestSetParameters(simulator="grains", surrogate_count=2, surrogate_side_px=64, surrogate_seed=5)
 SURROGATE = Source(kind="surrogate", reason=NO_REAL_SET, files={})

@@ -4,8 +4,8 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from micromime.pictures.tiles import COLUMNS, read_tiles, tile_files
 from micromime.mistakes import Mistake
+from micromime.pictures.tiles import COLUMNS, read_tiles, tile_files
 
 CLASSES = ("intact", "crack")
 

@@ -23,9 +23,9 @@ from clones import (
     run,
 )
 
-from micromime.pictures.test_set import NO_REAL_SET
 from micromime.datasets.store import Dataset
 from micromime.judging.metrics import TESTED
+from micromime.pictures.test_set import NO_REAL_SET
 from micromime.scenario.parameters import read_tree
 
 pytestmark = [pytest.mark.pipeline, pytest.mark.timeout(3600)]  # a fixture may wait for what another worker makes

@@ -1,5 +1,6 @@
 import pytest
 
+from micromime.judging.metrics import TESTED
 from micromime.reporting.words import (
     TITLES,
     cell,
@@ -11,7 +12,6 @@ from micromime.reporting.words import (
     signed_interval,
     title,
 )
-from micromime.judging.metrics import TESTED
 
 
 def test_a_table_has_its_first_column_to_the_left_and_the_others_to_the_right():

@@ -11,8 +11,8 @@ from hypothesis import strategies as some
 from micromime.mistakes import Mistake
 from micromime.sampling.sampler import Sampler
 from micromime.sampling.samplers import read_sampler, samplers
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import LARGEST_SEED, stream
+from micromime.use_cases import instance_kind
 
 GRAINS = {
     "within": {

@@ -5,11 +5,11 @@ from hypothesis import strategies as some
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from micromime.scenario.distributions import Choice
 from micromime.sampling.parameter_space import Axis, clusters, columns, numeric_parameters, parameter_space
+from micromime.scenario.distributions import Choice
 from micromime.scenario.scenario import Scenario, Style
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import LARGEST_SEED, stream
+from micromime.use_cases import instance_kind
 
 PLAIN = {
     **{"rows": 72, "cols": 96, "white_noise": {"sd_grey": {"uniform": [2, 25]}}},

@@ -7,10 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 from pydantic import Field, ValidationError
 
-from micromime.scenario.distributions import distribution
 from micromime.mistakes import Mistake
-from micromime.scenario.partial_model import PartialModel, check_distributions, check_within, draw, quantiles, step, vary
 from micromime.partial_models.camera.gaussian_blur import GaussianBlur
+from micromime.scenario.distributions import distribution
+from micromime.scenario.partial_model import (
+    PartialModel,
+    check_distributions,
+    check_within,
+    draw,
+    quantiles,
+    step,
+    vary,
+)
 from micromime.scenario.streams import stream
 
 ALMOST_ONE = math.nextafter(1, 0)
@@ -118,7 +126,9 @@ def test_beyond_the_bounds_nothing_is_cut_off_to_the_bound(stored, low, high):
 )
 def test_the_ends_of_the_stream_are_the_ends_of_the_interval(monkeypatch, kind, key, stored, most, least, largest):
     for u, expected in ((0.0, least), (ALMOST_ONE, largest)):
-        monkeypatch.setattr("micromime.scenario.partial_model.stream", lambda *_, u=u: SimpleNamespace(random=lambda: u))
+        monkeypatch.setattr(
+            "micromime.scenario.partial_model.stream", lambda *_, u=u: SimpleNamespace(random=lambda: u)
+        )
         moved = varied(key, stored, most, seeds=1, kind=kind)[0]
         assert moved == pytest.approx(expected, abs=1e-12)
         assert least <= moved <= largest
@@ -160,7 +170,9 @@ def test_another_parameter_varied_beside_moves_none():
 )
 def test_a_relative_step_multiplies_or_divides(monkeypatch, kind, key, stored, share, least, largest):
     for u, expected in ((0.0, least), (ALMOST_ONE, largest)):
-        monkeypatch.setattr("micromime.scenario.partial_model.stream", lambda *_, u=u: SimpleNamespace(random=lambda: u))
+        monkeypatch.setattr(
+            "micromime.scenario.partial_model.stream", lambda *_, u=u: SimpleNamespace(random=lambda: u)
+        )
         moved = varied(key, stored, {"share": share}, seeds=1, kind=kind)[0]
         assert moved == pytest.approx(expected, abs=1e-12)
         assert least - 1e-12 <= moved <= largest + 1e-12

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind, use_cases
 from micromime.scenario.streams import LARGEST_SEED, stream
+from micromime.use_cases import instance_kind, use_cases
 
 GRAINS = instance_kind("grain_boundaries")
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from micromime.mistakes import Mistake
 from micromime.scenario.partial_model import quantiles
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import LARGEST_SEED, stream
+from micromime.use_cases import instance_kind
 
 GRAINS = instance_kind("grain_boundaries")
 COMMON = {

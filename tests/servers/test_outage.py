@@ -19,7 +19,7 @@ from micromime.tracking.delivery import open_store
 from micromime.tracking.letters import tell_file, tell_judged, tell_model
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.tracking import tracked_arm, tracked_run
-from micromime.tracking.versions import DataVersion, Revision
+from micromime.project.versions import DataVersion, Revision
 
 arm, pausing = sys.argv[1], sys.argv[2] == "pausing"
 data = (DataVersion("train", "data/grains", "a" * 32 + ".dir"),)

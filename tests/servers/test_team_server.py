@@ -21,7 +21,7 @@ import multiprocessing, sys
 from pathlib import Path
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.tracking import log_judged, tracked_arm, tracked_run
-from micromime.tracking.versions import Revision
+from micromime.project.versions import Revision
 
 def described(arm):
     revision = Revision("", dirty=False)

@@ -6,8 +6,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree
 from micromime.sampling.samplers import samplers
+from micromime.scenario.parameters import read_tree
 from micromime.stages.check import check_file, check_tree, main
 
 BASE_ONLY = "'base' cannot be the name of a round; use another word, of letters and digits."

@@ -7,12 +7,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.reporting.explanation import forest as dependence
-from micromime.mistakes import Mistake
-from micromime.stages import explain as stage
 from micromime.arms.arm import Arm
-from micromime.sampling.scores import write_scores
+from micromime.mistakes import Mistake
+from micromime.reporting.explanation import forest as dependence
 from micromime.reporting.explanation.scored_arm import Chosen
+from micromime.sampling.scores import write_scores
+from micromime.stages import explain as stage
 
 USE_CASE = "grain_boundaries"
 RESAMPLE = {"count": 1, "score": "mean_iou", "runs": "all"}

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import micromime
-from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
-from micromime.pictures.test_set import NO_REAL_SET, Source
-from micromime.pictures.surrogates.grains import write_micrographs
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
+from micromime.pictures.surrogates.grains import write_micrographs
+from micromime.pictures.test_set import NO_REAL_SET, Source
 from micromime.stages.import_test_set import main
 
 PARAMS = (

@@ -5,15 +5,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.fitting.cracks.statistics import CrackStatistics
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
 from micromime.stages import measure
-from micromime.fitting.cracks.statistics import CrackStatistics
 from micromime.stages.measure import main, tiles_of, whole_photographs
 from micromime.stages.render import scenario_of
 from micromime.stages.tile import write_tiles
+from micromime.use_cases import instance_kind
 
 PARAMETERS = {"segments": 9, "segment_px": 12.0, "segment_spread": 0.3, "bend_deg": 15.0, "bend_spread": 0.3}
 PARAMETERS |= {"return_share": 0.7, "direction_deg": {"normal": {"mean": 0, "sd": 5, "low": -20, "high": 20}}}

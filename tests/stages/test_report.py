@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.pictures.micrographs import read_micrographs
 from micromime.datasets.store import Dataset
+from micromime.inference import ask
+from micromime.pictures.micrographs import read_micrographs
 from micromime.reporting.figures.panels import Shown
 from micromime.scenario.parameters import read_tree
 from micromime.stages import judge, report, score
-from micromime.inference import ask
 from micromime.stages.report import made, one_of_each_source, worst_sample
 
 VERDICT, SCORES, PAGE = Path("metrics/grains.json"), Path("scores.parquet"), Path("metrics/grains/report.html")

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.pictures.micrographs import sha256
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import sha256
+from micromime.sampling.scores import write_scores
 from micromime.scenario.parameters import read_tree
 from micromime.stages import resample as stage
 from micromime.stages.resample import main, resample
-from micromime.sampling.scores import write_scores
 
 ORIGIN = {
     "use_case": "grain_boundaries",

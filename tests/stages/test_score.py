@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from micromime.arms.records import RunRecord, record_file
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.stages import score
-from micromime.arms.records import RunRecord, record_file
 from micromime.stages.score import joined, scores_before
 
 SHARES = [340 / 2560, 488 / 2560, 636 / 2560]

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 import micromime
-from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
-from micromime.pictures.test_set import Source
-from micromime.pictures.surrogates.grains import write_micrographs
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
+from micromime.pictures.surrogates.grains import write_micrographs
+from micromime.pictures.test_set import Source
 from micromime.stages import sources
 from micromime.stages.sources import stored_files, write_sources
 

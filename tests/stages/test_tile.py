@@ -5,11 +5,11 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source
-from micromime.datasets.store import Dataset
-from micromime.pictures.tiles import COLUMNS
-from micromime.mistakes import Mistake
 from micromime.arms.pools import TileParameters
+from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
+from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source
+from micromime.pictures.tiles import COLUMNS
 from micromime.stages.tile import divided, main
 
 ASKED = TileParameters(test_tiles=6, seed=0, subsets=("all", 8, 4))

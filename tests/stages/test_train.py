@@ -6,13 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from micromime.mistakes import Mistake
-from micromime.stages import train
-from micromime.arms import fit
-from micromime.arms import networks
+from micromime.arms import fit, networks
 from micromime.arms.arm import trained
 from micromime.arms.fit import Fit, fit_missing
 from micromime.arms.records import Answers, RunRecord, record_file
+from micromime.mistakes import Mistake
+from micromime.stages import train
 
 RECORDS, KEPT = Path("records"), networks.KEPT
 FOUND = [{"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": "find", "batch_size": 4}]

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micromime.datasets.render import render_dataset
 from micromime.arms import arm as stage
-from micromime.stages import train
 from micromime.arms import fit
+from micromime.datasets.render import render_dataset
+from micromime.stages import train
 
 pytestmark = [
     pytest.mark.slow,

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from micromime.arms.arm import Arm
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
-from micromime.arms.arm import Arm
 from micromime.stages.tile import write_tiles
 from micromime.stages.train_pools import images_seen, main, planned, pools_of, times_longer
 from micromime.training.settings import TrainParameters

@@ -229,8 +229,8 @@ def _fill(made: SimpleNamespace) -> None:
 
 def _log_arms(client, project: Path, digest: str) -> None:
     """Log the arms of a folder in DVC's cache, each once, as training and judging do."""
+    from micromime.project.versions import DataVersion, Revision
     from micromime.tracking.mlflow_arm import ArmRecords, RunDescription
-    from micromime.tracking.versions import DataVersion, Revision
 
     cache = project / ".dvc" / "cache" / "files" / "md5"
     for entry in json.loads((cache / digest[:2] / digest[2:]).read_text()):

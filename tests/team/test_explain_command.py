@@ -12,10 +12,10 @@ import pytest
 from micromime.commands.explain import explain
 from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on
 from micromime.datasets.store import identity
-from micromime.reporting.explanation import forest as dependence
 from micromime.mistakes import Mistake
-from micromime.sampling.scores import write_scores
+from micromime.reporting.explanation import forest as dependence
 from micromime.reporting.explanation.scored_arm import pictures, round_of, scoring_of
+from micromime.sampling.scores import write_scores
 
 ARM, ROUND, SCORING = (
     f"{folder}/grain_boundaries/{name}"

@@ -8,6 +8,7 @@ from shlex import split
 import pytest
 from dvc.cli import main as dvc_main
 
+from micromime.mistakes import Mistake
 from micromime.team.contents import listing, read, read_json
 from micromime.team.history import (
     Version,
@@ -20,7 +21,6 @@ from micromime.team.history import (
     version_of,
     versions,
 )
-from micromime.mistakes import Mistake
 
 BASE, ADAPTIVE = "data/synthetic/grain_boundaries/base", "data/synthetic/grain_boundaries/adaptive"
 

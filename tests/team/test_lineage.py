@@ -12,11 +12,11 @@ import pytest
 from dvc.cli import main as dvc_main
 
 from micromime.cli import main
+from micromime.mistakes import Mistake
 from micromime.team.contents import listing
 from micromime.team.history import short, version_at
 from micromime.team.lineage import lineage
 from micromime.team.lineage_text import as_text, as_tree
-from micromime.mistakes import Mistake
 
 BASE, ADAPTIVE = "data/synthetic/grain_boundaries/base", "data/synthetic/grain_boundaries/adaptive"
 ARM, MIXED = "models/grain_boundaries/adaptive", "models/chip_cracks/mixed/mixed_32"

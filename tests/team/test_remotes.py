@@ -7,8 +7,8 @@ import pytest
 from dvc.repo import Repo
 
 from micromime.cli import main
-from micromime.team.remotes import PASSWORD, Login, add_remote, default_remote, log_in
 from micromime.mistakes import Mistake
+from micromime.team.remotes import PASSWORD, Login, add_remote, default_remote, log_in
 
 CONFIG, LOCAL = Path(".dvc/config"), Path(".dvc/config.local")
 

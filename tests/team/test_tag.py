@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from micromime.mistakes import Mistake
 from micromime.team.history import lock_at
 from micromime.team.tag import tag
-from micromime.mistakes import Mistake
 
 
 def git(*words):

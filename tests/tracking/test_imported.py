@@ -7,8 +7,8 @@ import grimp
 import pytest
 
 from micromime.tracking import imported
-from micromime.training.architectures import architectures
 from micromime.tracking.imported import SOURCES, files_of, requirements_of
+from micromime.training.architectures import architectures
 
 SERVED = "micromime.tracking.served_model"
 

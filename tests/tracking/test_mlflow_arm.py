@@ -2,8 +2,8 @@
 
 import pytest
 
+from micromime.project.versions import DataVersion, Revision
 from micromime.tracking.mlflow_arm import RunDescription, flat
-from micromime.tracking.versions import DataVersion, Revision
 
 
 def test_settings_are_flattened_to_their_leaves():

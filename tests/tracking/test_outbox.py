@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 import micromime
-from micromime.tracking.sync import sync
 from micromime.mistakes import Mistake
+from micromime.project.versions import DataVersion, Revision
 from micromime.tracking.delivery import deliver, open_store
 from micromime.tracking.letters import tell_file, tell_judged, tell_pictures
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.store import Unreachable, prepare_store, store_client
 from micromime.tracking.outbox import OFFLINE, OUTBOX, Diary, letters, new_letter, offline, read_letter, told
 from micromime.tracking.run_log import RunLog
+from micromime.tracking.store import Unreachable, prepare_store, store_client
+from micromime.tracking.sync import sync
 from micromime.tracking.tracking import tracked_arm, tracked_run
-from micromime.tracking.versions import DataVersion, Revision
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"
 DESCRIBED = RunDescription(
@@ -35,7 +35,7 @@ KILLED_RUN = """
 import time
 from micromime.tracking.tracking import tracked_run
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.versions import DataVersion, Revision
+from micromime.project.versions import DataVersion, Revision
 with tracked_run("", 3, {described!r}) as log:
     for step in range(120):
         log.metrics({{"loss": 1 / (step + 1)}}, step)

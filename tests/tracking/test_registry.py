@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from micromime.mistakes import Mistake
+from micromime.project.versions import DataVersion, Revision
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.store import prepare_store, store_client
 from micromime.tracking.registry import model_name, register
+from micromime.tracking.store import prepare_store, store_client
 from micromime.tracking.tracking import tracked_arm
-from micromime.tracking.versions import DataVersion, Revision
 
 pytestmark = pytest.mark.slow
 

@@ -13,10 +13,10 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from micromime.project.versions import Revision
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.store import tracking_uri
 from micromime.tracking.registry import register
-from micromime.tracking.versions import Revision
+from micromime.tracking.store import tracking_uri
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -57,7 +57,7 @@ def folder(tmp_path_factory):
     import torch
 
     from micromime.training.architectures import build
-    from micromime.inference.networks import save_network
+    from micromime.training.networks import save_network
 
     torch.manual_seed(7)
     network = build(ARCHITECTURE, pretrained=False)
@@ -98,8 +98,9 @@ def not_required(requirements: Path) -> list[str]:
 
 
 def test_a_colleague_without_the_repository_gets_the_same_numbers(uri, folder, tmp_path):
-    from micromime.inference.networks import load_network, probability
+    from micromime.inference.networks import probability
     from micromime.inference.views import in_all_views
+    from micromime.training.networks import load_network
 
     (requirements,) = tmp_path.glob("mlruns/*/models/*/artifacts/requirements.txt")
     image = pixels(1, 70, 50)[0, 0]
@@ -131,8 +132,9 @@ def served(folder):
 
 @pytest.mark.parametrize(("rows", "cols"), [(64, 96), (70, 50), (20, 25), (1, 1)])
 def test_a_grey_image_has_the_probability_that_the_judge_sees(served, folder, rows, cols):
-    from micromime.inference.networks import load_network, probability
+    from micromime.inference.networks import probability
     from micromime.inference.views import in_all_views
+    from micromime.training.networks import load_network
 
     image = pixels(1, rows, cols)[0, 0]
     (found,) = served.predict(None, grey_thrice(image))
@@ -173,7 +175,7 @@ def classifier(tmp_path_factory):
     import torch
 
     from micromime.training.architectures import build
-    from micromime.inference.networks import save_network
+    from micromime.training.networks import save_network
 
     torch.manual_seed(7)
     folder = tmp_path_factory.mktemp("classifier") / "run-001"
@@ -185,7 +187,8 @@ def classifier(tmp_path_factory):
 def test_a_registered_classifier_gives_each_image_the_probability_that_the_judge_sees(store, classifier, monkeypatch):
     import mlflow
 
-    from micromime.inference.networks import class_probabilities, load_network
+    from micromime.inference.networks import class_probabilities
+    from micromime.training.networks import load_network
 
     assert store.is_file()
     monkeypatch.syspath_prepend("")

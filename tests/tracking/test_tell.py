@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from micromime.tracking import tell as stage
 from micromime.arms.arm import described
 from micromime.reporting.pages.judged import Judged, Part
-from micromime.tracking.tell import means_of, statistics_of, tell
+from micromime.tracking import tell as stage
 from micromime.tracking.registry import Registered
+from micromime.tracking.tell import means_of, statistics_of, tell
 
 ROWS = [
     ("base", 1, 0.2, 0.4),

@@ -14,11 +14,11 @@ import pytest
 
 import micromime
 from micromime.mistakes import Mistake
+from micromime.project.versions import DataVersion, Revision
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.store import prepare_store, tracking_uri
 from micromime.tracking.run_log import RunLog
+from micromime.tracking.store import prepare_store, tracking_uri
 from micromime.tracking.tracking import log_judged, tracked_arm, tracked_run
-from micromime.tracking.versions import DataVersion, Revision
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"
 
@@ -40,7 +40,7 @@ ONE_RUN = """
 import sys, time
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.tracking import tracked_run
-from micromime.tracking.versions import DataVersion, Revision
+from micromime.project.versions import DataVersion, Revision
 with tracked_run(sys.argv[1], int(sys.argv[2]), {described!r}) as log:
     for step in range(150):
         log.metrics({{"loss": 1 / (step + 1)}}, step)

@@ -79,7 +79,7 @@ def test_every_network_scores_two_classes_of_each_pixel_or_of_each_picture(named
 def test_every_network_answers_the_same_after_it_was_stored(named, tmp_path):
     import torch
 
-    from micromime.inference.networks import load_network, save_network
+    from micromime.training.networks import load_network, save_network
 
     name, network = named
     save_network(network, {"architecture": name}, tmp_path / "run")

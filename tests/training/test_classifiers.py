@@ -104,7 +104,8 @@ def make(folder):
 
 
 def test_an_answer_does_not_depend_on_what_else_is_asked(dataset, fitted):
-    from micromime.inference.networks import class_probabilities, load_network
+    from micromime.inference.networks import class_probabilities
+    from micromime.training.networks import load_network
 
     network = load_network(fitted)
     pixels = np.stack([np.repeat(dataset.images[n][None], 3, axis=0) for n in range(20)])

@@ -18,10 +18,10 @@ from urllib.parse import quote
 import pytest
 from PIL import Image as Picture
 
+from micromime.project.versions import Revision
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.store import UNLESS_SET, prepare_store, store_client
 from micromime.tracking.tracking import log_judged
-from micromime.tracking.versions import Revision
 
 BASE = RunDescription("grains", "base", "tiny", "f0", {}, (), Revision("", dirty=False), test_set="surrogate")
 ARMS = (

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree
 from micromime.partial_models.camera.white_noise import WhiteNoise
+from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.use_cases.grain_boundaries import GrainMicrograph, numbered
 

@@ -7,21 +7,21 @@ import numpy as np
 import pytest
 from ruamel.yaml import YAML
 
-from micromime.commands.profile import overlaid
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree
-from micromime.partial_models.camera.illumination import Illumination
-from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
-from experiments.ablation import stage as ablation
 from experiments.ablation import run as ablation_run
+from experiments.ablation import stage as ablation
 from experiments.ablation import topology as ablation_topology
 from experiments.ablation.plan import ALL, NONE
 from experiments.ablation.plan import ablation as read
 from experiments.ablation.run import inputs_of
 from experiments.ablation.units import units_of, without
-from micromime.judging.picture_scores import Picture
 from micromime.arms.records import RunRecord
+from micromime.commands.profile import overlaid
+from micromime.judging.picture_scores import Picture
+from micromime.mistakes import Mistake
+from micromime.partial_models.camera.illumination import Illumination
+from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Scenario
+from micromime.use_cases import instance_kind
 
 KIND = instance_kind("grain_boundaries")
 COMMON = {

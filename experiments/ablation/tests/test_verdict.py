@@ -5,9 +5,9 @@ from xml.etree import ElementTree
 import pandas as pd
 import pytest
 
-from experiments.ablation.verdict import EVERYWHERE, ablation_verdict, idle, paying
 from experiments.ablation.chart import ablation_chart
 from experiments.ablation.tables import ablation_tables, summary_of_ablation
+from experiments.ablation.verdict import EVERYWHERE, ablation_verdict, idle, paying
 
 TEST_SET = {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given"}
 GAINS = [

@@ -1,10 +1,10 @@
 import numpy as np
 
-from micromime.sampling.sampler import Scored
 from experiments.planted_gap.oracle import Oracle
+from micromime.sampling.sampler import Scored
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import stream
+from micromime.use_cases import instance_kind
 
 GRAINS = instance_kind("grain_boundaries")
 NONE = Scored([], [], np.empty(0))

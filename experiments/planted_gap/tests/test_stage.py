@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from micromime.mistakes import Mistake
-from experiments.planted_gap import stage as planted_gap
 from experiments.planted_gap import run as planted_gap_run
+from experiments.planted_gap import stage as planted_gap
 from experiments.planted_gap.plan import Cell, cells, inputs_of
 from experiments.planted_gap.plan import planted_gap as read
 from experiments.planted_gap.records import base_of
 from experiments.planted_gap.scenarios import CORNER, EXPERIMENTS
 from micromime.arms.records import RunRecord
+from micromime.mistakes import Mistake
 
 PHASE = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.004, "batch_size": 8}
 WITHIN = {"grain_boundaries": {"thickness_px": {"share": 0.3}}}

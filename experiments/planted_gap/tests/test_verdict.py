@@ -5,10 +5,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from experiments.planted_gap.verdict import gap_verdict, images_needed, reached, rows_of
 from experiments.planted_gap.chart import gap_chart
 from experiments.planted_gap.statements import statements
 from experiments.planted_gap.tables import planted_gap_tables, summary_of_gaps
+from experiments.planted_gap.verdict import gap_verdict, images_needed, reached, rows_of
 from micromime.judging.statistics import paired_t_test
 
 IMAGES = np.array([0.0, 100, 200, 300])

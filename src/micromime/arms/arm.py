@@ -8,13 +8,13 @@ from typing import Any, Self
 from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.project.versions import DataVersion, data_version, revision
 from micromime.project.work import code_of, fingerprint
+from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
-from micromime.training.architectures import finds
 from micromime.tracking.mlflow_arm import RunDescription
+from micromime.training.architectures import finds
 from micromime.training.settings import FinetuneParameters, TrainParameters
-from micromime.tracking.versions import DataVersion, data_version, revision
 
 FIRST = 1
 """The run that finds the learning rates for all others."""

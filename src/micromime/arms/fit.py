@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from micromime.engines.local import Progress, run_tasks, trainings
-from micromime.judging.metrics import SEGMENTATION, error_rate
 from micromime.arms.arm import Arm
 from micromime.arms.records import RunRecord
-from micromime.training.architectures import Finds, finds
+from micromime.engines.local import Progress, run_tasks, trainings
+from micromime.judging.metrics import SEGMENTATION, error_rate
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.tracking import tracked_run
+from micromime.training.architectures import Finds, finds
 
 WATCHED: dict[Finds, Mapping[str, Callable[[Any, Any], float]]] = {
     "mask": {name: SEGMENTATION[name] for name in ("pixel_error", "mean_iou")},

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from micromime.arms.arm import Arm, run_folder, trained
+from micromime.arms.fit import Fit, Tracked, fit_missing
 from micromime.engines.local import alone
 from micromime.mistakes import Mistake
-from micromime.arms.arm import Arm, run_folder, trained
 from micromime.project.dvc_cache import cached_file
-from micromime.arms.fit import Fit, Tracked, fit_missing
 from micromime.project.work import OURS
 
 KEPT = OURS / "networks"

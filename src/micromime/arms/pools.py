@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import Section, read_tree, section, typed
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
+from micromime.scenario.parameters import Section, read_tree, section, typed
 from micromime.scenario.streams import LARGEST_SEED
 
 MEASURED = "measured.yaml"

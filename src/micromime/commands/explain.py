@@ -7,7 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from micromime.commands.scored_arm import chosen_by, earlier_than, scores_of, trained_on, usual_score
+from micromime.mistakes import Mistake
+from micromime.project.work import OURS
 from micromime.reporting.explanation.page import WORST, Told, write_explanation
+from micromime.reporting.explanation.scored_arm import Chosen, told_of
 from micromime.reporting.explanation.words import (
     about_parameters,
     about_round,
@@ -17,9 +20,6 @@ from micromime.reporting.explanation.words import (
     p_value,
 )
 from micromime.reporting.failures import SCORE, in_common, lowest, percentile
-from micromime.mistakes import Mistake
-from micromime.reporting.explanation.scored_arm import Chosen, told_of
-from micromime.project.work import OURS
 
 PAGES = OURS / "explanations"
 """Where pages lie that were not asked for elsewhere; neither git nor DVC looks there."""

@@ -4,12 +4,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from micromime.scenario.parameters import one_of
-from micromime.use_cases import use_cases
-from micromime.stages.resample import resample
 from micromime.arms.rounds import rounds_of
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import one_of
+from micromime.stages.resample import resample
 from micromime.tracking.logged_files import fetch_logged
+from micromime.use_cases import use_cases
 
 
 def resample_logged(tree: dict[str, Any], which: tuple[str, str], run_id: str, out: Path, workers: int) -> None:

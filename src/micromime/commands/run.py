@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psutil
 
-from micromime.team.remotes import default_remote
-from micromime.team.watch import Watch
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.stages.check import check_file, use_cases_in
 from micromime.stages.sources import write_sources
+from micromime.team.remotes import default_remote
+from micromime.team.watch import Watch
 from micromime.tracking.outbox import OUTBOX, letters
 
 INSTEAD = "What it holds is computed here."

@@ -7,16 +7,16 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from micromime.arms.rounds import score_of
+from micromime.mistakes import Mistake
+from micromime.project.versions import data_version
+from micromime.reporting.explanation.scored_arm import Chosen, Scores, read, start_of
+from micromime.scenario.parameters import read_tree
 from micromime.team.chain import WEIGHTS
 from micromime.team.contents import at_hand, read_json
 from micromime.team.history import kept_whole, lock_at, version_at
 from micromime.team.logged import Logged
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree
-from micromime.arms.rounds import score_of
-from micromime.reporting.explanation.scored_arm import Chosen, Scores, read, start_of
 from micromime.tracking.logged_files import fetch_logged
-from micromime.tracking.versions import data_version
 
 PARAMS = Path("params.yaml")
 

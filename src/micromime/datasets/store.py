@@ -24,8 +24,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from micromime.scenario.arrays import Image, Mask
 from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.scenario import Instance, Sample
 
 SHARD_SIZE = 100

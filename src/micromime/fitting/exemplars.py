@@ -8,10 +8,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation
 
-from micromime.scenario.arrays import Mask
-from micromime.pictures.tiles import Tile
-from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
 from micromime.mistakes import Mistake
+from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
+from micromime.pictures.tiles import Tile
+from micromime.scenario.arrays import Mask
 
 AWAY_PX = 4
 """How far from a crack's mask a patch begins: people draw masks a little off."""

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from scipy import stats
 from scipy.optimize import minimize_scalar
 
-from micromime.scenario.arrays import Reals
 from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Reals
 
 Written = float | int | dict[str, Any]
 """A value or a distribution as it stands in params.yaml."""

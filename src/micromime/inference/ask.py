@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Image, Probability
-from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
-from micromime.datasets.store import Dataset
-from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.arms.arm import Arm, trained
 from micromime.arms.networks import networks_of
-from micromime.judging.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
 from micromime.arms.records import Answers, RunRecord, record_file
-from micromime.judging.tested_pictures import CHOSEN_ON, tested, to_choose_by
+from micromime.datasets.store import Dataset
+from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.inference.judge_views import ALL_VIEWS, in_views
+from micromime.judging.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
+from micromime.judging.tested_pictures import CHOSEN_ON, tested, to_choose_by
+from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
 from micromime.project.work import code_of, fingerprint
+from micromime.scenario.arrays import Image, Probability
 from micromime.training.architectures import Finds, finds
 
 TEST, SCORING, CHOOSING = "test", "scoring", "choosing"
@@ -116,7 +116,8 @@ def predictor(network: Path) -> Callable[[Image], Probability]:
     """Return what gives a network's probabilities for a picture: on a GPU where there is one, else with one thread."""
     import torch
 
-    from micromime.inference.networks import load_network, probability
+    from micromime.inference.networks import probability
+    from micromime.training.networks import load_network
 
     torch.set_num_threads(1)
     loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
@@ -127,7 +128,8 @@ def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
     """Return what gives the probability of the second class for pictures, by a network that finds classes."""
     import torch
 
-    from micromime.inference.networks import class_probabilities, description_of, load_network
+    from micromime.inference.networks import class_probabilities
+    from micromime.training.networks import description_of, load_network
 
     torch.set_num_threads(1)
     loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")

@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from micromime.inference.views import VIEWS, in_all_views
 from micromime.scenario.arrays import Image, Probability
 from micromime.scenario.parameters import Section, section, typed
-from micromime.inference.views import VIEWS, in_all_views
 
 ALL_VIEWS = len(VIEWS)
 

@@ -1,21 +1,12 @@
-"""A trained network on disk: weights as safetensors beside a JSON description; and how it is asked."""
-
-import json
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+"""How a network is asked about pictures."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.nn.functional import pad
 
 from micromime.scenario.arrays import Image
-from micromime.mistakes import Mistake
-from micromime.training.architectures import build
 from micromime.training.resizing import resized
 
 TOGETHER = 16
@@ -25,34 +16,6 @@ STRIDE = 32
 """Sides are padded to a multiple of this, for the five reductions of a U-Net."""
 
 _MEAN, _SD = (torch.tensor(each).view(1, 3, 1, 1) for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
-
-
-def save_network(network: nn.Module, description: Mapping[str, Any], folder: Path) -> None:
-    """Write weights.safetensors and model.json; the description names the architecture."""
-    folder.mkdir(parents=True, exist_ok=True)
-    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(weights, folder / "weights.safetensors")
-    (folder / "model.json").write_text(json.dumps(description, indent=1) + "\n")
-
-
-def load_network(folder: Path) -> nn.Module:
-    """Return the network of a folder, ready to be asked; Mistake if there is none, or if it is damaged."""
-    for file in (folder / "model.json", folder / "weights.safetensors"):
-        if not file.is_file():
-            raise Mistake(f"{file} is missing; {folder} is no folder of a trained network.")
-    try:
-        description = json.loads((folder / "model.json").read_text())
-        network = build(description["architecture"], pretrained=False)
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError):
-        raise Mistake(f"The network in {folder} is damaged, or of another version; train it anew.") from None
-    return network.to(memory_format=torch.channels_last).eval()
-
-
-def description_of(folder: Path) -> dict[str, Any]:
-    """Return model.json of a network's folder: architecture, classes, run, and for classifiers the size they see."""
-    described: dict[str, Any] = json.loads((folder / "model.json").read_text())
-    return described
 
 
 def class_probabilities(network: nn.Module, pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.float32]:

@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import t as student_t
 
-from micromime.scenario.arrays import Labels, Reals
 from micromime.judging.grain_size import E112_SLOPE, astm_difference, astm_number
+from micromime.scenario.arrays import Labels, Reals
 
 CONFIDENCE = 0.95
 """Of the intervals, as E112 has it."""

@@ -5,9 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from micromime.scenario.arrays import Image, Mask, Probability
 from micromime.judging.average_precision import average_precision
 from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, error_rate
+from micromime.scenario.arrays import Image, Mask, Probability
 
 THRESHOLD = 0.5
 """Probability from which a pixel counts as boundary, a picture as one of the second class."""

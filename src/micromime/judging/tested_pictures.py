@@ -6,14 +6,14 @@ chosen by.
 
 from typing import Any
 
-from micromime.scenario.arrays import Labels, Probability
 from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
 from micromime.judging.grain_sizes import astm_difference_of, diameters_px, label_intercept_px
 from micromime.judging.matched_grains import match_grains
 from micromime.judging.metrics import SEGMENTATION
-from micromime.judging.topology import betti_error, cl_dice
 from micromime.judging.operating_point import CHOSEN_BY
 from micromime.judging.picture_scores import THRESHOLD, Picture, at_thresholds, measured
+from micromime.judging.topology import betti_error, cl_dice
+from micromime.scenario.arrays import Labels, Probability
 
 CHOSEN_ON = 60
 """Synthetic pictures that a run's threshold is chosen on: for a choice among tenths these are enough."""

@@ -18,8 +18,8 @@ import numpy as np
 import PIL.Image
 import PIL.ImageFile
 
-from micromime.scenario.arrays import Image, Mask
 from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Image, Mask
 
 LIST_NAME = "images.csv"
 COLUMNS = ("image", "mask", "source")

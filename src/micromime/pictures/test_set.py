@@ -13,11 +13,11 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, sha256, stays_inside
 from micromime.pictures.surrogates.grains import simulate_micrographs, write_micrographs
 from micromime.pictures.surrogates.parts import write_parts
 from micromime.pictures.tiles import read_tiles, tile_files
-from micromime.mistakes import Mistake
 from micromime.scenario.parameters import Section
 from micromime.scenario.streams import LARGEST_SEED
 

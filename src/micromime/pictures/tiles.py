@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from micromime.scenario.arrays import Image, Mask
-from micromime.pictures.micrographs import checked_cells, read_mask, read_picture, sha256, table_lines
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import checked_cells, read_mask, read_picture, sha256, table_lines
+from micromime.scenario.arrays import Image, Mask
 
 LIST_NAME = "tiles.csv"
 MASKS = "tile_masks"

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Mask
-from micromime.reporting.words import title
-from micromime.reporting.figures.panels import Shown
 from micromime.judging.metrics import LOWER_IS_BETTER
+from micromime.reporting.figures.panels import Shown
+from micromime.reporting.words import title
+from micromime.scenario.arrays import Mask
 
 SCORE = "score"
 """The column of a scoring set that says how good networks are on a sample; the worst have the least of it."""

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from micromime.scenario.arrays import Indices, Reals
 from micromime.mistakes import Mistake
 from micromime.sampling.parameter_space import Clusters, clusters, columns
+from micromime.scenario.arrays import Indices, Reals
 from micromime.scenario.parameters import Section, one_of, unknown_key
 from micromime.scenario.partial_model import Step, check_within
 from micromime.scenario.scenario import Instance, Scenario

@@ -10,8 +10,8 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from micromime.scenario.distributions import Distribution, Value, distribution
 from micromime.mistakes import Mistake
+from micromime.scenario.distributions import Distribution, Value, distribution
 
 
 class Section(BaseModel):

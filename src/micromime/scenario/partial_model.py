@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, PlainValidator, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
-from micromime.scenario.distributions import Distribution, Value
 from micromime.mistakes import Mistake
+from micromime.scenario.distributions import Distribution, Value
 from micromime.scenario.parameters import explain, unknown_key
 from micromime.scenario.streams import stream
 

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from micromime.mistakes import Mistake
 from micromime.scenario.arrays import Image, Labels, Mask
 from micromime.scenario.distributions import Constant, Distribution
-from micromime.mistakes import Mistake
 from micromime.scenario.parameters import distributions, unknown_key
 from micromime.scenario.partial_model import PartialModel, Quantiles, Step, check_distributions, draw, quantiles, vary
 from micromime.scenario.streams import LARGEST_SEED, stream

@@ -7,22 +7,22 @@ from typing import Annotated, Any
 
 import typer
 
-from micromime.pictures.test_set import TestSetParameters
-from micromime.judging.metrics import SCORED
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import Section, one_of, read_tree, section, typed, unknown_key
-from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind, use_cases
-from micromime.stages import command
 from experiments.ablation.plan import ablation
 from experiments.planted_gap.plan import ORACLE, planted_gap
 from micromime.arms.pools import AblationParameters, ExemplarParameters, TileParameters, pools
-from micromime.stages.render import RenderParameters
-from micromime.stages.resample import checked_sampler
 from micromime.arms.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
 from micromime.inference.judge_views import JudgeParameters
+from micromime.judging.metrics import SCORED
+from micromime.mistakes import Mistake
+from micromime.pictures.test_set import TestSetParameters
+from micromime.scenario.parameters import Section, one_of, read_tree, section, typed, unknown_key
+from micromime.scenario.scenario import Scenario
+from micromime.stages import command
+from micromime.stages.render import RenderParameters
+from micromime.stages.resample import checked_sampler
 from micromime.training.architectures import architectures
 from micromime.training.settings import FinetuneParameters, TrainParameters
+from micromime.use_cases import instance_kind, use_cases
 
 OF_ALL: dict[str, type[Section]] = {
     "render": RenderParameters,

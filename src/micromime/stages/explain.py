@@ -6,13 +6,13 @@ from typing import Annotated
 
 from typer import Option
 
-from micromime.reporting.explanation.page import write_explanation
-from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 from micromime.arms.arm import Arm
 from micromime.arms.rounds import arms_of, score_of
-from micromime.reporting.explanation.scored_arm import Chosen, Scores, read, told_of
 from micromime.project.work import sole_maker
+from micromime.reporting.explanation.page import write_explanation
+from micromime.reporting.explanation.scored_arm import Chosen, Scores, read, told_of
+from micromime.scenario.parameters import read_tree
+from micromime.stages import command
 
 
 def main(

@@ -9,26 +9,26 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from micromime.scenario.arrays import Mask
-from micromime.pictures.micrographs import Micrograph, read_micrographs
-from micromime.pictures.test_set import SOURCE_NAME, Source
-from micromime.reporting.tables.astm import astm_by_picture, true_size
+from micromime.arms.arm import Arm, trained
+from micromime.arms.rounds import BASE, compared, rounds_of
+from micromime.arms.trained_arms import origin
+from micromime.inference.ask import CHOOSING, TEST, Asked, answers
+from micromime.inference.judge_views import views_of
 from micromime.judging.baselines import BASELINES
 from micromime.judging.closed_grains import grains_of_mask
 from micromime.judging.metrics import SEGMENTATION, TESTED
-from micromime.reporting.tables.verdict import verdict_table
-from micromime.judging.verdict import Pairs, verdict
-from micromime.scenario.parameters import read_tree
-from micromime.stages import command
-from micromime.arms.arm import Arm, trained
-from micromime.inference.ask import CHOOSING, TEST, Asked, answers
 from micromime.judging.operating_point import at_operating_points, operating_points
 from micromime.judging.picture_scores import THRESHOLDS, Picture
-from micromime.arms.rounds import BASE, compared, rounds_of
 from micromime.judging.tested_pictures import grain_size, tested
-from micromime.arms.trained_arms import origin
-from micromime.inference.judge_views import views_of
+from micromime.judging.verdict import Pairs, verdict
+from micromime.pictures.micrographs import Micrograph, read_micrographs
+from micromime.pictures.test_set import SOURCE_NAME, Source
 from micromime.project.work import sole_maker
+from micromime.reporting.tables.astm import astm_by_picture, true_size
+from micromime.reporting.tables.verdict import verdict_table
+from micromime.scenario.arrays import Mask
+from micromime.scenario.parameters import read_tree
+from micromime.stages import command
 
 KEYS = ("arm", "run", "picture", "source")
 

@@ -9,20 +9,20 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.arms.pools import Pool, pools
 from micromime.datasets.store import Dataset
+from micromime.inference.ask import Asked, answers
 from micromime.judging.baselines import fitted_threshold, line_response
-from micromime.reporting.tables.tiles import LINE_FILTER, METRIC, MODELS_OF_POOLS, tile_tables
 from micromime.judging.two_sample import Pictures, TwoSample, two_sample
 from micromime.judging.verdict import Verdict, verdict
+from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.project.work import sole_maker
+from micromime.reporting.tables.tiles import LINE_FILTER, METRIC, MODELS_OF_POOLS, tile_tables
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.inference.ask import Asked, answers
 from micromime.stages.judge import CURVES, SCORES, epochs
-from micromime.arms.pools import Pool, pools
 from micromime.stages.tile import EVERY, TEST
 from micromime.stages.train_pools import Model, arm_name, pools_of
-from micromime.project.work import sole_maker
 
 COMPARED: tuple[Model, ...] = ("synthetic", "real", "longer", "mixed")
 """In this order: each is tested against all before it, so mixed against every other."""

@@ -7,21 +7,21 @@ from typing import Annotated, Any, NamedTuple
 from ruamel.yaml import YAML
 from typer import Option
 
-from micromime.scenario.arrays import Image, Mask
-from micromime.fitting.exemplars import cut_dictionary
-from micromime.pictures.micrographs import read_micrographs
+from micromime.arms.pools import ALL, FITTED, MEASURED, ExemplarParameters, TileParameters
 from micromime.datasets.store import Dataset
-from micromime.pictures.tiles import Tile
 from micromime.engines.local import Progress, cores, run_tasks
-from micromime.reporting.charts.fitted import fitted_chart
-from micromime.scenario.parameters import read_tree, section, typed
-from micromime.stages import command
 from micromime.fitting.calibrate import calibrated
 from micromime.fitting.cracks.statistics import CrackStatistics, crack_statistics
-from micromime.arms.pools import ALL, FITTED, MEASURED, ExemplarParameters, TileParameters
-from micromime.stages.tile import TEST
+from micromime.fitting.exemplars import cut_dictionary
+from micromime.pictures.micrographs import read_micrographs
+from micromime.pictures.tiles import Tile
 from micromime.project.work import sole_maker
+from micromime.reporting.charts.fitted import fitted_chart
+from micromime.scenario.arrays import Image, Mask
+from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
+from micromime.stages import command
+from micromime.stages.tile import TEST
 
 DICTIONARY = "dictionary.npz"
 

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 import typer
 from pydantic import Field
 
-from micromime.pictures.micrographs import sha256
+from micromime.arms.pools import measured, pools
 from micromime.datasets.render import render_dataset
 from micromime.engines.local import cores
+from micromime.pictures.micrographs import sha256
+from micromime.project.work import sole_maker, work_folder
 from micromime.scenario.parameters import Section, filled_in, one_of, read_tree, section, typed
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
-from micromime.stages import command
-from micromime.arms.pools import measured, pools
-from micromime.project.work import sole_maker, work_folder
 from micromime.scenario.streams import LARGEST_SEED
+from micromime.stages import command
+from micromime.use_cases import instance_kind
 
 
 class RenderParameters(Section):

@@ -10,32 +10,32 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from micromime.scenario.arrays import Probability
-from micromime.pictures.micrographs import Micrograph, read_micrographs
-from micromime.datasets.store import Dataset
 from experiments.ablation.chart import ablation_chart
 from experiments.ablation.tables import gains_and_scores
+from micromime.arms.networks import networks_of
+from micromime.arms.rounds import arms_of, score_of
+from micromime.arms.trained_arms import origin, phases
+from micromime.datasets.store import Dataset
+from micromime.inference.ask import predictor
+from micromime.inference.judge_views import in_views
 from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
+from micromime.judging.grain_sizes import diameters_px
+from micromime.judging.metrics import SCORED
+from micromime.judging.picture_scores import THRESHOLD
+from micromime.judging.tested_pictures import grain_size
+from micromime.pictures.micrographs import Micrograph, read_micrographs
+from micromime.project.work import sole_maker
 from micromime.reporting.failures import SCORE, Score, WorstSample, goodness, lowest, score_title
 from micromime.reporting.figures.figure_4 import write_figure_4
 from micromime.reporting.figures.panels import Shown, panel, png, write_panel
-from micromime.judging.grain_sizes import diameters_px
-from micromime.judging.metrics import SCORED
+from micromime.reporting.pages.judged import Judged
 from micromime.reporting.pages.page import Report, write_report
 from micromime.reporting.tables.verdict import headline, verdict_table
+from micromime.scenario.arrays import Probability
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.inference.ask import predictor
 from micromime.stages.judge import CURVES, SCORES
-from micromime.reporting.pages.judged import Judged
-from micromime.arms.networks import networks_of
-from micromime.judging.picture_scores import THRESHOLD
-from micromime.arms.rounds import arms_of, score_of
 from micromime.tracking.tell import tell
-from micromime.judging.tested_pictures import grain_size
-from micromime.arms.trained_arms import origin, phases
-from micromime.inference.judge_views import in_views
-from micromime.project.work import sole_maker
 
 EXAMPLES, WORST = 5, 6
 """Synthetic and real pictures of Figure 4 at most, and samples that are shown as the worst."""

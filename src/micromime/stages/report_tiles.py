@@ -6,27 +6,27 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from typer import Option
 
-from micromime.scenario.arrays import Image, Mask
+from micromime.arms.pools import ALL, FITTED, measured
+from micromime.arms.trained_arms import origin, phases
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
+from micromime.project.work import sole_maker
 from micromime.reporting.figures.figure_3 import PATCHES, SEEDS, TILES, Parts, figure_3
 from micromime.reporting.figures.panels import png
-from micromime.reporting.tables.verdict import headline
 from micromime.reporting.figures.tiles import SHEET_TILES, WrongTile, contact_sheet, wrong_tiles
+from micromime.reporting.pages.judged_tiles import JudgedTiles
 from micromime.reporting.pages.tile_page import TileReport, write_tile_report
 from micromime.reporting.tables.tiles import METRIC, MODELS, in_order, tile_tables
-from micromime.mistakes import Mistake
+from micromime.reporting.tables.verdict import headline
+from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.parameters import read_tree
-from micromime.use_cases.chip_cracks import ChipTile
 from micromime.stages import command
 from micromime.stages.judge import SCORES
-from micromime.reporting.pages.judged_tiles import JudgedTiles
-from micromime.arms.pools import ALL, FITTED, measured
-from micromime.tracking.tell import tell
 from micromime.stages.tile import TEST
 from micromime.stages.train_pools import Model
-from micromime.arms.trained_arms import origin, phases
-from micromime.project.work import sole_maker
+from micromime.tracking.tell import tell
+from micromime.use_cases.chip_cracks import ChipTile
 
 SHOWN_WRONG: tuple[Model, ...] = ("synthetic", "real", "mixed")
 """Models whose wrongly classified tiles are shown."""

@@ -6,19 +6,19 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from micromime.pictures.micrographs import sha256
+from micromime.arms.rounds import ResampleParameters, RoundParameters
 from micromime.datasets.render import render_dataset
 from micromime.engines.local import cores
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.pictures.micrographs import sha256
+from micromime.project.work import sole_maker, work_folder
 from micromime.sampling.sampler import Sampler
 from micromime.sampling.samplers import read_sampler
-from micromime.scenario.scenario import Instance, Scenario
-from micromime.use_cases import instance_kind
-from micromime.stages import command
-from micromime.arms.rounds import ResampleParameters, RoundParameters
 from micromime.sampling.scores import read_scores
-from micromime.project.work import sole_maker, work_folder
+from micromime.scenario.parameters import read_tree, section, typed
+from micromime.scenario.scenario import Instance, Scenario
 from micromime.scenario.streams import stream
+from micromime.stages import command
+from micromime.use_cases import instance_kind
 
 
 def main(

@@ -7,14 +7,14 @@ from typing import Annotated, Any
 import pandas as pd
 from typer import Option
 
+from micromime.arms.arm import Arm, described
 from micromime.datasets.store import Dataset, identity
+from micromime.inference.ask import Asked, answers
 from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
-from micromime.stages import command
-from micromime.arms.arm import Arm, described
-from micromime.inference.ask import Asked, answers
-from micromime.sampling.scores import write_scores
 from micromime.project.work import sole_maker
+from micromime.sampling.scores import write_scores
+from micromime.stages import command
 from micromime.tracking.delivery import open_store
 from micromime.tracking.letters import tell_file
 

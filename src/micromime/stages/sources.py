@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from micromime.pictures.test_set import Source, check_given, choose_source
+from micromime.project.dvc_cache import cached_file, dvc_settings
 from micromime.project.dvc_lock import LOCK, recorded_stages
 from micromime.use_cases import instance_kind
-from micromime.project.dvc_cache import cached_file, dvc_settings
 
 PATIENCE_S = 60.0
 """How long a remote may take to give the stored test set before it counts as dead."""

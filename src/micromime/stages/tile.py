@@ -7,18 +7,18 @@ from typing import Annotated, Any
 import numpy as np
 from typer import Option
 
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.arms.pools import ALL, TileParameters
 from micromime.datasets.splits import farthest_specimens, nested_order
 from micromime.datasets.store import SHARD_SIZE, write_arrays, write_description
-from micromime.pictures.tiles import Tile, read_tiles
 from micromime.judging.two_sample import features
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree, section, typed
-from micromime.use_cases import instance_kind
-from micromime.stages import command
-from micromime.arms.pools import ALL, TileParameters
+from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.tiles import Tile, read_tiles
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
+from micromime.stages import command
+from micromime.use_cases import instance_kind
 
 TEST, EVERY = "test", "every"
 """Folders of the test tiles, and of all real tiles together (the paper's "all data")."""

@@ -9,15 +9,15 @@ from typing import Annotated, NamedTuple
 
 from typer import Option
 
-from micromime.datasets.store import Dataset
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 from micromime.arms.arm import FIRST, Arm, describe, planned_arm, profile_of
 from micromime.arms.fit import Tracked, facts
 from micromime.arms.networks import Wanted, bring, fit_runs, put_back
 from micromime.arms.records import RunRecord, record_file
+from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import read_tree
+from micromime.stages import command
 from micromime.tracking.delivery import open_store
 from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.tracking import tracked_arm, tracked_run

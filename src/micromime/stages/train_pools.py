@@ -11,14 +11,14 @@ from typing import Annotated, Any, Literal, cast, get_args
 
 from typer import Option
 
-from micromime.datasets.store import Dataset
-from micromime.scenario.parameters import one_of, read_tree, section, typed
-from micromime.stages import command
 from micromime.arms.arm import Arm, describe, profile_of
 from micromime.arms.networks import put_back
 from micromime.arms.pools import Pool, pools
-from micromime.stages.train import Plan, train_arms
+from micromime.datasets.store import Dataset
 from micromime.project.work import sole_maker
+from micromime.scenario.parameters import one_of, read_tree, section, typed
+from micromime.stages import command
+from micromime.stages.train import Plan, train_arms
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
 Model = Literal["synthetic", "real", "mixed", "longer"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
+from micromime.mistakes import Mistake
+from micromime.project.work import fingerprint
 from micromime.team.contents import committed, listing, read, read_json, sha256_of
 from micromime.team.history import (
     Version,
@@ -19,8 +21,6 @@ from micromime.team.history import (
     versions,
 )
 from micromime.team.logged import Logged, Trained
-from micromime.mistakes import Mistake
-from micromime.project.work import fingerprint
 
 WEIGHTS = "weights.safetensors"
 

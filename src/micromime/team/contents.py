@@ -7,8 +7,8 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from micromime.team.history import HERE, Version, git, git_bytes, late_remote, lock_at
 from micromime.project.dvc_cache import cached_file
+from micromime.team.history import HERE, Version, git, git_bytes, late_remote, lock_at
 
 Given = TypeVar("Given")
 

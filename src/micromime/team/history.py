@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import NamedTuple
 
-from micromime.project.dvc_lock import LOCK, recorded_stages
 from micromime.project.dvc_cache import dvc_settings
+from micromime.project.dvc_lock import LOCK, recorded_stages
 
 HERE = ""
 """Stands for the working directory where a commit could stand."""

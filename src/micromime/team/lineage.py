@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from micromime.mistakes import Mistake
+from micromime.project.versions import data_version
 from micromime.team.chain import WEIGHTS, Chain, Link
 from micromime.team.contents import at_hand, listing, read_json
 from micromime.team.history import HERE, Version, commit_of, commits, lock_at, made_of, version_at, version_of
 from micromime.team.logged import COMMIT, Logged, judged
-from micromime.mistakes import Mistake
 from micromime.tracking.registry import WEIGHTS as WEIGHTS_TAG
-from micromime.tracking.versions import data_version
 
 GIVE = (
     "give a path such as models/grain_boundaries/adaptive/run-001 or data/synthetic/grain_boundaries/base, "

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from micromime.team.watch import Watch
 from micromime.mistakes import Mistake
 from micromime.project.dvc_cache import dvc_settings
+from micromime.team.watch import Watch
 
 PASSWORD = "MICROMIME_REMOTE_PASSWORD"
 """Environment variable with the password of an SSH or WebDAV remote, for where nobody can be asked."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
+from micromime.mistakes import Mistake
+from micromime.project.dvc_lock import LOCK
 from micromime.team.contents import listing, read_json
 from micromime.team.history import Version, commit_of, git, lock_at, short, version_at
 from micromime.team.logged import COMMIT, GIT_TAG, MODEL, Trained, runs_of, store, versions_of
-from micromime.project.dvc_lock import LOCK
-from micromime.mistakes import Mistake
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

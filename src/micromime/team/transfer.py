@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from micromime.mistakes import Mistake
 from micromime.team.remotes import remote_or_mistake
 from micromime.team.watch import Watch
-from micromime.mistakes import Mistake
 
 LOCK = "dvc.lock"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from micromime.engines.local import Progress, alone, run_here
 from micromime.mistakes import Mistake
 from micromime.tracking.letters import send
-from micromime.tracking.store import Unreachable, prepare_store, served, store_name
 from micromime.tracking.outbox import OUTBOX, go_offline, held, letters, offline, read_letter, throw_away
+from micromime.tracking.store import Unreachable, prepare_store, served, store_name
 
 
 @dataclass

@@ -6,10 +6,10 @@ from typing import Any
 
 from micromime.tracking.logged_files import log_file, log_pictures
 from micromime.tracking.mlflow_arm import ArmRecords, RunDescription, finite, log_points
-from micromime.tracking.store import Unreachable, answering, store_client
 from micromime.tracking.outbox import go_offline, new_letter, offline, read_letter, told
 from micromime.tracking.registry import Registered, register
 from micromime.tracking.run_log import RunLog
+from micromime.tracking.store import Unreachable, answering, store_client
 from micromime.tracking.tracking import arm_run_id, begin_in_store, log_judged
 
 Files = Mapping[str, Path]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 from pydantic import TypeAdapter
 
 from micromime.mistakes import Mistake
-from micromime.tracking.versions import DataVersion, Revision
+from micromime.project.versions import DataVersion, Revision
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.training.architectures import Finds, finds
 from micromime.tracking.imported import SOURCES, files_of, requirements_of
 from micromime.tracking.mlflow_arm import ArmRecords, RunDescription
 from micromime.tracking.store import answering, store_client
+from micromime.training.architectures import Finds, finds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

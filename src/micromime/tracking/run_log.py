@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from micromime.tracking.mlflow_arm import Point, RunDescription, log_points, points
-from micromime.tracking.store import Unreachable, answering, tracking_uri
 from micromime.tracking.outbox import Diary, go_offline
+from micromime.tracking.store import Unreachable, answering, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -21,12 +21,9 @@ class ServedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the network of the artifacts `weights.safetensors` and `model.json`: MLflow puts them side by side."""
+        from micromime.inference.networks import class_probabilities
         from micromime.training.architectures import finds
-        from micromime.inference.networks import (  # torch takes seconds, and logging a model needs none
-            class_probabilities,
-            description_of,
-            load_network,
-        )
+        from micromime.training.networks import description_of, load_network
 
         folder = Path(context.artifacts["weights.safetensors"]).parent
         network, described = load_network(folder), description_of(folder)

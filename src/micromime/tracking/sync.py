@@ -4,8 +4,8 @@ from collections import Counter
 
 from micromime.mistakes import Mistake
 from micromime.tracking.delivery import deliver, letters_for
-from micromime.tracking.store import store_name
 from micromime.tracking.outbox import OUTBOX, letters, read_letter
+from micromime.tracking.store import store_name
 
 
 def sync(moved: bool) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from micromime.arms.arm import described
-from micromime.reporting.pages.judged import Judged, Part
 from micromime.arms.networks import network_here
+from micromime.project.versions import data_version
+from micromime.reporting.pages.judged import Judged, Part
 from micromime.tracking.delivery import open_store
 from micromime.tracking.letters import tell_judged, tell_model, tell_pictures
 from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.versions import data_version
 
 
 def tell(use_case: str, judged: Judged, test_set: Path, files: Sequence[Path], pictures: Mapping[str, Path]) -> None:

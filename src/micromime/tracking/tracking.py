@@ -14,9 +14,9 @@ from uuid import uuid4
 
 from micromime.mistakes import Mistake
 from micromime.tracking.mlflow_arm import RESTORED, TAKEN, ArmRecords, RunDescription
-from micromime.tracking.store import Unreachable, answering, store_client
 from micromime.tracking.outbox import go_offline, offline
 from micromime.tracking.run_log import RunLog
+from micromime.tracking.store import Unreachable, answering, store_client
 
 
 @contextmanager

@@ -13,17 +13,17 @@ from fastai.data.core import DataLoaders
 from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
-from micromime.scenario.arrays import Indices
 from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.splits import split, split_specimens
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Indices
 from micromime.scenario.streams import stream
 from micromime.training.architectures import build, finds, parts
 from micromime.training.callbacks import Journal, Log, numerics
 from micromime.training.loaders import View, loaders
 from micromime.training.losses import loss_of
-from micromime.inference.networks import load_network, save_network
+from micromime.training.networks import load_network, save_network
 from micromime.training.settings import Phase, TrainParameters
 from micromime.training.watched import Metrics, averaged
 

@@ -9,14 +9,14 @@ from fastai.torch_core import TensorCategory, TensorImage, TensorMask
 from fastai.vision.augment import IntToFloatTensor, Normalize
 from fastai.vision.core import imagenet_stats
 
-from micromime.scenario.arrays import Indices
 from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Indices
 from micromime.training.architectures import Finds
 from micromime.training.augmentation import augmentations
-from micromime.training.settings import Augmentation, Phase, Target
 from micromime.training.resizing import resized
+from micromime.training.settings import Augmentation, Phase, Target
 from micromime.training.targets import centre_line
 
 

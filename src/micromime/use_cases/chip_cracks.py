@@ -5,11 +5,11 @@ from typing import ClassVar, Literal, Self
 
 import numpy as np
 
-from micromime.scenario.arrays import Grey, Mask
 from micromime.mistakes import Mistake
+from micromime.partial_models.camera.illumination import Illumination, illuminate
 from micromime.partial_models.cracks.crack import Crack, course, lost_light, through
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture, surfaces
-from micromime.partial_models.camera.illumination import Illumination, illuminate
+from micromime.scenario.arrays import Grey, Mask
 from micromime.scenario.scenario import Instance, Sample
 
 

@@ -4,26 +4,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micromime.scenario.arrays import Boundaries, Grey, Indices, Labels, Mask, Reals, Tessellation
-from micromime.partial_models.boundaries.lines import draw_lines
 from micromime.mistakes import Mistake
-from micromime.partial_models.grains.anisotropy import Anisotropy, stretched, unstretched_sides
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths, seen
 from micromime.partial_models.boundaries.boundary_contrast import BoundaryContrast, contrasted
-from micromime.partial_models.surface.etch_residue import EtchResidue, residue
-from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
 from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains, near
+from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
+from micromime.partial_models.camera.illumination import Illumination, illuminate
+from micromime.partial_models.camera.sensor import Sensor, photograph
+from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.partial_models.grains.anisotropy import Anisotropy, stretched, unstretched_sides
 from micromime.partial_models.grains.grain_shades import GrainShades, shade
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
-from micromime.partial_models.camera.illumination import Illumination, illuminate
-from micromime.partial_models.surface.inclusions import Inclusions, spots
 from micromime.partial_models.grains.merged_cells import MergedCells, merge
+from micromime.partial_models.grains.twins import Twins, bands, lay_bands
+from micromime.partial_models.surface.etch_residue import EtchResidue, residue
+from micromime.partial_models.surface.inclusions import Inclusions, spots
 from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.partial_models.surface.scratches import Scratches, scratches
-from micromime.partial_models.camera.sensor import Sensor, photograph
 from micromime.partial_models.surface.stains import Stains, stains
-from micromime.partial_models.grains.twins import Twins, bands, lay_bands
-from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.scenario.arrays import Boundaries, Grey, Indices, Labels, Mask, Reals, Tessellation
 from micromime.scenario.scenario import Instance, Sample
 
 

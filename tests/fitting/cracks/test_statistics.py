@@ -2,14 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import distributions
-from micromime.scenario.partial_model import check_distributions
-from micromime.partial_models.cracks.crack import Crack
 from micromime.fitting.cracks import statistics as module
 from micromime.fitting.cracks.simulation import Scene, measured_table, pictures, simulate
 from micromime.fitting.cracks.statistics import crack_statistics
 from micromime.fitting.cracks.summary import MOVED, summary
+from micromime.mistakes import Mistake
+from micromime.partial_models.cracks.crack import Crack
+from micromime.scenario.parameters import distributions
+from micromime.scenario.partial_model import check_distributions
 
 TRUTH = {
     "segments": {"negative_binomial": {"mean": 19, "size": 8, "low": 3, "high": 60}},

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.ndimage import label
 
-from micromime.scenario.arrays import STEPS, Boundaries, Edges
-from micromime.partial_models.boundaries.lines import draw_lines
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths
+from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.scenario.streams import stream
 
 models = st.builds(

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kstest, uniform
 
-from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.partial_models.boundaries.boundary_contrast import BoundaryContrast, contrasted
+from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.scenario.streams import stream
 
 models = st.builds(

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.partial_models.boundaries.lines import chord, draw_lines
+from micromime.scenario.arrays import STEPS, Boundaries, Edges
 
 ROWS, COLS = np.mgrid[:24, :40]
 places = st.tuples(st.floats(-10, 34), st.floats(-10, 50))

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.scenario.arrays import Edges
 from micromime.partial_models.grains.grain_shades import GrainShades, shade
+from micromime.scenario.arrays import Edges
 from micromime.scenario.streams import stream
 
 

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from micromime.scenario.arrays import Edges
 from micromime.partial_models.grains.grain_structure import GrainStructure, tessellate
 from micromime.partial_models.grains.merged_cells import MergedCells, merge
+from micromime.scenario.arrays import Edges
 from micromime.scenario.streams import stream
 
 models = st.builds(MergedCells, share=st.floats(0, 1), most_cells=st.integers(2, 12))

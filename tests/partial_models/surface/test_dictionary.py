@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.mistakes import Mistake
+from micromime.partial_models.surface.dictionary import Dictionary
 
 
 def small() -> Dictionary:

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
 from micromime.mistakes import Mistake
+from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture, Filler, steps, strengthened, surfaces
 
 

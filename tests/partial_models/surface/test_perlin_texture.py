@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.partial_models.surface.perlin import PERIOD, perlin
+from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.scenario.streams import stream
 
 

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.partial_models.surface.stains import Stains, stains
 from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.stains import Stains, stains
 from micromime.scenario.streams import stream
 
 models = st.builds(Stains, sd_grey=st.floats(0, 60), wavelength_px=st.floats(20, 1000))

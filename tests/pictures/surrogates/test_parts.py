@@ -7,6 +7,7 @@ import pytest
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
+from micromime.mistakes import Mistake
 from micromime.pictures.surrogates.parts import (
     TILE_PX,
     TILES,
@@ -16,7 +17,6 @@ from micromime.pictures.surrogates.parts import (
     _surface,
     write_parts,
 )
-from micromime.mistakes import Mistake
 
 ROWS = 272
 PARTS = 4

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from micromime.reporting.explanation import forest as dependence
+from micromime.reporting.explanation.charts import axis_label
+from micromime.reporting.explanation.page import Told, explanation_page, write_explanation
 from micromime.reporting.explanation.rounds import Round, beside
 from micromime.reporting.explanation.scores import (
     crossed,
@@ -17,8 +19,6 @@ from micromime.reporting.explanation.scores import (
     thirds,
     together,
 )
-from micromime.reporting.explanation.charts import axis_label
-from micromime.reporting.explanation.page import Told, explanation_page, write_explanation
 from micromime.reporting.explanation.words import about_parameters, correlation, p_value, written
 from micromime.reporting.failures import SCORE
 

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.judging.metrics import SEGMENTATION
+from micromime.judging.verdict import verdict
 from micromime.reporting.failures import SCORE, Score, WorstSample
 from micromime.reporting.figures.panels import Shown, panel
-from micromime.judging.metrics import SEGMENTATION
 from micromime.reporting.pages.page import Report, html_of, report_page, write_report
 from micromime.reporting.tables.verdict import headline, verdict_table
-from micromime.judging.verdict import verdict
 
 REAL = {"kind": "real", "name": "grain_boundaries", "reason": None}
 SURROGATE = {"kind": "surrogate", "name": "grain_boundaries", "reason": "no real set was given"}

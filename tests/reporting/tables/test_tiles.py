@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from micromime.reporting.tables.tiles import learning_table, reduction, table_1, tile_tables
 from micromime.judging.verdict import verdict
+from micromime.reporting.tables.tiles import learning_table, reduction, table_1, tile_tables
 
 ON = {"kind": "surrogate", "name": "chip_cracks", "reason": "none is here"}
 WRONG = {"synthetic": (2, 3, 2), "real": (4, 2, 4), "longer": (3, 3, 3), "mixed": (1, 0, 1)}

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from scipy.stats.qmc import Sobol, discrepancy
 
-from micromime.scenario.distributions import Uniform
 from micromime.sampling.sampler import Scored
 from micromime.sampling.samplers.low_discrepancy import LowDiscrepancy, spread
+from micromime.scenario.distributions import Uniform
 from micromime.scenario.scenario import Scenario, Style
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import stream
+from micromime.use_cases import instance_kind
 
 NONE = Scored([], [], np.empty(0))
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as some
 from micromime.mistakes import Mistake
 from micromime.sampling.samplers import read_sampler
 from micromime.sampling.samplers.worst_fraction import WorstFraction, worst_first
-from micromime.use_cases import instance_kind
 from micromime.scenario.streams import LARGEST_SEED, stream
+from micromime.use_cases import instance_kind
 
 GRAINS = instance_kind("grain_boundaries")
 WITHIN = {"grain_boundaries": {"thickness_px": 1.5}, "grain_shades": {"mean_grey": 30, "contrast_grey": 10}}

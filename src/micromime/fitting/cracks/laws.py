@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Reals
+from micromime.fitting.cracks.summary import FITTED, POOLED, Summary, straight
 from micromime.fitting.laws import Fit, empirical, fit_counts, fit_reals
 from micromime.partial_models.cracks.crack import Crack
-from micromime.fitting.cracks.summary import FITTED, POOLED, Summary, straight
+from micromime.scenario.arrays import Reals
 
 LEAST, MOST = 1e-3, 0.98
 """Corrected values stay this far from the ends of their bounds, as a share of what lies between."""

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micromime.scenario.arrays import Image, Mask, Points, Reals
 from micromime.fitting.cracks.lines import centre_lines, length_px, simplified
 from micromime.fitting.cracks.profiles import dark_line, shape
+from micromime.scenario.arrays import Image, Mask, Points, Reals
 
 TOLERANCE_PX = 1.0
 """Largest distance of the centre line from the straight segments that stand for it."""

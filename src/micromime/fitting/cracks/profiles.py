@@ -8,8 +8,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from micromime.scenario.arrays import Image, Points, Reals
 from micromime.fitting.cracks.lines import evened, normals
+from micromime.scenario.arrays import Image, Points, Reals
 
 FWHM_SIGMAS = float(2 * np.sqrt(2 * np.log(2)))
 """Full width at half maximum of a Gaussian, in standard deviations."""

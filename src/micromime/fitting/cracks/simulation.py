@@ -8,10 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
-from micromime.scenario.arrays import Image, Mask, Reals
 from micromime.fitting.cracks.measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
-from micromime.scenario.distributions import distribution
 from micromime.partial_models.cracks.crack import Course, Crack, course, lost_light, through
+from micromime.scenario.arrays import Image, Mask, Reals
+from micromime.scenario.distributions import distribution
 from micromime.scenario.streams import stream
 
 STREAM = "crack_statistics"

@@ -13,8 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Reals
-from micromime.mistakes import Mistake
 from micromime.fitting.cracks.laws import Laws, clipped, laws_of
 from micromime.fitting.cracks.simulation import Picture, Scene, measured_table, simulate
 from micromime.fitting.cracks.summary import (
@@ -30,6 +28,8 @@ from micromime.fitting.cracks.summary import (
     with_vector,
 )
 from micromime.fitting.indirect_inference import Sensitivity, step
+from micromime.mistakes import Mistake
+from micromime.scenario.arrays import Reals
 
 GAINS = (1.0, 1.0, 1.0, 1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6)
 """Share of a step that each round takes: at the end what is found is the mean of what the last rounds ask for."""

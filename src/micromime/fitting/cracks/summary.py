@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Reals
 from micromime.fitting.cracks.simulation import FURTHER_COURSES
+from micromime.scenario.arrays import Reals
 
 FITTED = ("segments", "segment_px", "bend_deg", "direction_deg", "width_px", "depth")
 """Parameters that differ from crack to crack: each gets a law."""

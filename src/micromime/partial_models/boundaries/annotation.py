@@ -4,9 +4,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from micromime.partial_models.surface.perlin import smooth_field
 from micromime.scenario.arrays import Boundaries, Mask, Reals
 from micromime.scenario.partial_model import PartialModel
-from micromime.partial_models.surface.perlin import smooth_field
 
 
 class Annotation(PartialModel):

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.interpolate import CubicSpline
 
-from micromime.scenario.arrays import STEPS, Boundaries, Edges, Indices, Reals
 from micromime.partial_models.boundaries.lines import chord
+from micromime.scenario.arrays import STEPS, Boundaries, Edges, Indices, Reals
 from micromime.scenario.partial_model import PartialModel
 
 LARGEST_BULGE = 0.6

@@ -17,8 +17,8 @@ from pydantic import Field
 from scipy.ndimage import distance_transform_cdt
 from threadpoolctl import threadpool_limits
 
-from micromime.scenario.arrays import Grey, Mask
 from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
+from micromime.scenario.arrays import Grey, Mask
 from micromime.scenario.partial_model import PartialModel
 
 OVERLAP_PX = 5

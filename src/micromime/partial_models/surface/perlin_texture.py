@@ -6,9 +6,9 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from micromime.partial_models.surface.perlin import PERIOD, noise_at
 from micromime.scenario.arrays import Grey, Indices
 from micromime.scenario.partial_model import PartialModel
-from micromime.partial_models.surface.perlin import PERIOD, noise_at
 
 
 class PerlinTexture(PartialModel):

@@ -3,9 +3,9 @@
 import numpy as np
 from pydantic import Field
 
+from micromime.partial_models.surface.perlin import smooth_field
 from micromime.scenario.arrays import Grey
 from micromime.scenario.partial_model import PartialModel
-from micromime.partial_models.surface.perlin import smooth_field
 
 
 class Stains(PartialModel):

@@ -17,8 +17,8 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.pictures.micrographs import LIST_NAME, Micrograph
+from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.scenario.streams import stream
 
 Spins = NDArray[np.int64]

@@ -17,9 +17,9 @@ from scipy import ndimage
 from skimage import data
 from skimage.graph import route_through_array
 
-from micromime.scenario.arrays import Image, Mask, Points, Reals
-from micromime.pictures.micrographs import LIST_NAME
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import LIST_NAME
+from micromime.scenario.arrays import Image, Mask, Points, Reals
 from micromime.scenario.streams import stream
 
 Field = NDArray[np.float64]

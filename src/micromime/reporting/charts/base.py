@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from micromime.scenario.arrays import Mask
-from micromime.reporting.words import capital
-from micromime.reporting.failures import SCORE, in_common, worst
 from micromime.judging.metrics import LOWER_IS_BETTER
+from micromime.reporting.failures import SCORE, in_common, worst
+from micromime.reporting.words import capital
+from micromime.scenario.arrays import Mask
 
 INK, FAINT_INK, GRID = "#222222", "#666666", "#dddddd"
 BLUE, ORANGE, GREEN, PURPLE, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import ks_2samp
 
+from micromime.reporting.charts.base import BLUE, ORANGE, STYLE, VERMILION, WIDTH_IN, svg
 from micromime.scenario.arrays import Reals
 from micromime.scenario.distributions import distribution
-from micromime.reporting.charts.base import BLUE, ORANGE, STYLE, VERMILION, WIDTH_IN, svg
 
 ACROSS = 3
 QUANTILES = 400

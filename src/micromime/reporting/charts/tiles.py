@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from micromime.judging.verdict import Verdict
 from micromime.reporting.charts.base import (
     BLUE,
     FAINT_INK,
@@ -20,7 +21,6 @@ from micromime.reporting.charts.base import (
     svg,
 )
 from micromime.reporting.tables.tiles import LINE_FILTER, METRIC, MODELS, ON, in_order
-from micromime.judging.verdict import Verdict
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 """Of the models, in the order of the tables."""

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from micromime.reporting.explanation.rounds import LIKE, QUARTILES, REST, VARIED, Asked
 from micromime.reporting.charts.base import BLUE, FAINT_INK, INK, ORANGE, STYLE, VERMILION, WIDTH_IN, svg
 from micromime.reporting.explanation.forest import Dependence, Forest
+from micromime.reporting.explanation.rounds import LIKE, QUARTILES, REST, VARIED, Asked
 from micromime.reporting.explanation.scores import BEFORE
 from micromime.reporting.failures import SCORE
 

@@ -8,12 +8,10 @@ from typing import Any
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from micromime.scenario.arrays import Image, Mask
-from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Asked
-from micromime.reporting.words import capital
 from micromime.reporting.charts.base import charted, score_by_parameter
-from micromime.reporting.explanation.scores import BEFORE, Explanation, factors
 from micromime.reporting.explanation.charts import asked_chart, change_chart, dependence_chart, importance_chart
+from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Asked
+from micromime.reporting.explanation.scores import BEFORE, Explanation, factors
 from micromime.reporting.explanation.words import (
     about_parameters,
     about_round,
@@ -28,6 +26,8 @@ from micromime.reporting.failures import SCORE, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
 from micromime.reporting.figures.panels import Colours, agreement, in_colours, reduced
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, data_uri, number
+from micromime.reporting.words import capital
+from micromime.scenario.arrays import Image, Mask
 
 TEMPLATE = Path(__file__).parents[1] / "pages" / "explanation.html.j2"
 WORST, MOST_PARENTS, MOST_PAIRS = 6, 12, 12

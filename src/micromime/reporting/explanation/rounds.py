@@ -10,11 +10,11 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial import KDTree
 
-from micromime.scenario.arrays import Reals
+from micromime.judging.statistics import Interval, paired_t_test, student_interval
 from micromime.reporting.explanation.association import corrected
 from micromime.reporting.explanation.scores import BEFORE, factors
 from micromime.reporting.failures import SCORE
-from micromime.judging.statistics import Interval, paired_t_test, student_interval
+from micromime.scenario.arrays import Reals
 
 LIKE_SHARE = 0.25
 """Share of the scored samples, but for those that were varied, that counts as like what was asked for."""

@@ -12,15 +12,15 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from micromime.scenario.arrays import Image, Mask
 from micromime.datasets.store import Dataset, identity
+from micromime.mistakes import Mistake
+from micromime.reporting.explanation.page import WORST, Told
 from micromime.reporting.explanation.rounds import Round, beside
 from micromime.reporting.explanation.scores import BEFORE, explained, factors, scoring_set
-from micromime.reporting.explanation.page import WORST, Told
 from micromime.reporting.failures import SCORE, lowest, score_title
-from micromime.mistakes import Mistake
-from micromime.use_cases import instance_kind, use_cases
 from micromime.sampling.scores import ORIGIN
+from micromime.scenario.arrays import Image, Mask
+from micromime.use_cases import instance_kind, use_cases
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from micromime.judging.statistics import Interval
 from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Asked, Change, Outcome
-from micromime.reporting.words import SIGNIFICANT_P, capital, p_text
 from micromime.reporting.explanation.scores import STYLE, Explanation
 from micromime.reporting.failures import SCORE, worst
-from micromime.judging.statistics import Interval
+from micromime.reporting.words import SIGNIFICANT_P, capital, p_text
 
 NAMED = 3
 """Parameters that a sentence names at most."""

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micromime.scenario.arrays import Image
 from micromime.reporting.figures.panels import Colours, below, captioned, fitted, framed, grid, in_colours, padded
+from micromime.scenario.arrays import Image
 
 GAP_PX, MARGIN_PX = 8, 24
 LETTER_PX = 22

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageColor, ImageDraw, ImageFont
 
-from micromime.scenario.arrays import Image, Mask
 from micromime.judging.metrics import boundary_f1, mean_iou
+from micromime.scenario.arrays import Image, Mask
 
 Colours = NDArray[np.uint8]
 """(rows, cols, 3): red, green, blue, 0 to 255."""

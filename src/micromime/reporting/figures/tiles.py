@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micromime.scenario.arrays import Image
 from micromime.reporting.figures.panels import (
     FAINT_INK,
     INK,
@@ -22,6 +21,7 @@ from micromime.reporting.figures.panels import (
     paragraph,
     text_line,
 )
+from micromime.scenario.arrays import Image
 
 TILE_PX = 128
 SHEET_COLUMNS, SHEET_TILES = 6, 24

@@ -13,14 +13,14 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
-from micromime.reporting.words import TITLES, capital
+from micromime.judging.verdict import Verdict
 from micromime.reporting.charts.base import charted, learning_curves, score_by_parameter, scores_chart
+from micromime.reporting.charts.grains import diameters_chart, grains_chart
 from micromime.reporting.failures import WorstSample, in_common, percentile
 from micromime.reporting.figures.figure_4 import figure_4
 from micromime.reporting.figures.panels import LEGEND, Colours, Shown, png, reduced, triple
-from micromime.reporting.charts.grains import diameters_chart, grains_chart
 from micromime.reporting.tables.verdict import headline
-from micromime.judging.verdict import Verdict
+from micromime.reporting.words import TITLES, capital
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 LARGEST_SIDE_PX = 256

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from micromime.reporting.charts.base import learning_curves
+from micromime.reporting.charts.tiles import error_chart, learning_chart
 from micromime.reporting.figures.panels import Colours
 from micromime.reporting.pages.page import Reported, page_of
-from micromime.reporting.charts.tiles import error_chart, learning_chart
 
 TEMPLATE = Path(__file__).with_name("tile_report.html.j2")
 

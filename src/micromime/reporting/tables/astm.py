@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.scenario.arrays import Labels
-from micromime.reporting.words import markdown
 from micromime.judging.grain_size import E112_SLOPE, astm_difference
 from micromime.judging.grain_sizes import CONFIDENCE, astm_number_of, mean_intercept
+from micromime.reporting.words import markdown
+from micromime.scenario.arrays import Labels
 
 AGREED = 0.5
 """Half a class: what two laboratories may differ by on one specimen."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from micromime.reporting.words import cell, markdown, p_or_none, signed_interval, title
-from micromime.reporting.tables.paired import paired_table
 from micromime.judging.verdict import Verdict
+from micromime.reporting.tables.paired import paired_table
+from micromime.reporting.words import cell, markdown, p_or_none, signed_interval, title
 
 
 def gain_tables(verdict: Verdict) -> Iterator[str]:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from micromime.reporting.words import SIGNIFICANT_P, markdown, mean_cell, p_or_none, signed_interval, title
-from micromime.reporting.tables.verdict import places
 from micromime.judging.verdict import Verdict
+from micromime.reporting.tables.verdict import places
+from micromime.reporting.words import SIGNIFICANT_P, markdown, mean_cell, p_or_none, signed_interval, title
 
 SHOWN = ("mean_iou", "boundary_f1")
 """The metrics of a short verdict, in this order in each cell."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from micromime.reporting.words import SIGNIFICANT_P, cell, interval_text, markdown, p_text
-from micromime.reporting.tables.verdict import finding, headline
 from micromime.judging.verdict import Verdict
+from micromime.reporting.tables.verdict import finding, headline
+from micromime.reporting.words import SIGNIFICANT_P, cell, interval_text, markdown, p_text
 
 METRIC = "error_rate"
 

@@ -3,7 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from micromime.judging.metrics import LOWER_IS_BETTER
+from micromime.judging.verdict import Verdict
 from micromime.reporting.tables.astm import astm_table
+from micromime.reporting.tables.gains import gain_tables
+from micromime.reporting.tables.paired import paired_table
 from micromime.reporting.words import (
     SIGNIFICANT_P,
     TITLES,
@@ -15,10 +19,6 @@ from micromime.reporting.words import (
     p_text,
     title,
 )
-from micromime.reporting.tables.gains import gain_tables
-from micromime.judging.metrics import LOWER_IS_BETTER
-from micromime.reporting.tables.paired import paired_table
-from micromime.judging.verdict import Verdict
 
 TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
 """The same in the layout of the paper's Table 2: its words and its order, and then ours."""

@@ -6,8 +6,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import one_of, typed
 from micromime.sampling.sampler import Sampler
+from micromime.scenario.parameters import one_of, typed
 
 
 def samplers() -> list[str]:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import Field
 
-from micromime.scenario.arrays import Indices, Reals
 from micromime.sampling.sampler import Clustered, Scored
+from micromime.scenario.arrays import Indices, Reals
 
 
 class LearningProgress(Clustered):

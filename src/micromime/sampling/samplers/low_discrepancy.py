@@ -6,8 +6,8 @@ import numpy as np
 from scipy.stats.qmc import Sobol
 
 from micromime.sampling.parameter_space import Coordinates
-from micromime.scenario.partial_model import Quantiles, quantiles
 from micromime.sampling.sampler import Asked, Sampler, Scored
+from micromime.scenario.partial_model import Quantiles, quantiles
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import LARGEST_SEED
 

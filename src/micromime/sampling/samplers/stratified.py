@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from micromime.scenario.arrays import Indices, Reals
 from micromime.sampling.sampler import Clustered, Scored
+from micromime.scenario.arrays import Indices, Reals
 
 
 class Stratified(Clustered):

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from micromime.scenario.arrays import Reals
 from micromime.sampling.parameter_space import Coordinates, numeric_parameters
-from micromime.scenario.parameters import one_of
 from micromime.sampling.sampler import Asked, Scored
 from micromime.sampling.samplers.worst_fraction import WorstFraction
+from micromime.scenario.arrays import Reals
+from micromime.scenario.parameters import one_of
 from micromime.scenario.scenario import Instance, Scenario
 
 

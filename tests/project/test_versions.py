@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.tracking.versions import data_version, revision
+from micromime.project.versions import data_version, revision
 
 LOCK = """
 schema: '2.0'

@@ -8,9 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files
 from micromime.project.dvc_lock import LOCK, recorded_stages
-from micromime.mistakes import Mistake
 
 WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
 """Files in git that differ from the commit while stages run, though nobody has edited anything."""
