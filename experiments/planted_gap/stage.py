@@ -1,6 +1,6 @@
 """The planted gap: whether samplers find what training lacks and the test is full of, where this is known to be so.
 
-A controlled demonstration with synthetic pictures alone (experiments: `experiments/planted_gap/scenarios.py`). Every run is
+A controlled demonstration with synthetic pictures alone (experiments: `scenarios.py`). Every run is
 one seed: a base network, and from it three rounds of each sampler with the same number of new images, steps, and
 rehearsed images. All samplers of a seed share the base, the scoring set and the test.
 

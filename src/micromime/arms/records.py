@@ -1,20 +1,28 @@
-"""One small JSON file for each finished run: how it was trained, and how its network did.
+"""Records of finished runs: how each was trained, and how its network did.
 
-Records outlive the networks. In a fresh clone, without DVC's cache, a run whose record fits its inputs is taken as it
-is; only what no record tells is computed. Evidence is committed that way.
+A record is the truth about a run: MLflow is told from it, tables are made of it, and it outlives the network. A run whose
+record has the same inputs is taken from it as it is; only what no record tells is computed. A run that ends writes a
+file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `pack` moves them into one file to commit,
+`<records>.parquet`, a row a run. Of a run that stands in both, the file counts.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from micromime.mistakes import Mistake
 
 DIGITS = 6
 """Decimals of a score that are kept; every use of it goes through the record, so that none sees more."""
+
+COLUMNS = ("arm", "run", "inputs", "training", "answers")
+"""Of a packed file; the last two hold JSON."""
 
 
 class Answers(BaseModel):
@@ -23,7 +31,7 @@ class Answers(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: str
-    """Hash of all that the numbers depend on: network, pictures, and the code that asks and measures."""
+    """Hash of all that the numbers depend on: network, pictures, and the versions of asking and measuring."""
     table: dict[str, list[Any]]
     """Column -> a value for each picture: `picture`, its name, and numbers, None where there is none."""
 
@@ -39,11 +47,11 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     inputs: str
-    """Hash of all that decides the network."""
+    """Hash of all that decides the network: settings, identity of the data, run number, version of the learner."""
     training: dict[str, Any]
     """What run.json beside the network says."""
     answers: dict[str, Answers] = {}
-    """By what the pictures are for: `test`, `scoring`."""
+    """By what the pictures are for."""
 
     @classmethod
     def of_run(cls, folder: Path) -> Self:
@@ -66,37 +74,102 @@ class RunRecord(BaseModel):
         return self.model_copy(update={"answers": self.answers | {purpose: answers}})
 
     @classmethod
-    def read(cls, file: Path) -> Self | None:
-        """Return the record in a file, or None where there is none."""
-        try:
-            return cls.model_validate_json(file.read_bytes())
-        except FileNotFoundError:
-            return None
-        except (ValidationError, UnicodeDecodeError):
-            raise Mistake(f"{file} is damaged; restore it from git, or delete it and have its run anew.") from None
+    def read(cls, file: Path) -> "RunRecord | None":  # TEMPORARY
+        """Return the record in a file."""
+        return read_record(file.parents[1], file.parent.name, int(file.stem.removeprefix("run-")))
 
-    def write(self, file: Path) -> None:
-        """Write the record, whole or not at all: a line for each part, so that git shows what has changed."""
-        file.parent.mkdir(parents=True, exist_ok=True)
-        dumped = self.model_dump()
-        parts = [f'"inputs": {json.dumps(self.inputs)}', f'"training": {json.dumps(dumped["training"])}']
-        answers = [f"{json.dumps(key)}: {json.dumps(each)}" for key, each in sorted(dumped["answers"].items())]
-        parts.append('"answers": {\n  ' + ",\n  ".join(answers) + "\n}" if answers else '"answers": {}')
-        unfinished = file.with_name(f".{file.name}")
-        unfinished.write_text("{\n" + ",\n".join(parts) + "\n}\n")
-        unfinished.replace(file)
+    def write(self, file: Path) -> None:  # TEMPORARY
+        """Write the record."""
+        write_record(file.parents[1], file.parent.name, int(file.stem.removeprefix("run-")), self)
 
 
-def record_file(records: Path, arm: str, run: int) -> Path:
-    """Return where the record of a run lies."""
+def read_record(records: Path, arm: str, run: int) -> RunRecord | None:
+    """Return the record of a run in a folder of records or its packed file, or None; Mistake where it is damaged."""
+    file = _file(records, arm, run)
+    try:
+        return RunRecord.model_validate_json(file.read_bytes())
+    except FileNotFoundError:
+        packed = _packed(records)
+        return packed.get((arm, run))
+    except (ValidationError, UnicodeDecodeError):
+        raise Mistake(f"{file} is damaged; delete it and have its run anew.") from None
+
+
+def write_record(records: Path, arm: str, run: int, record: RunRecord) -> None:
+    """Write the record of a run as a file of its own, whole or not at all."""
+    file = _file(records, arm, run)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.name}")
+    unfinished.write_text(record.model_dump_json(indent=1) + "\n")
+    unfinished.replace(file)
+
+
+def pack(records: Path) -> Path:
+    """Move every record of a folder into its packed file, beside those that are there, and return that file."""
+    known = dict(_packed(records))
+    loose = sorted(records.glob("*/run-*.json"))
+    for file in loose:
+        arm, run = file.parent.name, int(file.stem.removeprefix("run-"))
+        if record := read_record(records, arm, run):
+            known[arm, run] = record
+    target, unfinished = packed_file(records), records.with_name(f".{records.name}.parquet")
+    rows = [_row(arm, run, record) for (arm, run), record in sorted(known.items())]
+    pq.write_table(pa.Table.from_pylist(rows), unfinished, compression="zstd", compression_level=19)
+    unfinished.replace(target)
+    for file in loose:
+        file.unlink()
+    for folder in {file.parent for file in loose}:
+        if not any(folder.iterdir()):
+            folder.rmdir()
+    return target
+
+
+def packed_file(records: Path) -> Path:
+    """Return where a folder's records are packed."""
+    return records.with_name(f"{records.name}.parquet")
+
+
+def _file(records: Path, arm: str, run: int) -> Path:
     return records / arm / f"run-{run:03d}.json"
 
 
-def machines(files: Iterable[Path]) -> str:
-    """Return every kind of machine that the runs of some records were trained on."""
-    told = [each.training for each in map(RunRecord.read, files) if each]
-    return "; ".join(dict.fromkeys(f"{each['device']} ({each['processor']}), PyTorch {each['torch']}" for each in told))
+def _packed(records: Path) -> dict[tuple[str, int], RunRecord]:
+    file = packed_file(records)
+    return _read_packed(file.absolute(), file.stat().st_mtime_ns) if file.is_file() else {}
+
+
+@lru_cache(maxsize=4)  # many arms ask, for one run at a time
+def _read_packed(file: Path, _changed_ns: int) -> dict[tuple[str, int], RunRecord]:
+    try:
+        return dict(_records_of(pq.read_table(file)))
+    except (pa.ArrowInvalid, ValidationError, KeyError, ValueError):
+        raise Mistake(f"{file} is damaged; restore it from git.") from None
+
+
+def _records_of(table: pa.Table) -> Iterator[tuple[tuple[str, int], RunRecord]]:
+    for row in table.select(COLUMNS).to_pylist():
+        said = {key: json.loads(row[key]) for key in ("training", "answers")}
+        yield (row["arm"], row["run"]), RunRecord(inputs=row["inputs"], **said)
+
+
+def _row(arm: str, run: int, record: RunRecord) -> dict[str, Any]:
+    said = record.model_dump()
+    dumped = {key: json.dumps(said[key], separators=(",", ":")) for key in ("training", "answers")}
+    return {"arm": arm, "run": run, "inputs": record.inputs, **dumped}
 
 
 def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
+
+
+def record_file(records: Path, arm: str, run: int) -> Path:  # TEMPORARY: goes with the rewriting of arms
+    """Return where the record of a run lies."""
+    return _file(records, arm, run)
+
+
+def machines(told: Sequence[RunRecord]) -> str:
+    """Return every kind of machine that runs were trained on."""
+    kinds = (
+        f"{each.training['device']} ({each.training['processor']}), PyTorch {each.training['torch']}" for each in told
+    )
+    return "; ".join(dict.fromkeys(kinds))
