@@ -1,14 +1,14 @@
 """Say why the networks of an arm, or of one run of it, fail: in the terminal, and on a page."""
 
 import json
+import math
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+import pandas as pd
 
 from micromime.arms.rounds import score_of
 from micromime.mistakes import Mistake
@@ -24,7 +24,7 @@ from micromime.reporting.explanation.page import (
     write_explanation,
 )
 from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, told_of
-from micromime.reporting.failures import SCORE, in_common, lowest, percentile
+from micromime.reporting.failures import SCORE, in_common, lowest
 from micromime.scenario.parameters import read_tree
 from micromime.team.logged import Logged
 from micromime.tracking.logged_files import fetch_logged
@@ -37,8 +37,13 @@ PAGES = OURS / "explanations"
 LINES = 8
 """Of the table of parameters; the page has all."""
 
-COLUMNS = 100
-"""Width of what is written to a file, or to a terminal that does not tell its own."""
+HEADS = {
+    "rank_correlation": "rank correlation",
+    "p_holm": "p (Holm)",
+    "importance": "importance",
+    "median": "median",
+    "worst_median": "of the worst tenth",
+}
 
 GIVE = "give the folder of an arm or of a run (models/grain_boundaries/adaptive/run-002), or the id of a run in MLflow"
 
@@ -89,14 +94,10 @@ def _in_mlflow(run_id: str) -> ScoredArm:
         for used in (run.inputs.dataset_inputs if run.inputs else [])
         if any(tag.value == "training" for tag in used.tags)
     ]
-    try:
-        here = ScoredArm.read(Path("models", use_case, name))
-        start = here.start if here.fingerprint == fingerprint else None
-    except Mistake:
-        start = None
-    number, parent = tags.get("micromime.seed"), tags.get("mlflow.parentRunId", run_id)
-    own = int(number) if number else None
-    return ScoredArm(use_case, name, fingerprint, next(iter(data), None), own, start, parent, run_id)
+    number = int(tags["micromime.seed"]) if "micromime.seed" in tags else None
+    parent = tags.get("mlflow.parentRunId", run_id)
+    used = next(iter(data), None)
+    return ScoredArm(use_case, name, fingerprint, used, number, logged=parent, named=run_id)
 
 
 def usual_score(use_case: str) -> str:
@@ -126,60 +127,32 @@ def earlier_than(arm: ScoredArm) -> ScoreTable | None:
 
 
 def trained_on(arm: ScoredArm) -> tuple[Path | None, str]:
-    """Return the folder of what the networks were trained on, if it is here as it was; or why it is left out."""
-    if arm.data is None:
-        return None, "What a sampler requested is left out: MLflow does not say what these networks were trained on."
-    path, digest = Path(arm.data[0]), arm.data[1]
-    if not (path / "dataset.json").is_file():
-        return None, f"What a sampler requested is left out: {path} is not here; `micromime pull` brings it."
-    here = data_version("", path).digest
-    if here != digest:
-        return None, f"What a sampler requested is left out: {path} has the hash {here} here, and had {digest}."
-    return path, ""
+    """Return the folder of what the networks were trained on, if it is here as it was; or that it is left out."""
+    path, digest = arm.data or ("what these networks were trained on", "")
+    if Path(path, "dataset.json").is_file() and data_version("", Path(path)).digest == digest:
+        return Path(path), ""
+    version = f" in the version {digest}" if digest else ""
+    return None, f"What a sampler requested is left out: {path} is not here{version}; `micromime pull` brings it."
 
 
 def show(told: Told) -> None:
     """Print the score, the first lines of the page's table of parameters, the worst samples, and the round."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = COLUMNS
-    console.print(f"[bold]Why networks fail: {told.subject}[/bold]")
-    console.print(about_scores(told), markup=False)
-    if len(told.explanation.table):
-        console.print(parameter_table(told))
-    console.print(worst_table(told))
-    if line := about_round(told) or told.remark:
-        console.print(line, markup=False)
+    print(f"Why networks fail: {told.subject}\n\n{about_scores(told)}\n")
+    table = told.explanation.table.set_index("parameter")
+    table["rank_correlation"] = [correlation(row) for row in told.explanation.table.to_dict("records")]
+    if not told.explanation.explains:
+        table["importance"] = math.nan
+    written = {"p (Holm)": p_value, "importance": "{:.3f}".format}
+    _print(table.rename(columns=HEADS)[list(HEADS.values())].head(LINES), written)
+    if len(table) > LINES:
+        print(f"{len(table) - LINES} more parameters are on the page.\n")
+    worst = lowest(told.scoring, WORST).rename(columns={"id": "worst samples", SCORE: told.score})
+    differing = in_common(told.scoring)["parameter"].head(3)
+    _print(worst.set_index("worst samples")[[told.score, *differing]], {told.score: "{:.3f}".format})
+    print(f"{about_round(told) or told.remark}")
 
 
-def parameter_table(told: Told) -> Table:
-    """Return the parameters that tell most, as the page has them."""
-    rows = told.explanation.table
-    table = _table("parameter", "rank correlation", "p (Holm)", "importance", "median", "of the worst tenth")
-    for row in rows.head(LINES).to_dict("records"):
-        importance = f"{row['importance']:.3f}" if told.explanation.explains else "none"
-        medians = (f"{row[key]:.3g}".replace("nan", "none") for key in ("median", "worst_median"))
-        table.add_row(row["parameter"], correlation(row), p_value(row["p_holm"]), importance, *medians)
-    left = len(rows) - LINES
-    table.caption = f"{left} more are on the page" if left > 0 else None
-    return table
-
-
-def worst_table(told: Told) -> Table:
-    """Return the worst samples with those parameters in which the worst tenth differ most: value (percentile)."""
-    scoring = told.scoring
-    names = in_common(scoring)["parameter"].head(3).tolist()
-    table = _table("worst samples", told.score, *(name.replace(".", ".\n") for name in names))
-    for _, row in lowest(scoring, WORST).iterrows():
-        places = [f"{row[name]:.3g} ({percentile(scoring, name, row[name]):.0f})" for name in names]
-        table.add_row(str(row["id"]), f"{row[SCORE]:.3f}", *places)
-    table.caption = "in brackets: percentile among all samples of the scoring set" if names else None
-    return table
-
-
-def _table(first: str, *others: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for head in others:
-        table.add_column(head, justify="right")
-    return table
+def _print(table: pd.DataFrame, written: Mapping[str, Callable[[float], str]]) -> None:
+    if len(table):
+        named = table.rename_axis(index=None, columns=table.index.name)
+        print(named.to_string(float_format="{:.3g}".format, formatters=dict(written), na_rep="none") + "\n")

@@ -1,7 +1,7 @@
 """How scores depend on parameters, as a random forest has it: what it explains of samples that it has not seen."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -14,45 +14,25 @@ from micromime.scenario.arrays import Reals
 LEAST_SAMPLES = 20
 """A forest is grown from; fewer would be left out four at a time, to be explained by a handful."""
 
-LEAST_R2 = 0.005
-"""Variance that a forest has to explain of unseen scores: less is written as 0."""
-
 FOLDS, TREES, SHUFFLES = 5, 100, 10
 LEAST_LEAF = 3
 
 
-@dataclass(frozen=True)
-class Forest:
-    """What forests explain of the scores of samples that they have not seen."""
-
-    r2: float
-    """1 - squared error / squared deviation from the mean, over all samples, each asked of the forest without its
-    fifth; 1 at best, 0 for a forest that does as well as the mean, below 0 for one that does worse."""
-    by_fold: pd.DataFrame
-    """Importance: a row a parameter, a column for each fifth."""
-    importance: "pd.Series[float]"
-    """By parameter: by how much R2 falls when the values of the samples left out are shuffled, see `held_out`."""
-
-    @property
-    def explains(self) -> bool:
-        """Whether it explains anything of scores that it has not seen."""
-        return self.r2 >= LEAST_R2
-
-    def always_counts(self, name: str) -> bool:
-        """Return whether shuffling a parameter does harm in every fifth of the samples."""
-        return bool((self.by_fold.loc[name] > 0).all())
-
-
-def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str]") -> Forest | None:
+def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str]") -> tuple[float, pd.DataFrame]:
     """Return what forests explain of each fifth of the samples that have learnt from the other four.
 
-    Importance is by permutation (Breiman 2001, doi 10.1023/A:1010933404324), the mean over 10 shuffles, of all samples.
-    Numbers are shuffled among samples of the same style (Strobl et al. 2008, doi 10.1186/1471-2105-9-307): a parameter
-    that differs between styles would else be as important as the style that it tells of. None for fewer than 20
-    samples, for no parameters, and where all scores are the same.
+    First R2: 1 - squared error / squared deviation from the mean, over all samples, each asked of the forest without
+    its fifth; 1 at best, 0 for a forest that does as well as the mean, below 0 for one that does worse. Then a row for
+    each parameter: `importance`, by how much R2 falls when its values are shuffled in the samples left out, the mean
+    over 10 shuffles; and `always`, whether it falls in every fifth of the samples.
+
+    Importance is by permutation (Breiman 2001, doi 10.1023/A:1010933404324). Numbers are shuffled among samples of the
+    same style (Strobl et al. 2008, doi 10.1186/1471-2105-9-307): a parameter that differs between styles would else be
+    as important as the style that it tells of. NaN and False for fewer than 20 samples, and where all scores are the
+    same.
     """
     if len(inputs) < LEAST_SAMPLES or inputs.empty or np.ptp(scores) == 0:
-        return None
+        return math.nan, pd.DataFrame({"importance": math.nan, "always": False}, index=inputs.columns)
     parts, rng = columns(inputs), np.random.default_rng(0)
     x, ends = np.hstack(parts), np.cumsum([part.shape[1] for part in parts])
     among = {True: [np.flatnonzero(styles == each) for each in styles.unique()], False: [np.arange(len(x))]}
@@ -68,12 +48,12 @@ def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str]") -> F
         errors = (forest.predict(again.reshape(-1, x.shape[1])).reshape(again.shape[:3]) - scores[ask]) ** 2
         harm.append(errors.mean(axis=(1, 2)) - wrong[ask].mean())
         sizes.append(len(ask))
-    by_fold = pd.DataFrame(np.array(harm).T / scores.var(), index=inputs.columns)
-    importance = pd.Series(np.average(by_fold, axis=1, weights=sizes), index=inputs.columns)
-    return Forest(float(1 - wrong.mean() / scores.var()), by_fold, importance)
+    by_fold = np.array(harm).T / scores.var()
+    told = {"importance": np.average(by_fold, axis=1, weights=sizes), "always": (by_fold > 0).all(axis=1)}
+    return float(1 - wrong.mean() / scores.var()), pd.DataFrame(told, index=inputs.columns)
 
 
-def grown(x: Reals, scores: Reals) -> RandomForestRegressor:
+def grown(x: Reals | pd.DataFrame, scores: "Reals | pd.Series[float]") -> RandomForestRegressor:
     """Return a forest that has learnt the scores of (n, columns) samples."""
     return RandomForestRegressor(TREES, min_samples_leaf=LEAST_LEAF, random_state=0, n_jobs=1).fit(x, scores)
 

@@ -17,8 +17,9 @@ from sklearn.inspection import PartialDependenceDisplay
 from micromime.reporting.charts.base import BLUE, INK, STYLE, WIDTH_IN, charted, score_by_parameter, svg
 from micromime.reporting.explanation.forest import grown
 from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Round
-from micromime.reporting.explanation.scores import Explanation, clear, factors, worded
+from micromime.reporting.explanation.scores import Explanation, factors, worded
 from micromime.reporting.failures import SCORE, in_common, lowest, percentile
+from micromime.reporting.failures import parameters as numeric
 from micromime.reporting.figures.panels import agreement, in_colours, reduced
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, data_uri, number
 from micromime.reporting.words import capital, p_text
@@ -32,7 +33,7 @@ MOST_CURVES = 4
 
 KINDS = {
     VARIED: "those varied by the sampler",
-    LIKE: "those like what was requested, not varied",
+    LIKE: "those like what was requested",
     REST: "the rest",
 }
 
@@ -73,22 +74,25 @@ def explanation_page(told: Told) -> str:
     pages.trim_blocks = pages.lstrip_blocks = True
     pages.filters |= {"picture": data_uri, "p": p_value, "correlation": correlation, "capital": capital}
     scoring, explanation, round_ = told.scoring, told.explanation, told.round_
-    curves = [name for name in explanation.important if name not in worded(scoring)][:MOST_CURVES]
+    table = explanation.table[explanation.table["parameter"].isin(numeric(scoring))]
+    curves = table["parameter"][table["always"]].tolist()[:MOST_CURVES] if explanation.explains else []
     numbers, worst = in_common(scoring)["parameter"].tolist(), lowest(scoring, WORST)
     return pages.get_template(TEMPLATE.name).render(
         told=told,
         about_scores=about_scores(told),
         about_round=about_round(told),
         table=explanation.table.to_dict("records"),
-        clear=clear(explanation.table).to_dict("records"),
         words=by_word(told),
         by_parameter=score_by_parameter(scoring, told.score) if numbers else None,
         charted=charted(scoring),
         dependence=dependence_chart(scoring, curves, told.score) if curves else None,
         worst=[_shown(told, row) for _, row in worst.iterrows()],
-        worst_values={name: _places(scoring, name, worst[name].tolist()) for name in worded(scoring) + numbers},
+        worst_values={
+            name: [(number(value), percentile(scoring, name, value)) for value in worst[name]]
+            for name in worded(scoring) + numbers
+        },
         round=round_,
-        sampler=json.dumps(round_.requests.sampler) if round_ else "",
+        sampler=json.dumps(round_.requests.said["sampler"]) if round_ else "",
         shifts=round_.shifts.to_dict("records") if round_ else [],
         changes=round_.changes.to_dict("records") if round_ else [],
         kinds=KINDS,
@@ -97,31 +101,25 @@ def explanation_page(told: Told) -> str:
 
 def by_word(told: Told) -> list[dict[str, Any]]:
     """Return a row for each style (or other word), lowest scores first: its samples and scores, the share requested."""
-    rows = []
+    rows = list[dict[str, Any]]()
     for name in worded(told.scoring):
-        for word, scores in told.scoring.groupby(name)[SCORE]:
-            row = {"parameter": name, "word": word, "n": len(scores), "mean": scores.mean(), "sd": scores.std()}
-            row["requested"] = (told.round_.requests.samples[name] == word).mean() if told.round_ else None
-            rows.append(row)
-    return sorted(rows, key=lambda row: (row["parameter"], row["mean"]))
+        requested = told.round_.requests.samples[name] if told.round_ else pd.Series(dtype=object)
+        for word, of in told.scoring.groupby(name)[SCORE]:
+            row = {"parameter": name, "word": word, "n": len(of), "mean": of.mean(), "sd": of.std()}
+            rows.append(row | {"requested": (requested == word).mean()})
+    return sorted(rows, key=lambda row: row["mean"])
 
 
 def _shown(told: Told, row: "pd.Series[Any]") -> dict[str, Any]:
     """Return what the page shows of one of the worst: its score, its pictures, how often the sampler varied it."""
-    shown = {}
-    if row["id"] in told.pictures:
-        image, truth = told.pictures[row["id"]]
-        shown = {"image": in_colours(image), "truth": agreement(truth, truth)}
+    image, truth = told.pictures.get(row["id"], (None, None))
+    colours = {} if image is None or truth is None else {"image": in_colours(image), "truth": agreement(truth, truth)}
     return {
         "id": row["id"],
         "score": row[SCORE],
-        "pictures": {title: reduced(each, LARGEST_SIDE_PX) for title, each in shown.items()},
+        "pictures": {title: reduced(each, LARGEST_SIDE_PX) for title, each in colours.items()},
         "times": int((told.round_.requests.samples["parent"] == row["id"]).sum()) if told.round_ else 0,
     }
-
-
-def _places(scoring: pd.DataFrame, name: str, values: list[Any]) -> list[tuple[str, float | None]]:
-    return [(number(value), percentile(scoring, name, value)) for value in values]
 
 
 def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) -> str:
@@ -130,27 +128,21 @@ def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) ->
     Thin lines are single samples (Goldstein et al. 2015, doi 10.1080/10618600.2014.907095).
     """
     inputs = pd.get_dummies(scoring[factors(scoring)], dtype=np.float64).astype(np.float64)
-    at = {name: np.unique(np.linspace(*np.percentile(inputs[name], (5, 95)), 20)) for name in names}
-    looks = {"ice_lines_kw": {"color": BLUE, "linewidth": 0.5}, "pd_line_kw": {"color": INK, "linewidth": 2.5}}
+    at = {name: np.unique(np.percentile(inputs[name], range(5, 100, 5))) for name in names}
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH_IN, 2.7), layout="constrained")
-        every = figure.subplots(1, MOST_CURVES, squeeze=False).ravel()
+        every = figure.subplots(1, len(names), squeeze=False).ravel()
         PartialDependenceDisplay.from_estimator(
-            grown(inputs, scoring[SCORE].to_numpy()),
+            grown(inputs, scoring[SCORE]),
             inputs,
             list(names),
-            custom_values=at,
-            kind="both",
-            subsample=50,
-            random_state=0,
-            ax=every[: len(names)],
-            **looks,
+            **{"kind": "both", "centered": True, "subsample": 50, "random_state": 0, "custom_values": at, "ax": every},
+            ice_lines_kw={"color": BLUE, "linewidth": 0.5},
+            pd_line_kw={"color": INK, "linewidth": 2.5, "linestyle": "-"},
         )
-        for axes in every[len(names) :]:
-            axes.set_axis_off()
-        for axes in every[: len(names)]:
-            axes.set_ylabel("")
-        every[0].set_ylabel(score)
+        for axes in every:
+            axes.get_legend().remove()
+            axes.set_ylabel("" if axes is not every[0] else f"change of {score}")
         return svg(figure, "dependence", f"Partial dependence of the {score} on {', '.join(names)}.")
 
 
@@ -158,8 +150,8 @@ def about_scores(told: Told) -> str:
     """Return what the scores are, whose, of how many samples, and how they spread."""
     scores, n = told.scoring[SCORE], len(told.scoring)
     spread = f" ± {scores.std():.3f} (sd between samples)" if n > 1 else ""
-    reach = f", from {scores.min():.3f} to {scores.max():.3f}"
-    return f"{capital(told.score)}, {told.whose}, of n = {n} samples of the scoring set: {scores.mean():.3f}{spread}{reach}."
+    reach = f"{scores.mean():.3f}{spread}, from {scores.min():.3f} to {scores.max():.3f}"
+    return f"{capital(told.score)}, {told.whose}, of the n = {n} samples of the scoring set: {reach}."
 
 
 def about_round(told: Told) -> str:
@@ -169,11 +161,11 @@ def about_round(told: Told) -> str:
         return ""
     parents = round_.requests.samples["parent"]
     varied = parents[parents != ""]
-    what = f"{len(varied)} variations of {varied.nunique()} scored samples and {len(parents) - len(varied)} fresh ones"
-    rows = {row["kind"]: row for row in round_.changes.to_dict("records")}
-    said = [f"{row['after'] - row['before']:+.3f} on {KINDS[kind]} (n = {row['n']})" for kind, row in rows.items()]
-    changed = f"; {told.score} changed by {', '.join(said)}" if said else ""
-    return f"For the round {round_.requests.name} the sampler requested {what}{changed}."
+    of = f", {len(varied)} of them variations of {varied.nunique()} scored samples" if len(varied) else ""
+    rows = round_.changes.to_dict("records")
+    said = [f"{row['after'] - row['before']:+.3f} on {KINDS[row['kind']]} (n = {row['n']})" for row in rows]
+    changed = f". {capital(told.score)} changed by {', '.join(said)}" if said else ""
+    return f"For the round {round_.requests.name} the sampler requested {len(parents)} samples{of}{changed}."
 
 
 def p_value(p: float) -> str:

@@ -28,12 +28,8 @@ class Requests:
     """What a sampler requested, given the scores of a scoring set."""
 
     name: str
-    sampler: Mapping[str, Any]
-    """Its name, with its settings."""
-    scored_by: str
-    """The arm whose scores it was given."""
-    score: str
-    """The metric that it went by."""
+    said: Mapping[str, Any]
+    """What dataset.json says: `sampler` with its settings, `arm` whose scores it was given, `score`, their metric."""
     samples: pd.DataFrame
     """A row for each sample requested: every parameter, and `parent`, the id of the scored sample that it varies, empty
     where it varies none."""

@@ -16,7 +16,7 @@ from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.reporting.explanation.page import WORST, Told
 from micromime.reporting.explanation.rounds import Requests, beside
-from micromime.reporting.explanation.scores import BEFORE, column_of, explained, factors, scoring_set
+from micromime.reporting.explanation.scores import column_of, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE, lowest, score_title
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.arrays import Image, Mask
@@ -88,25 +88,10 @@ class ScoreTable:
         except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
             raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
 
-    def after_score(self, pattern: str) -> list[str]:
-        """Return what of the columns' names matches the group of a pattern: the metrics, or the runs."""
+    def known(self, pattern: str) -> list[str]:
+        """Return what matches the group of a pattern in the names of the columns of scores: metrics, or runs."""
         found = (re.fullmatch(rf"score\.{pattern}", str(name)) for name in self.rows)
         return list(dict.fromkeys(each[1] for each in found if each))
-
-    @property
-    def runs(self) -> list[int]:
-        """The numbers of the runs that have scores of their own."""
-        return sorted(map(int, self.after_score(r"\w+\.run-(\d+)")))
-
-    def refuse_missing(self, metric: str, run: int | None) -> None:
-        """Raise Mistake where there are no scores by a metric, or of a run."""
-        metrics, runs = self.after_score(r"(\w+)"), self.runs
-        if metric not in metrics:
-            has = ", ".join(metrics) or "none"
-            raise Mistake(f"{self.place} has no scores by {metric!r}; give one of these as --score: {has}.")
-        if run is not None and run not in runs:
-            has = ", ".join(map(str, runs)) or "none"
-            raise Mistake(f"{self.place} has no scores of run {run}; name one of these runs: {has}.")
 
 
 def told_of(
@@ -117,12 +102,17 @@ def told_of(
     `earlier` is the table of the arm gone on from, `trained_on` the folder of what the networks were trained on, or why
     it cannot be looked at. Raises Mistake where there are no such scores.
     """
-    table.refuse_missing(metric, arm.run)
-    scoring = scoring_of(arm, table, metric, earlier)
+    metrics, runs = table.known(r"(\w+)"), table.known(r"\w+\.run-0*(\d+)")
+    if SCORE + column_of(metric, arm.run) not in table.rows:
+        asked = f"by {metric!r}" + ("" if arm.run is None else f" of run {arm.run}")
+        has = f"by {', '.join(metrics) or 'none'} (--score), of the runs {', '.join(runs) or 'none'}"
+        raise Mistake(f"{table.place} has no scores {asked}; it has those {has}.")
+    same_set = earlier and earlier.origin["scored"]["sha256"] == table.origin["scored"]["sha256"]
+    scoring = scoring_set(table.rows, metric, arm.run, earlier.rows if earlier and same_set else None)
     folder, remark = trained_on
     requests, remark = requests_in(folder, table.origin, scoring) if folder else (None, remark)
-    number, scored = len(table.runs), table.origin["scored"]
-    mean = "of its one run" if number == 1 else f"mean over {number} runs"
+    scored = table.origin["scored"]
+    mean = "of its one run" if len(runs) == 1 else f"mean over {len(runs)} runs"
     return Told(
         subject=arm.title,
         score=score_title(metric),
@@ -143,20 +133,6 @@ def told_of(
     )
 
 
-def scoring_of(arm: ScoredArm, table: ScoreTable, metric: str, earlier: ScoreTable | None) -> pd.DataFrame:
-    """Return what is to be explained, see `scores.scoring_set`; of a run, `before` is by its own predecessor.
-
-    Where the table has no scores from before, they come from `earlier`, the table of the arm gone on from.
-    """
-    scoring = scoring_set(table.rows, metric, arm.run)
-    if BEFORE in scoring or earlier is None or column_of(SCORE, metric, arm.run) not in earlier.rows:
-        return scoring
-    if earlier.origin["scored"]["sha256"] != table.origin["scored"]["sha256"]:
-        return scoring
-    known = scoring_set(earlier.rows, metric, arm.run).set_index("id")[SCORE]
-    return scoring.assign(**{BEFORE: known.loc[scoring["id"]].to_numpy()})
-
-
 def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) -> tuple[Requests | None, str]:
     """Return the requests in a data set, if a sampler made them by scores of the same set; or why they are left out."""
     dataset = Dataset(folder)
@@ -167,7 +143,7 @@ def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) 
         return None, f"What a sampler requested is left out: {folder} was requested by scores of another scoring set."
     if missing := [name for name in factors(scoring) if name not in dataset.samples]:
         return None, f"What a sampler requested is left out: {folder} has no {', '.join(missing)}."
-    return Requests(folder.name, said["sampler"], said["arm"], said["score"], dataset.samples), ""
+    return Requests(folder.name, said, dataset.samples), ""
 
 
 def pictures(scored: Mapping[str, str], ids: list[str]) -> dict[str, tuple[Image, Mask]]:

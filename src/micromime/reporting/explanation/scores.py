@@ -14,10 +14,9 @@ import pandas as pd
 from scipy import stats
 
 from micromime.judging.statistics import holm
-from micromime.reporting.explanation.forest import Forest, held_out
+from micromime.reporting.explanation.forest import held_out
 from micromime.reporting.failures import SCORE, goodness, in_common
 from micromime.reporting.failures import parameters as numeric
-from micromime.reporting.words import SIGNIFICANT_P
 
 STYLE, BEFORE = "style", "before"
 """Columns of a scoring set: the style that a sample was drawn from; its score by the networks gone on from."""
@@ -26,16 +25,18 @@ LEAST_FREE = 8
 """Degrees of freedom, of 10 samples of one style, below which Student's t says little of ranks: there is no p value."""
 
 
+LEAST_R2 = 0.005
+"""Variance that a forest has to explain of unseen scores: less is written as 0."""
+
+
 @dataclass(frozen=True)
 class Explanation:
     """What the parameters of a scoring set say about its scores."""
 
     table: pd.DataFrame
     """A row for each parameter that varies, see `explained`."""
-    forest: Forest | None
-    """None for fewer than 20 samples, or where nothing varies."""
-    important: Sequence[str]
-    """Parameters whose shuffling does harm in every fifth of the samples; none where the forest explains nothing."""
+    r2: float
+    """What a forest explains of unseen scores, see `forest.held_out`; NaN where there is none."""
 
     @property
     def styled(self) -> bool:
@@ -45,24 +46,29 @@ class Explanation:
     @property
     def explains(self) -> bool:
         """Whether the forest explains anything of scores that it has not seen; else no importance is to be read."""
-        return self.forest is not None and self.forest.explains
+        return self.r2 >= LEAST_R2
 
 
-def column_of(kind: str, metric: str, run: int | None) -> str:
-    """Return the column of a table of scores: kind `score` or `before`, of a run or the mean over all."""
-    return f"{kind}.{metric}" + ("" if run is None else f".run-{run:03d}")
+def column_of(metric: str, run: int | None) -> str:
+    """Return how the columns of a metric end in a table of scores, those of a run or the means over all."""
+    return f".{metric}" + ("" if run is None else f".run-{run:03d}")
 
 
-def scoring_set(table: pd.DataFrame, metric: str, run: int | None = None) -> pd.DataFrame:
+def scoring_set(
+    table: pd.DataFrame, metric: str, run: int | None = None, earlier: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Return id, style and parameters of a table of scores, the score of a run (or the mean over all), and `before`.
 
     The score is the goodness by a metric (see `failures.goodness`); `before` is the same by the networks that these
-    went on from, and left out where the table does not say.
+    went on from (of a run: by its own predecessor). Where the table does not say, it comes from `earlier`, their table
+    of the same samples, and is else left out.
     """
-    kept = [name for name in table if _is_parameter(str(name))]
-    named = {kind: column_of(kind, metric, run) for kind in (SCORE, BEFORE)}
-    scores = {kind: goodness(table[column], metric) for kind, column in named.items() if column in table}
-    return table[["id", *kept]].assign(**scores)
+    kept, column = [name for name in table if _is_parameter(str(name))], column_of(metric, run)
+    scoring = table[["id", *kept]].assign(**{SCORE: goodness(table[SCORE + column], metric)})
+    before = table.get(BEFORE + column)
+    if before is None and earlier is not None and SCORE + column in earlier:
+        before = table["id"].map(earlier.set_index("id")[SCORE + column])
+    return scoring if before is None else scoring.assign(**{BEFORE: goodness(before, metric)})
 
 
 def _is_parameter(name: str) -> bool:
@@ -88,32 +94,22 @@ def explained(scoring: pd.DataFrame) -> Explanation:
     anything, the strongest rank correlations come first.
 
     Columns of the table: parameter; rank_correlation and p of `association`; p_holm, corrected for the number of
-    parameters (Holm 1979); importance (see `forest.held_out`; NaN where there is no forest); and from
+    parameters (Holm 1979); importance and always of `forest.held_out`; and from
     `failures.in_common` median, worst_median and worst_percentile, NaN for words.
     """
     names, scores = factors(scoring), scoring[SCORE]
     styles = scoring[STYLE] if STYLE in scoring else pd.Series("", index=scoring.index)
-    forest = held_out(scoring[names], scores.to_numpy(np.float64), styles)
+    r2, importance = held_out(scoring[names], scores.to_numpy(np.float64), styles)
     found = [association(scoring[name], scores, styles) for name in names]
     table = pd.DataFrame(found, columns=["rank_correlation", "p"], index=names, dtype=np.float64)
     table["p_holm"] = corrected(table["p"].tolist())
-    table["importance"] = forest.importance if forest else np.nan
-    table = table.join(in_common(scoring).drop(columns="rank_correlation").set_index("parameter"))
-    best = forest if forest and forest.explains else None
-    order = (table["importance"] if best else table["rank_correlation"].abs()).fillna(-1)
-    order[table.index == STYLE] = math.inf
-    table = table.loc[order.sort_values(ascending=False, kind="stable").index].rename_axis("parameter").reset_index()
-    return Explanation(table, forest, [name for name in table["parameter"] if best and best.always_counts(name)])
+    table = table.join([importance, in_common(scoring).drop(columns="rank_correlation").set_index("parameter")])
+    first = table["importance"] if r2 >= LEAST_R2 else table["rank_correlation"].abs()
+    order = first.where(table.index != STYLE, math.inf).sort_values(ascending=False, kind="stable").index
+    return Explanation(table.loc[order].rename_axis("parameter").reset_index(), r2)
 
 
-def clear(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of parameters other than the style whose rank correlation is significant."""
-    return table[(table["p_holm"] < SIGNIFICANT_P) & (table["parameter"] != STYLE)]
-
-
-def association(
-    values: "pd.Series[Any]", scores: "pd.Series[float]", styles: "pd.Series[str]"
-) -> tuple[float, float]:
+def association(values: "pd.Series[Any]", scores: "pd.Series[float]", styles: "pd.Series[str]") -> tuple[float, float]:
     """Return how strongly scores go with values, by ranks, and the two-tailed p value of "not at all".
 
     Words: the square root of the share of the variance of the scores' ranks that lies between them, 0 to 1; p after
@@ -128,19 +124,14 @@ def association(
         h, p = stats.kruskal(*(group for _, group in scores.groupby(values)))
         return float(np.sqrt(h / (len(scores) - 1))), float(p)
     varies = values.groupby(styles).transform("nunique") > 1
-    both = ranks_within(styles[varies], pd.DataFrame({"values": values[varies], "scores": scores[varies]}))
-    free = len(both) - styles[varies].nunique() - 1
+    ranks, within = pd.DataFrame({"values": values[varies], "scores": scores[varies]}).rank(), styles[varies]
+    both = (ranks - ranks.groupby(within).transform("mean")).round(9)  # 0 where nothing varies within any style
+    free = len(both) - within.nunique() - 1
     if free < 1 or not both.any().all():
         return math.nan, math.nan
     r = float(both["values"].corr(both["scores"]))
     t = math.inf if abs(r) >= 1 else r * math.sqrt(free / (1 - r * r))
     return r, float(2 * stats.t.sf(abs(t), free)) if free >= LEAST_FREE else math.nan
-
-
-def ranks_within(styles: "pd.Series[str]", columns: pd.DataFrame) -> pd.DataFrame:
-    """Return the ranks of each column less the mean rank of their style."""
-    ranks = columns.rank()
-    return (ranks - ranks.groupby(styles).transform("mean")).round(9)  # 0 where nothing varies within any style
 
 
 def corrected(p_values: Sequence[float]) -> list[float]:
