@@ -107,7 +107,7 @@ def by_word(told: Told) -> list[dict[str, Any]]:
         for word, of in told.scoring.groupby(name)[SCORE]:
             row = {"parameter": name, "word": word, "n": len(of), "mean": of.mean(), "sd": of.std()}
             rows.append(row | {"requested": (requested == word).mean()})
-    return sorted(rows, key=lambda row: row["mean"])
+    return sorted(rows, key=lambda row: (row["parameter"], row["mean"]))
 
 
 def _shown(told: Told, row: "pd.Series[Any]") -> dict[str, Any]:

@@ -57,7 +57,7 @@ def beside(scoring: pd.DataFrame, requests: Requests) -> Round:
         return Round(requests, shifts(scoring, requested), pd.DataFrame(), math.nan, math.nan)
     far = pd.Series(distances(scoring, requested), index=scoring.index)
     kind = kinds(scoring["id"].isin(requested["parent"]), far)
-    gained = scoring[SCORE] - scoring[BEFORE]
+    gained = (scoring[SCORE] - scoring[BEFORE]).round(9)  # equal ones are the same: there is no test
     like, rest = gained[kind == LIKE], gained[kind == REST]
     tested = len(like) > 1 and len(rest) > 1 and gained[kind != VARIED].nunique() > 1
     p = float(stats.ttest_ind(like, rest, equal_var=False).pvalue) if tested else math.nan

@@ -53,7 +53,7 @@ class ScoredArm:
         except (FileNotFoundError, NotADirectoryError):
             advice = "name the folder of an arm that was trained, or bring this one with `micromime pull`"
             raise Mistake(f"{folder} holds no arm.json; {advice}.") from None
-        except (ValueError, LookupError, TypeError):
+        except (ValueError, LookupError, TypeError, AttributeError):
             raise Mistake(f"{folder / 'arm.json'} is damaged, or of another version; train the arm anew.") from None
 
     @property
