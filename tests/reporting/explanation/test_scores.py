@@ -105,13 +105,6 @@ def test_scores_from_before_are_those_of_the_same_sample_and_run(table):
     assert "before" not in scoring_set(table, "mean_iou", 1, earlier.drop(columns=f"{IOU}.run-001"))
 
 
-def test_an_error_is_told_as_what_is_right(table):
-    wrong = table.assign(**{"score.pixel_error": table["l.depth"] / 10, "before.pixel_error": 0.25})
-    scoring = scoring_set(wrong, "pixel_error")
-    assert scoring[SCORE].tolist() == pytest.approx((1 - table["l.depth"] / 10).tolist())
-    assert scoring["before"].unique().tolist() == [0.75]
-
-
 def test_constants_and_scores_are_no_factors(table):
     words = table.assign(style=["b", "a"] * 30, **{"before.mean_iou": table[IOU], "l.word": "same"})
     assert factors(scoring_set(words, "mean_iou")) == ["style", "l.width_px", "l.depth"]
