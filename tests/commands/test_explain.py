@@ -47,8 +47,8 @@ def write_set(folder, rows, **description):
 
 
 def write_table(rows, fingerprint="e" * 32, file=TABLE):
-    sha256 = identity(Path(SCORING)) if Path(SCORING).is_dir() else "0" * 64
-    origin = {"use_case": "grain_boundaries", "fingerprint": fingerprint, "scored": {"path": SCORING, "sha256": sha256}}
+    scored = {"path": SCORING, "sha256": identity(Path(SCORING))}
+    origin = {"use_case": "grain_boundaries", "fingerprint": fingerprint, "scored": scored}
     write_scores(file, rows, origin)
 
 
@@ -60,14 +60,10 @@ def write_arm(folder=ARM, data=ROUND, fingerprint="e" * 32, **more):
 
 
 @pytest.fixture(autouse=True)
-def small_forests(monkeypatch):
-    monkeypatch.setattr(forest, "TREES", 5)
-
-
-@pytest.fixture
 def here(tmp_path, monkeypatch):
     """A project without git, DVC and MLflow: an arm, its table, the scoring set, the round that it was trained on."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(forest, "TREES", 5)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     rows = rows_of()
     write_set(SCORING, rows)
@@ -84,7 +80,6 @@ def told():
     return told_of(arm, scores_of(arm), "mean_iou", earlier_than(arm), trained_on(arm))
 
 
-@pytest.mark.usefixtures("here")
 def test_an_arm_is_explained_by_its_means(capsys):
     explain(ARM, Path("out/page.html"))
     said, page = capsys.readouterr().out, Path("out/page.html").read_text()
@@ -97,7 +92,6 @@ def test_an_arm_is_explained_by_its_means(capsys):
     assert page.count("data:image/png;base64,") == 12 + page.count("<image")  # the six worst, beside what charts hold
 
 
-@pytest.mark.usefixtures("here")
 def test_a_run_is_explained_by_its_own_scores(capsys):
     assert arm_of(f"./{ARM}/run-002/weights.safetensors") == arm_of(f"{ARM}/run-002/")
     explain(f"{ARM}/run-002", score="mean_iou")
@@ -110,14 +104,12 @@ def test_a_run_is_explained_by_its_own_scores(capsys):
     assert f"micromime explain {ARM}/run-002 --score mean_iou" in page
 
 
-@pytest.mark.usefixtures("here")
 def test_the_metric_is_that_of_samplers():
     assert usual_score("grain_boundaries") == "mean_iou"
     Path("params.yaml").write_text(json.dumps({"grain_boundaries": {"resample": RESAMPLE}}))
     assert usual_score("grain_boundaries") == "boundary_f1"
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("case", ["gone", "other version", "other scores", "other parameters", "draws"])
 def test_a_round_that_does_not_fit_is_left_out(case):
     if case == "gone":
@@ -138,7 +130,6 @@ def test_a_round_that_does_not_fit_is_left_out(case):
     assert bool(page.remark) == (case != "draws")
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("asked", "score", "sentence"),
     [
@@ -171,7 +162,6 @@ DAMAGED = {
 }
 
 
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("sentence", DAMAGED)
 def test_what_is_damaged_is_said(sentence):
     DAMAGED[sentence]()
@@ -179,7 +169,6 @@ def test_what_is_damaged_is_said(sentence):
         explain(ARM, Path("page.html"))
 
 
-@pytest.mark.usefixtures("here")
 def test_pictures_are_those_of_the_very_set_that_was_scored():
     pictures = told().pictures
     worst = rows_of().sort_values("score.mean_iou")["id"].head(6)

@@ -11,7 +11,6 @@ from micromime.reporting.explanation.rounds import (
     Requests,
     beside,
     distances,
-    kinds,
     places,
     shifts,
 )
@@ -73,12 +72,6 @@ def test_distances_are_root_mean_squares_of_places(scoring):
 def test_another_style_is_far_away(scoring, style, far):
     told = distances(scoring.assign(style=["a", "b"] * 4)[["style", SCORE]], pd.DataFrame({"style": [style]}))
     assert told.tolist() == pytest.approx(far * 4)
-
-
-def test_a_quarter_of_those_not_varied_is_like_what_was_requested():
-    varied = pd.Series([True, False, False, False, False, False])
-    kind = kinds(varied, pd.Series([0.0, 5, 4, 3, 2, 1]))
-    assert kind.tolist() == [VARIED, REST, REST, REST, LIKE, LIKE]
 
 
 def test_a_change_is_paired_and_set_against_that_of_the_rest(scoring, requested):

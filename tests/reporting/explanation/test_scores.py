@@ -138,19 +138,10 @@ def test_a_parameter_that_stands_in_for_the_style_is_not_said_to_matter():
     assert importance["l.stand_in"] < 0.01 < importance["l.real"] < importance["style"]
 
 
-def test_noise_is_not_explained(table):
-    noise = np.random.default_rng(0).uniform(0.4, 0.6, len(table))
-    told = explained(scoring_set(table.assign(**{IOU: noise}), "mean_iou"))
-    assert told.r2 < 0
-    assert not told.explains
-    assert told.table["rank_correlation"].abs().is_monotonic_decreasing
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 19])
+@pytest.mark.parametrize("count", [1, 2, 19])
 def test_few_samples_have_no_forest(count):
     told = explained(scoring_set(table_of(count), "mean_iou"))
     assert np.isnan(told.r2)
-    assert not told.explains
     assert told.table["importance"].isna().all()
     assert len(told.table) == (0 if count == 1 else 2)
 
