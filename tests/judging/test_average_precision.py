@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
 from micromime.judging.average_precision import average_precision
 
 TRUTH = np.array([[1, 0, 1], [0, 0, 1]], dtype=bool)

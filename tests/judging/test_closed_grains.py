@@ -3,12 +3,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.ndimage import gaussian_filter, label
-from skimage.morphology import dilation
-
 from micromime.judging.closed_grains import LEAST_GRAIN_PX, ClosedGrains, close_grains, grains_of_mask
 from micromime.judging.grain_sizes import label_intercept_px
 from micromime.judging.matched_grains import match_grains
+from scipy.ndimage import gaussian_filter, label
+from skimage.morphology import dilation
+
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree, typed
 from micromime.scenario.scenario import Scenario

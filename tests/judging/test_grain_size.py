@@ -3,9 +3,9 @@ import math
 
 import pandas as pd
 import pytest
+from micromime.judging.size_comparison import compare_sizes
 
 from micromime.judging.grain_size import astm_difference, astm_number
-from micromime.judging.size_comparison import compare_sizes
 
 # Mean linear intercept, um, of whole numbers G from 0 on (ASTM E112, its table of relations between sizes).
 ASTM_UM = [320.0, 226.3, 160.0, 113.1, 80.0, 56.6, 40.0, 28.3, 20.0, 14.1, 10.0]

@@ -6,10 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.spatial import KDTree
-from scipy.stats import t as student_t
-
-from micromime.judging.grain_size import E112_SLOPE, astm_difference, astm_number
 from micromime.judging.grain_sizes import (
     astm_difference_of,
     astm_number_of,
@@ -18,6 +14,10 @@ from micromime.judging.grain_sizes import (
     label_intercept_px,
     mean_intercept,
 )
+from scipy.spatial import KDTree
+from scipy.stats import t as student_t
+
+from micromime.judging.grain_size import E112_SLOPE, astm_difference, astm_number
 
 LABELS = arrays(np.uint16, (9, 14), elements=st.integers(1, 4))
 

@@ -3,7 +3,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-
 from micromime.judging.matched_grains import match_grains
 
 LABELS = arrays(np.uint16, (7, 11), elements=st.integers(0, 5))

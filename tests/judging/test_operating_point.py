@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-
-from micromime.judging.metrics import SEGMENTATION
 from micromime.judging.operating_point import at_operating_points, operating_points
 from micromime.judging.picture_scores import THRESHOLDS
+
+from micromime.judging.metrics import SEGMENTATION
 
 MEAN_IOUS = {
     ("base", 1, "a"): [0.2, 0.2, 0.2, 0.6, 0.5, 0.1, 0.1, 0.1, 0.1],

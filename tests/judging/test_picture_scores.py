@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from micromime.judging.picture_scores import THRESHOLDS, Picture, at_thresholds, classified, measured
+from micromime.judging.tested_pictures import grain_size
 
 from micromime.judging import tested_pictures
 from micromime.judging.metrics import SCORED, SEGMENTATION, TESTED
-from micromime.judging.picture_scores import THRESHOLDS, Picture, at_thresholds, classified, measured
-from micromime.judging.tested_pictures import grain_size
 
 LINE = np.zeros((6, 10), dtype=np.bool_)
 LINE[2] = True

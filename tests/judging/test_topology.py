@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from micromime.judging.closed_grains import grains_of_mask
 from scipy.ndimage import label
 
-from micromime.judging.closed_grains import grains_of_mask
 from micromime.judging.topology import betti_error, betti_numbers, cl_dice
 
 PAIRS = st.tuples(*[arrays(np.bool_, (7, 11))] * 2)

@@ -1,23 +1,28 @@
 """Ask networks about pictures: what each of them finds, measured against the truth and kept in its run's record."""
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from micromime.arms.arm import Arm, trained
 from micromime.arms.networks import networks_of
 from micromime.arms.records import Answers, RunRecord, record_file
-from micromime.datasets.store import Dataset
 from micromime.engines.local import Progress, run_tasks, trainings
-from micromime.inference.judge_views import ALL_VIEWS, in_views
-from micromime.judging.picture_scores import THRESHOLD, THRESHOLDS, Picture, classified, measured
-from micromime.judging.tested_pictures import CHOSEN_ON, tested, to_choose_by
-from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
+from micromime.inference.views import ALL_VIEWS, in_views
+from micromime.judging.micrographs import (
+    CHOSEN_ON,
+    THRESHOLD,
+    THRESHOLDS,
+    classified,
+    pictures_in,
+    scored,
+    tested,
+    to_choose_by,
+)
+from micromime.pictures.micrographs import LIST_NAME, listed_files
 from micromime.project.work import code_of, fingerprint
 from micromime.scenario.arrays import Image, Probability
 from micromime.training.architectures import Finds, finds
@@ -76,18 +81,6 @@ def _code(record: RunRecord, asked: Asked) -> list[Any]:
     return [THRESHOLD, *(THRESHOLDS if what == "mask" else ()), *code, *views]
 
 
-def pictures_in(folder: Path) -> Iterator[Picture]:
-    """Yield what a folder of micrographs or a synthetic data set holds."""
-    if (folder / LIST_NAME).is_file():
-        yield from (Picture(each.name, each.image, each.mask) for each in read_micrographs(folder))
-        return
-    dataset = Dataset(folder)
-    numbers = dataset.class_numbers if "classes" in dataset.description else itertools.repeat(-1)
-    for n, (name, number) in enumerate(zip(dataset.samples["id"], numbers, strict=False)):
-        image, mask = np.array(dataset.images[n]), np.array(dataset.masks[n])  # not read-only: skeletons
-        yield Picture(str(name), image, mask, int(number))
-
-
 def answers(arms: Sequence[Path], records: Path, asked: Asked, runs: Sequence[int] | None = None) -> pd.DataFrame:
     """Return a row for every arm, run (all, or `runs`) and picture: every metric, grains and mean linear intercept.
 
@@ -113,34 +106,17 @@ def answers(arms: Sequence[Path], records: Path, asked: Asked, runs: Sequence[in
 
 
 def predictor(network: Path) -> Callable[[Image], Probability]:
-    """Return what gives a network's probabilities for a picture: on a GPU where there is one, else with one thread."""
-    import torch
+    """Return what `networks.predictor` does; torch is imported when it is called."""
+    from micromime.inference import networks
 
-    from micromime.inference.networks import probability
-    from micromime.training.networks import load_network
-
-    torch.set_num_threads(1)
-    loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
-    return lambda image: probability(loaded, image)
+    return networks.predictor(network)
 
 
 def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
-    """Return what gives the probability of the second class for pictures, by a network that finds classes."""
-    import torch
+    """Return what `networks.classifier` does; torch is imported when it is called."""
+    from micromime.inference import networks
 
-    from micromime.inference.networks import class_probabilities
-    from micromime.training.networks import description_of, load_network
-
-    torch.set_num_threads(1)
-    loaded = load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")
-    size_px = int(description_of(network)["size_px"])
-
-    def ask(images: Sequence[Image]) -> Sequence[float]:
-        colours = np.repeat(np.stack(images)[:, None], 3, axis=1)
-        found: list[float] = class_probabilities(loaded, colours, size_px).tolist()
-        return found
-
-    return ask
+    return networks.classifier(network)
 
 
 def _rows(question: Question) -> list[dict[str, Any]]:
@@ -149,7 +125,7 @@ def _rows(question: Question) -> list[dict[str, Any]]:
     if finds(question.record.training["network"]["architecture"]) == "mask":
         find = predictor(question.network)
         if purpose == SCORING:
-            return [measured(each, find(each.image)) for each in pictures]
+            return [scored(each, find(each.image)) for each in pictures]
         find = in_views(find, views)
         row, of = (tested, pictures) if purpose == TEST else (to_choose_by, pictures[:CHOSEN_ON])
         return [row(each, find(each.image)) for each in of]

@@ -11,7 +11,7 @@ from experiments.ablation.plan import ablation
 from experiments.planted_gap.plan import ORACLE, planted_gap
 from micromime.arms.pools import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.arms.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
-from micromime.inference.judge_views import JudgeParameters
+from micromime.inference.views import JudgeParameters
 from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import TestSetParameters
