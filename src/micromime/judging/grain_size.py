@@ -80,16 +80,13 @@ def astm_difference(found_px: float, true_px: float) -> float:
     return E112_SLOPE * (math.log10(found_px) - math.log10(true_px))
 
 
-def diameters_px(labels: Labels, whole_only: bool = False) -> Reals:
+def diameters_px(labels: Labels) -> Reals:
     """Return the diameter of the circle that has the area of the grain, px, for each grain (n,), in their order.
 
-    Grains that the picture's border cuts off are smaller than they are; without them (`whole_only`) large grains are
-    missing more often than small ones. So compare diameters of one picture, found and true, by the same rule.
+    Grains that the picture's border cuts off are smaller than they are: compare diameters of one picture, found and
+    true.
     """
-    areas = np.bincount(labels.ravel())
-    areas[0] = 0
-    if whole_only:
-        areas[np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))] = 0
+    areas = np.bincount(labels.ravel())[1:]
     diameters: Reals = 2 * np.sqrt(areas[areas > 0] / np.pi)
     return diameters
 

@@ -102,10 +102,13 @@ def paired_t_test(a: Sequence[float], b: Sequence[float]) -> Comparison:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p values corrected for their number after Holm (1979): the chance of any false finding stays below p."""
-    from statsmodels.stats.multitest import multipletests
+    """Return p values corrected for their number after Holm (1979): the chance of any false finding stays below p.
 
-    if not p_values:
-        return []
-    corrected: list[float] = multipletests(list(p_values), method="holm")[1].tolist()
-    return corrected
+    The kth smallest of n times n - k + 1, none below the one before it; statsmodels has the same numbers, and spends
+    most of a second on collecting garbage before.
+    """
+    order = np.argsort(p_values)
+    raised = np.maximum.accumulate(np.take(p_values, order) * np.arange(len(order), 0, -1)) if p_values else []
+    corrected = np.empty(len(order))
+    corrected[order] = np.minimum(raised, 1)
+    return [float(each) for each in corrected]
