@@ -17,10 +17,9 @@ from experiments.planted_gap.tables import summary_of_gaps
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
-from micromime.fitting.calibrate import calibrated
 from micromime.fitting.cracks.statistics import crack_statistics
-from micromime.fitting.exemplars import cut_dictionary
-from micromime.pictures.surrogates.parts import write_parts
+from micromime.fitting.exemplars import calibrated, cut_dictionary
+from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import read_tiles
 from micromime.reporting.tables.summary import compared_table, summary_table
 from micromime.reporting.tables.tiles import learning_table

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from scipy.stats import t as student_t
 from statsmodels.stats.proportion import proportion_confint
 
-from micromime.judging.closed_grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.judging.grain_size import astm_difference, astm_number
+from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.judging.statistics import CONFIDENCE, agresti_coull_paper
 
 PAGE = Path(__file__).parent / "statistics.md"

@@ -15,11 +15,9 @@ from micromime.arms.arm import DECIDING, DECIDING_MASKS, Arm
 from micromime.arms.fit import Fit, fit
 from micromime.arms.records import Answers, RunRecord
 from micromime.datasets.store import write_description, write_shard
-from micromime.inference.ask import TEST, pictures_in, predictor
-from micromime.judging.average_precision import average_precision
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION
-from micromime.judging.operating_point import CHOSEN_BY, operating_points
-from micromime.judging.picture_scores import Picture, at_thresholds
+from micromime.inference.ask import TEST, predictor
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision
+from micromime.judging.micrographs import CHOSEN_BY, Picture, at_thresholds, operating_points, pictures_in
 from micromime.pictures.micrographs import listed_files
 from micromime.project.work import code_of, fingerprint, work_folder
 from micromime.scenario.arrays import Image, Probability

@@ -27,7 +27,7 @@ from micromime.arms.records import Answers, RunRecord, machines, record_file
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.inference.ask import TEST
 from micromime.pictures.micrographs import read_micrographs
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
@@ -114,8 +114,8 @@ def rows_of(known: Mapping[tuple[str, int], Answers], test_set: Path) -> pd.Data
 
 def tested_on(test_set: Path, use_case: str) -> dict[str, Any]:
     """Return what the test set is, as a verdict says it."""
-    source = Source.read(test_set / SOURCE_NAME)
-    return {"kind": source.kind, "name": use_case, "reason": source.reason}
+    origin = Origin.read(test_set / ORIGIN_FILE)
+    return {"kind": origin.kind, "name": use_case, "reason": origin.reason}
 
 
 if __name__ == "__main__":

@@ -12,10 +12,9 @@ from experiments.ablation.run import Task, draw, scores
 from micromime.arms.arm import Arm
 from micromime.arms.fit import Fit, fit
 from micromime.arms.records import Answers, RunRecord
-from micromime.inference.ask import TEST, pictures_in, predictor
-from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.judging.matched_grains import match_grains
-from micromime.judging.picture_scores import Picture
+from micromime.inference.ask import TEST, predictor
+from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
+from micromime.judging.micrographs import Picture, pictures_in
 from micromime.judging.topology import betti_error, cl_dice
 from micromime.project.work import code_of, fingerprint, work_folder
 from micromime.scenario.arrays import Probability

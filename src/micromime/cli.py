@@ -184,9 +184,7 @@ def judge(use_case: UseCase) -> None:
     if use_case == "chip_cracks":
         from micromime.stages.judge_tiles import main as judge_tiles
 
-        judge_tiles(
-            use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept
-        )
+        judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
         return
     from micromime.stages.judge import main as stage
 

@@ -8,7 +8,7 @@ import pytest
 
 from micromime.arms.records import RunRecord, record_file
 from micromime.inference import ask
-from micromime.inference.ask import Asked, answers, pictures_in, predictor
+from micromime.arms.answers import TILES, Question, answers, pictures_in, predictor
 from micromime.judging import picture_scores, tested_pictures
 
 RECORDS = Path("records")

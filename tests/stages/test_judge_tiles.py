@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.arms.pools import pools
+from micromime.arms.comparisons import pools
 from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source
 from micromime.scenario.parameters import read_tree
 from micromime.stages.judge_tiles import judged, line_filter_rows, texture_test

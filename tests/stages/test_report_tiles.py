@@ -7,18 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.arms.trained_arms import epochs
 from micromime.datasets.store import Dataset, write_description, write_shard
+from micromime.judging.tiles import EVERY, TEST
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.reporting.pages.judged_tiles import JudgedTiles
 from micromime.reporting.tables.tiles import tile_tables
 from micromime.scenario.parameters import read_tree
 from micromime.stages import report_tiles, train_pools
-from micromime.stages.judge import epochs
 from micromime.stages.judge_tiles import arms_in
 from micromime.stages.judge_tiles import judged as judged_tiles
 from micromime.stages.report_tiles import Sources, evenly, made, of_both_classes, on_white, parts_of, places, wrong_of
-from micromime.stages.tile import EVERY, TEST, write_tiles
+from micromime.stages.tile import write_tiles
 from micromime.tracking.tell import means_of, statistics_of
 from micromime.use_cases.chip_cracks import ChipTile
 

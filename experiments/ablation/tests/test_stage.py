@@ -16,7 +16,7 @@ from experiments.ablation.run import inputs_of
 from experiments.ablation.units import units_of, without
 from micromime.arms.records import RunRecord
 from micromime.commands.profile import overlaid
-from micromime.judging.picture_scores import Picture
+from micromime.judging.micrographs import Picture
 from micromime.mistakes import Mistake
 from micromime.partial_models.camera.illumination import Illumination
 from micromime.scenario.parameters import read_tree

@@ -44,3 +44,14 @@ def origin(arms: Sequence[Path], data_by: Literal["name", "path"] = "name") -> d
         "Trained on": "; ".join(dict.fromkeys(machines)),
         "PyTorch": ", ".join(dict.fromkeys(each["torch"] for each in runs)),
     }
+
+
+def epochs(arms: Sequence[Path]) -> pd.DataFrame:
+    """Return a row for every arm, run and epoch: its phase, losses, metrics and speed."""
+    rows = [
+        {"arm": arm.name, "run": run, "epoch": number, **epoch}
+        for arm in arms
+        for run in Arm.read(arm).runs
+        for number, epoch in enumerate(trained(arm, run)["epochs"], 1)
+    ]
+    return pd.DataFrame(rows)

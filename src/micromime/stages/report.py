@@ -15,12 +15,12 @@ from micromime.arms.rounds import arms_of, score_of
 from micromime.arms.trained_arms import origin, phases
 from micromime.datasets.store import Dataset
 from micromime.inference.ask import predictor
-from micromime.inference.judge_views import in_views
-from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.judging.grain_sizes import diameters_px
+from micromime.inference.views import in_views
+from micromime.judging.grain_size import diameters_px, grain_size
+from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask
 from micromime.judging.metrics import SCORED
-from micromime.judging.picture_scores import THRESHOLD
-from micromime.judging.tested_pictures import grain_size
+from micromime.judging.micrographs import THRESHOLD
+from micromime.judging.verdict import CURVES, SCORES
 from micromime.pictures.micrographs import Micrograph, read_micrographs
 from micromime.project.work import sole_maker
 from micromime.reporting.failures import SCORE, Score, WorstSample, goodness, lowest, score_title
@@ -32,7 +32,6 @@ from micromime.reporting.tables.verdict import headline, verdict_table
 from micromime.scenario.arrays import Probability
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.judge import CURVES, SCORES
 from micromime.tracking.tell import tell
 
 EXAMPLES, WORST = 5, 6

@@ -6,9 +6,11 @@ from typing import Annotated, NamedTuple
 import numpy as np
 from typer import Option
 
-from micromime.arms.pools import ALL, FITTED, measured
+from micromime.arms.comparisons import ALL, FITTED, Model, measured
 from micromime.arms.trained_arms import origin, phases
 from micromime.datasets.store import Dataset
+from micromime.judging.tiles import METRIC, TEST
+from micromime.judging.verdict import SCORES
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.project.work import sole_maker
@@ -17,14 +19,11 @@ from micromime.reporting.figures.panels import png
 from micromime.reporting.figures.tiles import SHEET_TILES, WrongTile, contact_sheet, wrong_tiles
 from micromime.reporting.pages.judged_tiles import JudgedTiles
 from micromime.reporting.pages.tile_page import TileReport, write_tile_report
-from micromime.reporting.tables.tiles import METRIC, MODELS, in_order, tile_tables
+from micromime.reporting.tables.tiles import MODELS, in_order, tile_tables
 from micromime.reporting.tables.verdict import headline
 from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.judge import SCORES
-from micromime.stages.tile import TEST
-from micromime.stages.train_pools import Model
 from micromime.tracking.tell import tell
 from micromime.use_cases.chip_cracks import ChipTile
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.reporting.tables.astm import astm_by_picture, astm_table, true_size
+from micromime.judging.grain_size import astm_by_picture, true_size
+from micromime.reporting.tables.astm import astm_table
 
 STRIPES = np.repeat(np.arange(1, 9), 10)[None, :].repeat(80, axis=0)
 """Eight grains, each 10 px wide and as high as the picture: every row crosses 7 boundaries, no column any."""

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from micromime.judging.tiles import LINE_FILTER, METRIC
 from micromime.judging.verdict import Verdict
 from micromime.reporting.charts.base import (
     BLUE,
@@ -20,7 +21,7 @@ from micromime.reporting.charts.base import (
     panels_of_scores,
     svg,
 )
-from micromime.reporting.tables.tiles import LINE_FILTER, METRIC, MODELS, ON, in_order
+from micromime.reporting.tables.tiles import MODELS, ON, in_order
 
 COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
 """Of the models, in the order of the tables."""

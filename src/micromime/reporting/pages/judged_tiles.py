@@ -8,14 +8,11 @@ from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from micromime.arms.pools import Pool
+from micromime.arms.comparisons import Model, Pool, arm_name, pools_of
 from micromime.datasets.store import Dataset
+from micromime.judging.tiles import COMPARED, EVERY, METRIC, TEST
+from micromime.judging.verdict import CURVES, SCORES
 from micromime.reporting.pages.judged import Judged, Part
-from micromime.reporting.tables.tiles import METRIC
-from micromime.stages.judge import CURVES, SCORES
-from micromime.stages.judge_tiles import COMPARED
-from micromime.stages.tile import EVERY, TEST
-from micromime.stages.train_pools import Model, arm_name, pools_of
 
 
 @dataclass(frozen=True)

@@ -3,45 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from micromime.judging.grain_size import E112_SLOPE, astm_difference
-from micromime.judging.grain_sizes import CONFIDENCE, astm_number_of, mean_intercept
+from micromime.judging.grain_size import CONFIDENCE, E112_SLOPE
 from micromime.reporting.words import markdown
-from micromime.scenario.arrays import Labels
 
 AGREED = 0.5
 """Half a class: what two laboratories may differ by on one specimen."""
-
-
-def astm_by_picture(answers: pd.DataFrame, truths: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return for each picture and arm the mean over runs of G(found) - G(true) and of its 95 % interval's ends.
-
-    `answers` has a row for every arm, run and picture: picture, source, arm, run, intercept_px (NaN where nothing was
-    crossed), astm_lo and astm_hi (NaN also where there is no interval; see `grain_sizes.astm_difference_of`); `truths`
-    has the `true_size` of each picture. Numbers are None where no run has any: n_known says how many of n_runs have a
-    difference, n_intervals how many an interval.
-    """
-    true_px = {name: (size["intercept"] or {"intercept_px": np.nan})["intercept_px"] for name, size in truths.items()}
-    rows = answers.astype({"intercept_px": float, "astm_lo": float, "astm_hi": float})
-    pairs = zip(rows["intercept_px"], rows["picture"].map(true_px), strict=True)
-    rows = rows.assign(difference=[astm_difference(found, true) for found, true in pairs])
-    parts = rows.groupby(["source", "picture", "arm"], sort=False)
-    means = parts[["difference", "astm_lo", "astm_hi"]].mean().rename(columns={"astm_lo": "lo", "astm_hi": "hi"})
-    means = means.assign(n_known=parts["difference"].count(), n_intervals=parts["astm_lo"].count(), n_runs=parts.size())
-    found = means.reset_index().to_dict("records")
-    return [{str(key): None if value != value else value for key, value in row.items()} for row in found]
-
-
-def true_size(grains: Labels, um_per_px: float | None) -> dict[str, Any]:
-    """Return the true grains' mean linear intercept (`intercept`) and ASTM number (`astm`), with 95 % intervals.
-
-    See `grain_sizes.MeanIntercept` and `AstmNumber`; None where there are fewer than two grains, or no scale.
-    """
-    intercept = mean_intercept(grains)
-    known = intercept is not None and um_per_px is not None
-    return {"intercept": intercept, "astm": astm_number_of(intercept, um_per_px) if known else None}  # type: ignore[arg-type]
 
 
 def astm_table(rows: Sequence[Mapping[str, Any]], truths: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from micromime.judging.tiles import LINE_FILTER, METRIC
 from micromime.judging.verdict import Verdict
 from micromime.reporting.tables.verdict import finding, headline
 from micromime.reporting.words import SIGNIFICANT_P, cell, interval_text, markdown, p_text
-
-METRIC = "error_rate"
 
 ON = {
     "test": "test data",
@@ -25,8 +24,6 @@ MODELS = {
 
 AGAINST = {"real": "real", "longer": "control"}
 """What the mixed model is tested against, as the learning curve's columns write it."""
-
-LINE_FILTER = "line_filter"
 
 MODELS_OF_POOLS = ("synthetic", "mixed")
 """Models that learn from synthetic tiles: the texture of a pool makes a difference to them."""

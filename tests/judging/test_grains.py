@@ -6,15 +6,14 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter, label
 from skimage.morphology import dilation
 
-from micromime.judging.closed_grains import LEAST_GRAIN_PX, ClosedGrains, close_grains, grains_of_mask
-from micromime.judging.grain_sizes import label_intercept_px
-from micromime.judging.matched_grains import match_grains
-from micromime.mistakes import Mistake
-from micromime.scenario.parameters import read_tree, typed
+from micromime.judging.grain_size import label_intercept_px
+from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains, close_grains, grains_of_mask, match_grains
+from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.use_cases import instance_kind
 
 SETTINGS = ClosedGrains()
+LABELS = arrays(np.uint16, (7, 11), elements=st.integers(0, 5))
 
 
 def network(width=3):
@@ -95,7 +94,9 @@ def test_no_boundary_or_nothing_else_is_one_grain():
 
 @given(probability=arrays(np.float32, (14, 22), elements=st.floats(0, 1, width=32)), sigma=st.sampled_from([0, 1, 3]))
 def test_every_pixel_belongs_to_a_grain_that_is_large_and_hangs_together(probability, sigma):
+    kept = probability.copy()
     labels = close_grains(ClosedGrains(sigma_px=sigma, least_grain_px=9), probability)
+    assert (probability == kept).all()
     assert (labels > 0).all() == (labels > 0).any()
     assert set(np.unique(labels)) - {0} == set(range(1, labels.max() + 1))
     assert (np.bincount(labels.ravel())[1:] >= 9).all()
@@ -113,14 +114,6 @@ def test_a_ripple_between_two_equal_depths_parts_no_grain(ripple):
     probability = found(network())
     probability[:, 20] += ripple
     assert close_grains(ClosedGrains(sigma_px=0), probability).max() == 12
-
-
-def test_the_input_is_left_as_it_is_and_gives_the_same_again():
-    probability = found(network(), np.random.default_rng(1))
-    kept = probability.copy()
-    first, second = (close_grains(SETTINGS, probability) for _ in range(2))
-    assert (probability == kept).all()
-    assert (first == second).all()
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +160,62 @@ def test_a_mask_of_greys_is_refused():
         grains_of_mask(np.full((20, 30), 255, dtype=np.uint8))
 
 
-def test_settings_are_bounded():
-    assert typed(ClosedGrains, {"depth": 0.1}, "closed_grains") == ClosedGrains(depth=0.1)
-    with pytest.raises(Mistake, match=r"closed_grains\.depth: 0 is not allowed"):
-        typed(ClosedGrains, {"depth": 0}, "closed_grains")
+def chessboard(rows=3, cols=4, height=5, width=8):
+    """Rectangles, numbered row by row."""
+    numbers = np.arange(1, rows * cols + 1, dtype=np.uint16).reshape(rows, cols)
+    return numbers.repeat(height, axis=0).repeat(width, axis=1)
+
+
+def test_two_grains_taken_for_one_match_none():
+    merged = chessboard()
+    merged[merged == 2] = 1
+    assert match_grains(merged, chessboard()) == {
+        "n_found": 11,
+        "n_true": 12,
+        "n_matched": 10,
+        "recall": 10 / 12,
+        "precision": 10 / 11,
+        "f1": pytest.approx(2 * 10 / (11 + 12)),
+        "matched_iou": 1,
+    }
+
+
+@pytest.mark.parametrize(("shift", "ious"), [(1, [7 / 8, 8 / 9]), (3, [5 / 8, 8 / 11]), (4, [8 / 12]), (7, [8 / 15])])
+def test_a_boundary_aside_lowers_the_iou(shift, ious):
+    truth = chessboard(1, 2, 6, 8)
+    moved = np.ones_like(truth)
+    moved[:, 8 - shift :] = 2
+    matched = match_grains(moved, truth)
+    assert matched["n_matched"] == len(ious)
+    assert matched["matched_iou"] == pytest.approx(np.mean(ious))
+
+
+def test_half_is_not_enough():
+    matched = match_grains(chessboard(1, 2, 2, 4), np.ones((2, 8), dtype=np.uint16))
+    assert (matched["n_matched"], matched["matched_iou"]) == (0, None)
+
+
+def test_maps_without_grains():
+    none, board = np.zeros((15, 32), dtype=np.uint16), chessboard()
+    assert [match_grains(none, none)[key] for key in ("recall", "precision", "f1")] == [1, 1, 1]
+    for pair in ((none, board), (board, none)):
+        assert [match_grains(*pair)[key] for key in ("recall", "precision", "f1")] == [0, 0, 0]
+
+
+@given(prediction=LABELS, truth=LABELS, numbers=st.permutations(range(1, 60)))
+def test_matches_are_found_slowly_too_change_sides_with_the_maps_and_do_not_care_for_numbers(
+    prediction, truth, numbers
+):
+    one, other = match_grains(prediction, truth), match_grains(truth, prediction)
+    pairs = [(prediction == a, truth == b) for a in range(1, 6) for b in range(1, 6)]
+    ious = [(a & b).sum() / (a | b).sum() for a, b in pairs if (a | b).any()]
+    assert one["n_matched"] == sum(iou > 0.5 for iou in ious)
+    assert all(0 <= one[key] <= 1 for key in ("recall", "precision", "f1"))
+    assert (one["recall"], one["f1"]) == (other["precision"], other["f1"])
+    assert match_grains(truth, truth.copy())["f1"] == 1
+    assert match_grains(np.array([0, *numbers], dtype=np.uint16)[prediction], truth) == pytest.approx(one)
+
+
+def test_other_shapes_are_refused():
+    with pytest.raises(ValueError, match="cannot match"):
+        match_grains(chessboard(), chessboard().T)
