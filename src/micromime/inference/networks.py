@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from micromime.scenario.arrays import Image
-from micromime.training.resizing import resized
+from micromime.training.networks import resized
 
 TOGETHER = 16
 """Pictures that a classifier is asked about at once."""

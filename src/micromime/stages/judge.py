@@ -96,9 +96,9 @@ def with_sources(given: pd.DataFrame, pictures: Sequence[Micrograph]) -> pd.Data
 
 
 def epochs(arms: Sequence[Path]) -> pd.DataFrame:
-    """Return a row for every arm, run and epoch: its phase, losses, metrics and speed."""
+    """Return a row for every arm, run and epoch: its phase, losses, metrics and speed; not the machine's load."""
     rows = [
-        {"arm": arm.name, "run": run, "epoch": number, **epoch}
+        {"arm": arm.name, "run": run, "epoch": number} | {k: v for k, v in epoch.items() if not k.startswith("system/")}
         for arm in arms
         for run in Arm.read(arm).runs
         for number, epoch in enumerate(trained(arm, run)["epochs"], 1)
