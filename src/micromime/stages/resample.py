@@ -1,4 +1,4 @@
-"""Render what a sampler asks for: a new data version of only new samples, from the scores of those before."""
+"""Render what a sampler proposes: a new data version of only new samples, from the scores of those before."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,7 +34,7 @@ def main(
 
 
 def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Path, workers: int) -> None:
-    """Ask the sampler of a round (`which`: use case and round) for instances, and render them to a folder."""
+    """Render to a folder what the sampler of a round (`which`: use case and round) proposes."""
     use_case, name = which
     kind, content = instance_kind(use_case), section(tree, use_case, "scenario")
     asked = typed(ResampleParameters, section(tree, use_case, "resample"), f"{use_case}.resample")
@@ -42,7 +42,7 @@ def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Pa
     sampler = checked_sampler(chosen.sampler, kind, f"{use_case}.rounds.{name}.sampler")
     scored, origin = read_scores(scores, use_case, asked.score)
     scenario = Scenario.read(kind, content, f"{use_case}.scenario")
-    wanted = sampler.ask(scenario, scored, asked.count, stream(chosen.seed, "resample"))
+    proposed = sampler.propose(scenario, scored, asked.count, stream(chosen.seed, "resample"))
     description = {
         "use_case": use_case,
         "scenario": content,
@@ -54,8 +54,8 @@ def resample(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Pa
         "scores": sha256(scores),
     }
     work = work_folder("resample", description)
-    parents = [each.parent for each in wanted]
-    render_dataset([each.instance for each in wanted], description, out, work, workers, parents)
+    parents = [each.parent for each in proposed]
+    render_dataset([each.instance for each in proposed], description, out, work, workers, parents)
 
 
 def checked_sampler(written: Mapping[str, Any], kind: type[Instance], where: str) -> Sampler:
