@@ -20,7 +20,7 @@ def drawn(scenario, count, seed=0):
 
 def quantiles_of(scenario, instances):
     """Where the uniform parameters lie between their ends: a list for each."""
-    laws = {f"{m}.{key}": law for m, each in scenario.parameters.items() for key, law in each.items()}
+    laws = {f"{m}.{key}": law for m, each in scenario.styles[0].parameters.items() for key, law in each.items()}
     rows = [each.row() for each in instances]
     uniform = {name: law for name, law in laws.items() if isinstance(law, Uniform)}
     return {name: [(row[name] - law.low) / (law.high - law.low) for row in rows] for name, law in uniform.items()}
