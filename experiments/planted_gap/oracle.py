@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from micromime.sampling.sampler import Asked, Sampler, Scored, fresh
+from micromime.sampling.sampler import Proposal, Sampler, Scored, fresh
 from micromime.scenario.scenario import Instance, Scenario
 
 
@@ -16,7 +16,7 @@ class Oracle(Sampler):
         min_length=1, description="As under <use case>.scenario; without rows and cols, those of that scenario."
     )
 
-    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - blind on purpose
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind on purpose
         """Return `count` fresh draws from the given scenario."""
         content = {"rows": scenario.rows, "cols": scenario.cols, **self.scenario}
         return fresh(Scenario.read(scenario.kind, content, "oracle.scenario"), count, rng)

@@ -20,23 +20,10 @@ GRAINS = {
         "gaussian_blur": {"kernel_px": 2},
     },
     "nuisance": ["white_noise.sd_grey", "grain_boundaries.thickness_px"],
-    "scenario": {
-        "grain_structure": {"diameter_px": {"uniform": [20, 40]}},
-        "grain_boundaries": {"thickness_px": 3, "darkness": 0.5},
-        "grain_shades": {"mean_grey": {"uniform": [60, 90]}, "contrast_grey": 20},
-    },
 }
 CHIPS = {
     "within": {"crack": {"width_px": {"share": 0.3}, "segments": 3}},
     "nuisance": ["crack.depth", "illumination.gradient"],
-    "scenario": {
-        "exemplar_texture": {"dictionary": "d.npz"},
-        "crack": {
-            **{"segments": 9, "segment_px": 9, "segment_spread": 0, "bend_deg": 5, "bend_spread": 0, "taper_px": 9},
-            **{"return_share": 0.5, "direction_deg": 0, "width_px": {"uniform": [3, 8]}, "depth": 0.5},
-            **{"depth_spread": 0, "depth_correlation_px": 9},
-        },
-    },
 }
 
 
@@ -48,7 +35,6 @@ def told(use_case):
         "adversarial_draws": {**clustered, "rate": 2},
         "learning_progress": {**clustered, "tries": 1, "even_share": 0.2, "largest_share": 0.4, "stop_below": -0.1},
         "low_discrepancy": {},
-        "oracle": {"scenario": use_case["scenario"]},
         "random_draws": {},
         "stratified": {**clustered, "tries": 2, "by": ["style", use_case["nuisance"][0]]},
         "worst_fraction": {**varied, "fraction": 0.25},
@@ -94,7 +80,7 @@ def test_it_asks_for_as_many_as_it_is_told_and_each_is_valid(request, case, scor
     sampler, scenario, pool = case(request)
     now, before = zip(*scores, strict=True)
     scored = pool(now, None if first else before)
-    asked = sampler.ask(scenario, scored, count, stream(seed, "test"))
+    asked = sampler.propose(scenario, scored, count, stream(seed, "test"))
     assert len(asked) == count
     assert {each.parent for each in asked} <= {"", *scored.ids}
     for each in asked:
@@ -110,7 +96,7 @@ def test_it_leaves_what_it_is_given(request, case, scores, seed):
     now, before = zip(*scores, strict=True)
     scored = pool(now, before)
     kept = copy.deepcopy((scored.ids, scored.instances, scenario.styles, sampler))
-    sampler.ask(scenario, scored, 5, stream(seed, "test"))
+    sampler.propose(scenario, scored, 5, stream(seed, "test"))
     assert (scored.ids, scored.instances, scenario.styles, sampler) == kept
     assert (tuple(scored.scores), tuple(scored.before)) == (now, before)
 
@@ -119,7 +105,7 @@ def test_it_leaves_what_it_is_given(request, case, scores, seed):
 @pytest.mark.parametrize("scores", [[0.5], [0.5] * 8, np.linspace(1, 0, 8)], ids=["one", "alike", "falling"])
 def test_the_seed_decides_and_no_two_instances_are_alike(request, case, scores):
     sampler, scenario, pool = case(request)
-    first, again, other = (sampler.ask(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1))
+    first, again, other = (sampler.propose(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1))
     assert first == again
     assert len({each.instance.seed for each in first + other}) == 24
 
@@ -129,7 +115,7 @@ def test_it_takes_many_of_the_very_same_parameters(request, case):
     sampler, scenario, pool = case(request)
     scored = pool([0.5] * 6)
     alike = scored._replace(instances=[scored.instances[0]] * 6)
-    assert len(sampler.ask(scenario, alike, 7, stream(0, "test"))) == 7
+    assert len(sampler.propose(scenario, alike, 7, stream(0, "test"))) == 7
 
 
 @pytest.mark.parametrize(
@@ -147,7 +133,6 @@ def test_it_takes_many_of_the_very_same_parameters(request, case):
         ({"random_draws": {"seed": 1}}, r"^x\.sampler\.random_draws\.seed is not a known key"),
         ({"random_draws": 5}, r"^x\.sampler\.random_draws: 5 is not allowed"),
         ({"worst_fraction": {}}, r"^x\.sampler\.worst_fraction\.keep_seed: is missing"),
-        ({"oracle": {"scenario": {}}}, r"^x\.sampler\.oracle\.scenario: \{\} is not allowed"),
     ],
     ids=str,
 )
@@ -163,8 +148,6 @@ def test_wrong_samplers_say_what_is_wrong(written, said):
         ("stratified", {"within": {"rust": {"spots": 1}}}, r"^x\.within\.rust is not a known key"),
         ("worst_residual", {"nuisance": ["white_noise"]}, r"^x\.nuisance: 'white_noise' is not known; use one of: "),
         ("worst_residual", {"within": {"grain_shades": {}}}, r"^x\.within\.grain_shades names nothing to vary"),
-        ("oracle", {"scenario": {"rust": {}}}, r"^x\.scenario\.rust is not a known key"),
-        ("oracle", {"scenario": {"grain_structure": {}}}, r"^x\.scenario\.grain_structure\.diameter_px is missing"),
     ],
 )
 def test_what_does_not_fit_the_use_case_is_named(name, changed, said):

@@ -156,7 +156,7 @@ def test_without_any_unit_the_papers_scenario_is_left_in_even_light(project, who
     paper = YAML(typ="safe", pure=True).load(overlaid(text, profile))["grain_boundaries"]["scenario"]
     left = scenario(read(whole, "grain_boundaries").variants[NONE].content)
     (plain,) = scenario(paper).styles
-    assert left.parameters == {**plain.parameters, "illumination": {}}
+    assert left.styles[0].parameters == {**plain.styles[0].parameters, "illumination": {}}
     assert left.draw_one(3, 0).illumination == Illumination()
 
 

@@ -16,7 +16,7 @@ CONTENT = {
 
 
 def test_its_instances_are_draws_of_the_given_scenario(plain):
-    asked = Oracle(scenario=CONTENT).ask(plain, NONE, 9, stream(0, "test"))
+    asked = Oracle(scenario=CONTENT).propose(plain, NONE, 9, stream(0, "test"))
     given, rng = Scenario.read(GRAINS, {"rows": 72, "cols": 96, **CONTENT}, "s"), stream(0, "test")
     assert [each.instance for each in asked] == [given.draw(rng) for _ in range(9)]
     assert all(60 <= each.instance.grain_shades.mean_grey <= 90 for each in asked)
@@ -24,7 +24,7 @@ def test_its_instances_are_draws_of_the_given_scenario(plain):
 
 
 def test_a_size_of_its_own_is_kept(plain):
-    (asked,) = Oracle(scenario={"rows": 40, **CONTENT}).ask(plain, NONE, 1, stream(0, "test"))
+    (asked,) = Oracle(scenario={"rows": 40, **CONTENT}).propose(plain, NONE, 1, stream(0, "test"))
     assert (asked.instance.rows, asked.instance.cols) == (40, 96)
 
 
@@ -32,5 +32,5 @@ def test_styles_are_read_too(plain):
     styles = {"dark": {"weight": 1, "grain_shades": {"mean_grey": 20}}, "bright": {"weight": 1}}
     sampler = Oracle(scenario={**CONTENT, "styles": styles})
     sampler.check(GRAINS, "s")
-    found = {each.instance.style for each in sampler.ask(plain, NONE, 20, stream(0, "test"))}
+    found = {each.instance.style for each in sampler.propose(plain, NONE, 20, stream(0, "test"))}
     assert found == {"dark", "bright"}

@@ -10,8 +10,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 from micromime.scenario.arrays import Image, Probability
-from micromime.training.networks import description_of, load_network
-from micromime.training.resizing import resized
+from micromime.training.networks import description_of, load_network, resized
 
 TOGETHER = 16
 """Pictures that a classifier is asked about at once."""
