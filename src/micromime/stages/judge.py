@@ -11,7 +11,6 @@ from typer import Option
 
 from micromime.arms.arm import Arm, trained
 from micromime.arms.rounds import BASE, compared, rounds_of
-from micromime.arms.trained_arms import origin
 from micromime.inference.ask import CHOOSING, TEST, Asked, answers
 from micromime.inference.judge_views import views_of
 from micromime.judging.baselines import BASELINES
@@ -24,16 +23,14 @@ from micromime.judging.verdict import Pairs, verdict
 from micromime.pictures.micrographs import Micrograph, read_micrographs
 from micromime.pictures.test_set import SOURCE_NAME, Source
 from micromime.project.work import sole_maker
-from micromime.reporting.tables.astm import astm_by_picture, true_size
-from micromime.reporting.tables.verdict import verdict_table
+from micromime.reporting.judged import CURVES, SCORES
+from micromime.reporting.tables.verdict import astm_by_picture, true_size, verdict_table
+from micromime.reporting.trained_arms import origin
 from micromime.scenario.arrays import Mask
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 
 KEYS = ("arm", "run", "picture", "source")
-
-SCORES, CURVES = "scores.parquet", "curves.csv"
-"""In the folder beside the verdict: the scores of every picture, and the learning curves that `dvc plots` shows."""
 
 
 def main(  # noqa: PLR0913 - one argument an option

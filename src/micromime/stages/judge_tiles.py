@@ -17,10 +17,11 @@ from micromime.judging.two_sample import Pictures, TwoSample, two_sample
 from micromime.judging.verdict import Verdict, verdict
 from micromime.pictures.test_set import SOURCE_NAME, Source
 from micromime.project.work import sole_maker
+from micromime.reporting.judged import CURVES, SCORES
 from micromime.reporting.tables.tiles import LINE_FILTER, METRIC, MODELS_OF_POOLS, tile_tables
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
-from micromime.stages.judge import CURVES, SCORES, epochs
+from micromime.stages.judge import epochs
 from micromime.stages.tile import EVERY, TEST
 from micromime.stages.train_pools import Model, arm_name, pools_of
 

@@ -4,7 +4,6 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,20 +53,23 @@ def panel(shown: Sequence[Shown], headline: str) -> Colours:
     triples = [[framed(reduced(part, LARGEST_SIDE_PX)) for part in triple(each)] for each in shown]
     column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
     blocks = [_block(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
-    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
     titles = [padded(text_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
     across = beside([beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
-    page = below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2)
-    return np.pad(page, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
+    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
+    return on_page(below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2))
 
 
-def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
-    """Write the panel as a PNG file; the same pictures give the same bytes."""
-    path.write_bytes(png(panel(shown, headline)))
+def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
+    """Return the three pictures, each in a column of its own, under their caption."""
+    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
+    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
+    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
+    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
 
 
 def png(colours: Colours) -> bytes:
-    """Return the picture as the bytes of a PNG file."""
+    """Return the picture as the bytes of a PNG file: of the same picture the same."""
     file = io.BytesIO()
     Pillow.fromarray(colours).save(file, format="PNG")
     return file.getvalue()
@@ -116,23 +118,24 @@ def fitted(colours: Colours, side_px: int) -> Colours:
     return np.asarray(Pillow.fromarray(colours).resize(size, Pillow.Resampling.BOX))
 
 
-def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
-    """Return the three pictures, each in a column of its own, under their caption."""
-    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
-    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
-    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
-    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
-    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
-
-
 def legend(size_px: int = 15) -> Colours:
     """Return one line that says what the colours of `agreement` mean, in letters of `size_px`."""
-    side_px = size_px + 3
-    entries = []
+    entries = [text_line([(INK, "Prediction:")], size_px)]
     for colour, meaning in LEGEND:
-        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (side_px, side_px, 3))
+        swatch = np.full((size_px + 3, size_px + 3, 3), ImageColor.getrgb(colour), dtype=np.uint8)
         entries.append(beside([swatch, text_line([(INK, meaning)], size_px)], GAP_PX))
-    return beside([text_line([(INK, "Prediction:")], size_px), *entries], 2 * GAP_PX)
+    return beside(entries, 2 * GAP_PX)
+
+
+def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
+    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
+    font = ImageFont.load_default(size_px)
+    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
+    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (colour, text) in enumerate(parts):
+        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
+    return np.asarray(sheet)
 
 
 def paragraph(text: str, size_px: int, width_px: int) -> Colours:
@@ -155,20 +158,14 @@ def captioned(parts: Sequence[Colours], captions: Sequence[str], letter_px: int)
     return below([beside(each, PART_GAP_PX) for each in ([padded(part, width_px) for part in parts], blocks)], GAP_PX)
 
 
-def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
-    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
-    font = ImageFont.load_default(size_px)
-    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
-    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
-    pen = ImageDraw.Draw(sheet)
-    for i, (colour, text) in enumerate(parts):
-        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
-    return np.asarray(sheet)
-
-
 def framed(picture: Colours) -> Colours:
     """Return the picture with a thin grey frame, so that a white one does not melt into the page."""
     return np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=FRAME_GREY)
+
+
+def on_page(picture: Colours, margin_px: int = MARGIN_PX) -> Colours:
+    """Return the picture with a white margin."""
+    return np.pad(picture, ((margin_px,) * 2, (margin_px,) * 2, (0, 0)), constant_values=255)
 
 
 def padded(picture: Colours, width_px: int) -> Colours:
@@ -176,15 +173,20 @@ def padded(picture: Colours, width_px: int) -> Colours:
     return np.pad(picture, ((0, 0), (0, max(width_px - picture.shape[1], 0)), (0, 0)), constant_values=255)
 
 
+def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a column on white, left edges aligned."""
+    return beside([each.transpose(1, 0, 2) for each in pictures], gap_px).transpose(1, 0, 2)
+
+
 def beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
     """Return the pictures in a row on white, tops aligned."""
     tallest = max(each.shape[0] for each in pictures)
-    gaps = [0] + [gap_px] * (len(pictures) - 1)
-    columns = [
-        np.pad(each, ((0, tallest - each.shape[0]), (gap, 0), (0, 0)), constant_values=255)
-        for gap, each in zip(gaps, pictures, strict=True)
-    ]
-    return np.concatenate(columns, axis=1)
+    across = sum(each.shape[1] for each in pictures) + gap_px * (len(pictures) - 1)
+    row, left = np.full((tallest, across, 3), 255, dtype=np.uint8), 0
+    for each in pictures:
+        row[: each.shape[0], left : left + each.shape[1]] = each
+        left += each.shape[1] + gap_px
+    return row
 
 
 def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Colours:
@@ -192,7 +194,11 @@ def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Col
     return below([beside(pictures[n : n + columns], gap_px) for n in range(0, len(pictures), columns)], gap_px)
 
 
-def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
-    """Return the pictures in a column on white, left edges aligned."""
-    turned = [each.transpose(1, 0, 2) for each in pictures]
-    return beside(turned, gap_px).transpose(1, 0, 2)
+def tiles(images: Sequence[Image], columns: int, side_px: int) -> Colours:
+    """Return images as a grid of framed tiles, each scaled so that its longer side is `side_px`."""
+    return grid([tile(each, side_px) for each in images], columns)
+
+
+def tile(image: Image, side_px: int) -> Colours:
+    """Return an image in a frame, scaled so that its longer side is `side_px`."""
+    return framed(fitted(in_colours(image), side_px))

@@ -3,27 +3,27 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-import numpy as np
-
 from micromime.reporting.figures.panels import (
     FAINT_INK,
+    GAP_PX,
     INK,
     MARGIN_PX,
     PART_GAP_PX,
     Colours,
     below,
     beside,
-    fitted,
-    framed,
     grid,
-    in_colours,
+    on_page,
     padded,
     paragraph,
     text_line,
+    tile,
+    tiles,
 )
 from micromime.scenario.arrays import Image
 
 TILE_PX = 128
+FRAMED_PX = TILE_PX + 2
 SHEET_COLUMNS, SHEET_TILES = 6, 24
 """Of each kind on a contact sheet."""
 
@@ -40,12 +40,7 @@ class WrongTile(NamedTuple):
     label: str
     """Its true class."""
     probability: float
-    """Of the second class, which a network has given it."""
-
-    @property
-    def surety(self) -> float:
-        """How far the probability is from undecided, 0 to 0.5."""
-        return abs(self.probability - 0.5)
+    """Of the second class, which a network has given it; the further from 0.5, the surer."""
 
 
 def contact_sheet(real: Sequence[Image], synthetic: Sequence[Image], test_kind: str) -> Colours:
@@ -55,13 +50,10 @@ def contact_sheet(real: Sequence[Image], synthetic: Sequence[Image], test_kind: 
     """
     titles = ("real" if test_kind == "real" else "surrogate, not real", "synthetic")
     blocks = [
-        below(
-            [text_line([(INK, title)], LETTER_PX), grid([_tile(each) for each in tiles[:SHEET_TILES]], SHEET_COLUMNS)],
-            4,
-        )
-        for title, tiles in zip(titles, (real, synthetic), strict=True)
+        below([text_line([(INK, title)], LETTER_PX), tiles(images[:SHEET_TILES], SHEET_COLUMNS, TILE_PX)], 4)
+        for title, images in zip(titles, (real, synthetic), strict=True)
     ]
-    return _on_page(beside(blocks, PART_GAP_PX))
+    return on_page(beside(blocks, PART_GAP_PX))
 
 
 def wrong_tiles(models: Mapping[str, Sequence[WrongTile]], headline: str) -> Colours:
@@ -69,28 +61,20 @@ def wrong_tiles(models: Mapping[str, Sequence[WrongTile]], headline: str) -> Col
 
     Under a headline, a title for each model; under each tile its true class and the probability of the second class.
     """
-    columns = min(WRONG_COLUMNS, max(4, *(len(tiles) for tiles in models.values())))
-    across = grid([_tile(np.zeros((TILE_PX, TILE_PX), np.uint8))] * columns, columns).shape[1]
-    blocks = [_block(title, tiles, across) for title, tiles in models.items()]
-    return _on_page(below([paragraph(headline, LETTER_PX, across), *blocks], MARGIN_PX))
+    columns = min(WRONG_COLUMNS, max(4, *map(len, models.values())))
+    across = columns * FRAMED_PX + (columns - 1) * GAP_PX
+    blocks = [_block(title, wrong, across) for title, wrong in models.items()]
+    return on_page(below([paragraph(headline, LETTER_PX, across), *blocks], MARGIN_PX))
 
 
-def _block(title: str, tiles: Sequence[WrongTile], width_px: int) -> Colours:
-    first = sorted(tiles, key=lambda tile: -tile.surety)[:MOST_WRONG]
-    more = f" (those it is surest of: {len(first)} of {len(tiles)})" if len(first) < len(tiles) else ""
-    pictures = [below([_tile(each.image), _caption(each)], 2) for each in first]
+def _block(title: str, wrong: Sequence[WrongTile], width_px: int) -> Colours:
+    first = sorted(wrong, key=lambda each: -abs(each.probability - 0.5))[:MOST_WRONG]
+    more = f" (those it is surest of: {len(first)} of {len(wrong)})" if len(first) < len(wrong) else ""
+    pictures = [below([tile(each.image, TILE_PX), _caption(each)], 2) for each in first]
     shown = grid(pictures, WRONG_COLUMNS) if pictures else text_line([(FAINT_INK, "none")], CAPTION_PX)
     return padded(below([paragraph(title + more, LETTER_PX - 4, width_px), shown], 6), width_px)
 
 
-def _caption(tile: WrongTile) -> Colours:
-    words = text_line([(INK, tile.label), (FAINT_INK, f"P = {tile.probability:.2f}")], CAPTION_PX)
-    return padded(words, TILE_PX + 2)[:, : TILE_PX + 2]
-
-
-def _tile(image: Image) -> Colours:
-    return framed(fitted(in_colours(image), TILE_PX))
-
-
-def _on_page(picture: Colours) -> Colours:
-    return np.pad(picture, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
+def _caption(wrong: WrongTile) -> Colours:
+    words = text_line([(INK, wrong.label), (FAINT_INK, f"P = {wrong.probability:.2f}")], CAPTION_PX)
+    return padded(words, FRAMED_PX)[:, :FRAMED_PX]
