@@ -1,4 +1,4 @@
-"""The panel: every test picture beside its truth and its prediction, none distorted; and the tools of figures."""
+"""Test pictures beside their truth and prediction, none distorted: the panel of all, figure 4; and figures' tools."""
 
 import io
 import math
@@ -29,6 +29,30 @@ BLOCKS_ACROSS = 2
 GAP_PX, MARGIN_PX = 8, 28
 PART_GAP_PX = 56
 """Between parts of a figure that have captions of their own."""
+
+COLUMNS, COLUMN_PX = 5, 200
+"""Pictures of a part of figure 4 at most, and the longer side of each."""
+
+LETTER_PX, FIGURE_MARGIN_PX = 28, 24
+"""Figure 4 is made to be seen at about half its size."""
+
+SYNTHETIC_CAPTIONS = (
+    "(a) Examples of synthetic images.",
+    "(c) Auto-generated masks for the synthetic images.",
+    "(e) Masks for the synthetic images generated with a trained model.",
+)
+TEST_CAPTIONS = {
+    "real": (
+        "(b) Examples of real images.",
+        "(d) True masks for the real images.",
+        "(f) Masks for the real images generated with a trained model.",
+    ),
+    "surrogate": (
+        "(b) Examples of test images: surrogate, not real.",
+        "(d) The simulator's masks for the test images: surrogate, not real.",
+        "(f) Masks for the test images (surrogate, not real) generated with a trained model.",
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +90,30 @@ def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
     caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
     pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
     return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+
+
+def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) -> Colours:
+    """Return the figure in six parts, (a) and (b) above (c) and (d) above (e) and (f), at most five columns a part.
+
+    The words of the captions are the paper's, but for (d): not all true masks are drawn by hand. Where `test_kind` is
+    not `real` (as in a verdict's `test_set`), those of (b), (d) and (f) say so. Pictures keep their proportions: each
+    is scaled to fit a square of 200 px, its corner at the upper left. The masks of (e) and (f) are coloured by
+    `agreement`. Raises ValueError unless there is one of each.
+    """
+    if not synthetic or not real:
+        raise ValueError("figure 4 needs at least one synthetic and one test picture")
+    columns = min(COLUMNS, max(len(synthetic), len(real)))
+    width_px = columns * (COLUMN_PX + 2) + (columns - 1) * GAP_PX
+    drawn = zip(*(_rows(shown[:COLUMNS], width_px) for shown in (synthetic, real)), strict=True)
+    said = zip(SYNTHETIC_CAPTIONS, TEST_CAPTIONS["real" if test_kind == "real" else "surrogate"], strict=True)
+    lines = [captioned(pair, words, LETTER_PX) for pair, words in zip(drawn, said, strict=True)]
+    return on_page(below([*lines, legend(LETTER_PX)], FIGURE_MARGIN_PX), FIGURE_MARGIN_PX)
+
+
+def _rows(shown: Sequence[Shown], width_px: int) -> list[Colours]:
+    """Return the images, the truths and the predictions, each as one row of columns."""
+    triples = [[padded(framed(fitted(part, COLUMN_PX)), COLUMN_PX + 2) for part in triple(each)] for each in shown]
+    return [padded(beside(row, GAP_PX), width_px) for row in zip(*triples, strict=True)]
 
 
 def png(colours: Colours) -> bytes:

@@ -13,8 +13,17 @@ from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.reporting.charts.base import learning_curves
 from micromime.reporting.charts.tiles import error_chart, learning_chart
-from micromime.reporting.figures.paper import PATCHES, SEEDS, TILES, Parts, figure_3
-from micromime.reporting.figures.tiles import SHEET_TILES, WrongTile, contact_sheet, wrong_tiles
+from micromime.reporting.figures.tiles import (
+    PATCHES,
+    SEEDS,
+    SHEET_TILES,
+    TILES,
+    Parts,
+    WrongTile,
+    contact_sheet,
+    figure_3,
+    wrong_tiles,
+)
 from micromime.reporting.judged import JudgedTiles
 from micromime.reporting.pages.page import Reported, page_of
 from micromime.reporting.tables.tiles import METRIC, MODELS, in_order, tile_tables

@@ -134,16 +134,16 @@ def paired_table(paired: Mapping[str, Mapping[str, Any]]) -> str:
 
 def _scores_table(verdict: Verdict, metric: str) -> str:
     """Return a metric by source, the best of each row in bold, and where a baseline is best."""
-    columns, rows, lost = _columns(verdict), [], []
-    for place, part in places(verdict, verdict["by_source"], verdict["test_set"]["n"]):
-        cells = [cell(part[kind][name][metric]) for kind, name in columns]
-        printed = [float(each.split()[0]) for each in cells]  # those that print alike share the place
-        best = min(printed) if metric in LOWER_IS_BETTER else max(printed)
-        rows.append([place, *(f"**{c}**" if value == best else c for c, value in zip(cells, printed, strict=True))])
-        if all(kind == "baselines" for (kind, _), value in zip(columns, printed, strict=True) if value == best):
+    names, rows, lost = list(scores_of(verdict)), [], []
+    for place, part in places(verdict):
+        cells = {name: cell(scores_of(part)[name][metric]) for name in names}
+        printed = {name: float(text.split()[0]) for name, text in cells.items()}  # those that print alike share a place
+        best = (min if metric in LOWER_IS_BETTER else max)(printed.values())
+        rows.append([place, *(f"**{text}**" if printed[name] == best else text for name, text in cells.items())])
+        if all(printed[arm] != best for arm in verdict["arms"]):
             lost.append(place)
     better = "less" if metric in LOWER_IS_BETTER else "more"
-    head = [f"{title(metric)} ({better} is better)", *with_runs(verdict, (name for _, name in columns))]
+    head = [f"{title(metric)} ({better} is better)", *with_runs(verdict, names)]
     said = f"A baseline beats every arm in: {', '.join(lost)}." if lost else "No baseline beats every arm in any row."
     return f"{markdown(head, rows)}\n\n{said}"
 
@@ -159,7 +159,12 @@ def gain_tables(verdict: Verdict) -> Iterator[str]:
         f"The same with each run at a threshold of its own: of {_tried(own)}, that of highest mean IoU on the "
         "synthetic scoring set (no test picture has a say in it). So arms are compared at equal operating points."
     )
-    yield _points_table(own)
+    metrics, thresholds = _metrics(own), own["thresholds"]
+    points = [
+        [arm, f"{min(thresholds[arm])} to {max(thresholds[arm])}", *(cell(part[metric]) for metric in metrics)]
+        for arm, part in own["arms"].items()
+    ]
+    yield markdown(["arm", "thresholds", *map(title, metrics)], points)
     by_run = {name: test for name, test in own["paired"].items() if test["paired_by"] == "run"}
     if by_run:
         yield paired_table(by_run)
@@ -179,16 +184,6 @@ def _tried(own: Mapping[str, Any]) -> str:
     tried, chosen = own["tried"], [each for of_arm in own["thresholds"].values() for each in of_arm]
     outermost = sum(each in (tried[0], tried[-1]) for each in chosen)
     return f"{tried[0]}, {tried[1]} to {tried[-1]} (outermost: {outermost} of {len(chosen)} runs)"
-
-
-def _points_table(own: Mapping[str, Any]) -> str:
-    """Return the arms' scores over all pictures, each run at its own threshold."""
-    metrics, thresholds = _metrics(own), own["thresholds"]
-    rows = [
-        [arm, f"{min(thresholds[arm])} to {max(thresholds[arm])}", *(cell(part[metric]) for metric in metrics)]
-        for arm, part in own["arms"].items()
-    ]
-    return markdown(["arm", "thresholds", *map(title, metrics)], rows)
 
 
 def _gains_by_source(part: Mapping[str, Any], where: str) -> str:
@@ -222,14 +217,14 @@ def _size_tables(compared: Verdict) -> Iterator[str]:
         "mean of the pictures' ratios. A difference of 1 in the ASTM number is one class; above 0, the grains found "
         "are finer."
     )
-    columns = _columns(compared["all"])
+    names = list(scores_of(compared["all"]))
     for what, (words, form, beside, beside_form) in SIZES.items():
         rows = []
-        for place, part in places(compared["all"], compared["by_source"], compared["all"]["n"]):
-            found = [part[kind][name] for kind, name in columns]
+        for place, part in (compared["by_source"] | {"ALL": compared["all"]}).items():
+            found = [scores_of(part)[name] for name in names]
             cells = [f"{cell(each[what], form)} ({mean_cell(each[beside], beside_form)})" for each in found]
-            rows.append([place, _true_size(part["truth"], what, form), *cells])
-        yield markdown([words, "truth", *(name for _, name in columns)], rows)
+            rows.append([f"{place} ({part['n']})", _true_size(part["truth"], what, form), *cells])
+        yield markdown([words, "truth", *names], rows)
 
 
 def _true_size(truth: Verdict, what: str, form: str) -> str:
@@ -318,16 +313,18 @@ def _metrics(part: Mapping[str, Any], order: Iterable[str] = ()) -> list[str]:
     return [*(name for name in order if name in metrics), *(name for name in metrics if name not in set(order))]
 
 
-def _columns(part: Verdict) -> list[tuple[str, str]]:
-    return [(kind, name) for kind in ("baselines", "arms") for name in part[kind]]
+def scores_of(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a verdict or a part of it has of every baseline, then of every arm, by name."""
+    return {**part["baselines"], **part["arms"]}
 
 
 def with_runs(verdict: Verdict, names: Iterable[str]) -> list[str]:
-    """Return the heads of columns of baselines and arms, of these with their number of runs."""
-    arms = verdict["arms"]
-    return [f"{name}, runs: {arms[name]['n_runs']}" if name in arms else name for name in names]
+    """Return the heads of columns of baselines and arms, those of arms with their number of runs."""
+    runs = {arm: f", runs: {part['n_runs']}" for arm, part in verdict["arms"].items()}
+    return [name + runs.get(name, "") for name in names]
 
 
-def places(whole: Verdict, by_source: Verdict, n: int) -> list[tuple[str, Verdict]]:
-    """Return the rows of a table by source, each with its number of pictures."""
-    return [*((f"{source} ({part['n']})", part) for source, part in by_source.items()), (f"ALL ({n})", whole)]
+def places(verdict: Verdict) -> list[tuple[str, Verdict]]:
+    """Return the rows of a table by source, each with its number of pictures, and what is said of it."""
+    by_source = [(f"{source} ({part['n']})", part) for source, part in verdict["by_source"].items()]
+    return [*by_source, (f"ALL ({verdict['test_set']['n']})", verdict)]
