@@ -15,8 +15,8 @@ import pytest
 
 import micromime
 from micromime.arms import fit
-from micromime.arms.fit import Fit
 from micromime.datasets.store import write_description, write_shard
+from micromime.fitting.laws import Fit
 from micromime.inference import ask
 from micromime.pictures.test_set import ORIGIN_FILE as SOURCE_NAME
 from micromime.pictures.test_set import Origin as Source

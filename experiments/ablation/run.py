@@ -12,10 +12,12 @@ import pandas as pd
 
 from experiments.ablation.plan import AblationImages, Variant
 from micromime.arms.arm import DECIDING, DECIDING_MASKS, Arm
-from micromime.arms.fit import Fit, fit
+from micromime.arms.fit import fit
+from micromime.fitting.laws import Fit
 from micromime.arms.records import Answers, RunRecord
 from micromime.datasets.store import write_description, write_shard
-from micromime.inference.ask import TEST, predictor
+from micromime.inference.ask import TEST
+from micromime.inference.networks import predictor
 from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision
 from micromime.judging.micrographs import CHOSEN_BY, Picture, at_thresholds, operating_points, pictures_in
 from micromime.pictures.micrographs import listed_files

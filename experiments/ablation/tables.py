@@ -5,8 +5,7 @@ from typing import Any
 
 from experiments.ablation.verdict import COMPARED, DECIDING, EVERYWHERE, OF_UNITS, SETTINGS, Verdict, idle, paying
 from micromime.judging.metrics import LOWER_IS_BETTER, SCORED
-from micromime.reporting.tables.verdict import headline
-from micromime.reporting.words import SIGNIFICANT_P, cell, made_lines, markdown, p_or_none, title
+from micromime.reporting.words import SIGNIFICANT_P, cell, headline, made_lines, markdown, p_or_none, title
 
 NOTHING = "No runs were asked for (`ablation.runs` is 0): nothing is shown, and nothing is claimed."
 

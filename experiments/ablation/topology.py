@@ -10,9 +10,11 @@ from experiments.ablation import run as ablation_run
 from experiments.ablation.plan import AblationImages, Variant
 from experiments.ablation.run import Task, draw, scores
 from micromime.arms.arm import Arm
-from micromime.arms.fit import Fit, fit
+from micromime.arms.fit import fit
+from micromime.fitting.laws import Fit
 from micromime.arms.records import Answers, RunRecord
-from micromime.inference.ask import TEST, predictor
+from micromime.inference.ask import TEST
+from micromime.inference.networks import predictor
 from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
 from micromime.judging.micrographs import Picture, pictures_in
 from micromime.judging.topology import betti_error, cl_dice

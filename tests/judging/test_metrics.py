@@ -167,7 +167,7 @@ def test_average_precision_refuses_what_cannot_be_compared(level, truth):
         average_precision(np.full((2, 3), level, dtype=np.float32), truth)
 
 
-NEW_METRIC = '''
+NEW_METRIC = """
 import sys, types
 from pathlib import Path
 import numpy as np, pandas as pd
@@ -181,7 +181,7 @@ sys.modules[module.__name__] = module
 from micromime.judging.micrographs import Picture, said_of, tested, to_choose_by
 from micromime.pictures.micrographs import Micrograph
 from micromime.reporting.failures import goodness
-from micromime.reporting.pages.judged import Judged
+from micromime.reporting.judged import Judged
 from micromime.reporting.tables.verdict import verdict_table
 truth = np.zeros((40, 60), bool)
 truth[20:23] = truth[:, 30:33] = True
@@ -196,7 +196,7 @@ assert said["arms"]["base"]["hue_error"]["mean"] == said["at_operating_points"][
 assert "adaptive_vs_base_hue_error" in said["paired"]
 assert "hue error" in verdict_table(said | {"views": 1, "made": {}})
 assert goodness(pd.Series([0.25]), "hue_error").tolist() == [0.75]
-'''
+"""
 """A metric that is written into metrics.py, as CONTRIBUTING says, and what then knows of it."""
 
 

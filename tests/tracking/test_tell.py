@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from micromime.arms.arm import described
-from micromime.reporting.pages.judged import Judged, Part
+from micromime.reporting.judged import Judged, Part
 from micromime.tracking import tell as stage
 from micromime.tracking.registry import Registered
 from micromime.tracking.tell import means_of, statistics_of, tell

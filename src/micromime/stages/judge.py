@@ -7,7 +7,7 @@ from typer import Option
 
 from micromime.arms.answers import CHOOSING, SCORING, TEST, Question, answers
 from micromime.arms.rounds import BASE, compared, rounds_of
-from micromime.arms.trained_arms import epochs, origin
+from micromime.reporting.trained_arms import origin
 from micromime.inference.views import views_of
 from micromime.judging.micrographs import said_of, with_sources
 from micromime.judging.verdict import write_verdict
@@ -15,6 +15,7 @@ from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import tested_on
 from micromime.project.work import sole_maker
 from micromime.reporting.tables.verdict import verdict_table
+from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 

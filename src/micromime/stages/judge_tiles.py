@@ -9,7 +9,6 @@ from typer import Option
 
 from micromime.arms.answers import TILES, Question, answers
 from micromime.arms.comparisons import ON_EVERY_POOL, arm_name, pools, pools_of
-from micromime.arms.trained_arms import epochs
 from micromime.datasets.store import Dataset
 from micromime.judging import tiles as judging
 from micromime.judging.tiles import COMPARED, EVERY, TEST, Compared, texture_test
@@ -17,6 +16,7 @@ from micromime.judging.verdict import Verdict, write_verdict
 from micromime.pictures.test_set import tested_on
 from micromime.project.work import sole_maker
 from micromime.reporting.tables.tiles import tile_tables
+from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 

@@ -8,7 +8,7 @@ from typing import Any
 from micromime.arms.arm import described
 from micromime.arms.networks import network_here
 from micromime.project.versions import data_version
-from micromime.reporting.pages.judged import Judged, Part
+from micromime.reporting.judged import Judged, Part
 from micromime.tracking.delivery import open_store
 from micromime.tracking.letters import tell_judged, tell_model, tell_pictures
 from micromime.tracking.mlflow_arm import RunDescription
