@@ -73,7 +73,8 @@ def content(use_case: str = "grains") -> dict[str, Any]:
         same_name = found.setdefault(run.info.run_name, [])
         same_name.append((run.info.status, own, numbers, dict(run.data.params), inputs, files, models))
     for version in store_client().search_model_versions():
-        found[f"{version.name} {version.version}"] = (dict(version.tags), list(version.aliases), version.description)
+        aliases = store_client().get_registered_model(version.name).aliases
+        found[f"{version.name} {version.version}"] = (dict(version.tags), aliases, version.description)
     return found
 
 

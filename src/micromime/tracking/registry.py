@@ -75,8 +75,7 @@ def register(client: MlflowClient, arm: Run, of_arm: Mapping[str, str], network:
     for key, value in tags.items():
         if found and found[0].tags.get(key) != value and not key.startswith("micromime.git_"):
             client.set_model_version_tag(name, version, key, value)
-    if client.get_registered_model(name).aliases.get(alias) != version:
-        client.set_registered_model_alias(name, alias, version)
+    client.set_registered_model_alias(name, alias, version)
     return Registered(name, version, alias)
 
 
