@@ -1,4 +1,4 @@
-"""Score samples: how well the networks of an arm find the boundaries of a fixed synthetic set, each sample for itself."""
+"""Score samples: how well the networks of an arm find the boundaries of each sample of a fixed synthetic set."""
 
 from pathlib import Path
 from typing import Any

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from micromime.project.versions import revision
 from micromime.tracking.logged_files import log_file
 from micromime.tracking.registry import Registered, register
 from micromime.tracking.store import answering, prepare_store, store_client
@@ -31,7 +32,7 @@ LONGEST_PARAM = 6000
 """Characters of a parameter that MLflow keeps."""
 
 PARAMS_AT_ONCE, EPOCHS_AT_ONCE = 100, 20
-"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, far more than 20 epochs have."""
+"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, more than 20 epochs have."""
 
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
@@ -124,7 +125,7 @@ class ArmInMlflow:
     def open(cls, said: Mapping[str, Any], test_set: Mapping[str, Any] | None = None) -> Self:
         """Return the place of an arm in the experiment of its use case, which is made if there is none."""
         experiment = prepare_store(said["use_case"])
-        return cls(store_client(), experiment, said, test_set)
+        return cls(store_client(), experiment, {"revision": revision()._asdict(), **said}, test_set)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -192,7 +193,8 @@ class ArmInMlflow:
 
     @property
     def _revision(self) -> Mapping[str, Any]:
-        return {"commit": "", "dirty": False} | self.said.get("revision", {})
+        said: Mapping[str, Any] = self.said["revision"]
+        return said
 
     @property
     def _data(self) -> list[Mapping[str, str]]:
