@@ -1,9 +1,9 @@
 """Records of finished runs: how each was trained, and how its network did.
 
 A record is the truth about a run: MLflow is told from it, tables are made of it, and it outlives the network. A run
-whose record has the same inputs is taken from it as it is; only what no record tells is computed. A run that ends writes
-a file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `pack` moves them into one file to commit,
-`<records>.parquet`, a row a run. Of a run that stands in both, the file counts.
+whose record has the same inputs is taken from it as it is; only what no record tells is computed. A run that ends
+writes a file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `pack` moves them into one to commit,
+`<records>.parquet`, a row a run. Of a run that stands in both, its own file counts.
 """
 
 import json
