@@ -108,7 +108,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     most of a second on collecting garbage before.
     """
     order = np.argsort(p_values)
-    raised = np.maximum.accumulate(np.take(p_values, order) * np.arange(len(order), 0, -1)) if p_values else []
     corrected = np.empty(len(order))
-    corrected[order] = np.minimum(raised, 1)
-    return [float(each) for each in corrected]
+    corrected[order] = np.maximum.accumulate(np.take(p_values, order) * np.arange(len(order), 0, -1)).clip(max=1)
+    found: list[float] = corrected.tolist()
+    return found
