@@ -3,8 +3,8 @@ import math
 
 import pandas as pd
 import pytest
-from micromime.judging.grain_size import compare_sizes
 
+from micromime.judging.grain_size import compare_sizes
 from micromime.judging.verdict import verdict
 from micromime.mistakes import Mistake
 

@@ -8,11 +8,10 @@ from micromime.mistakes import Mistake
 from micromime.pictures import test_set as module
 from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
 from micromime.pictures.surrogates.grains import write_micrographs
-from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, VARIABLE, Origin, bring_in, choose_origin, tested_on
+from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, VARIABLE, Origin, bring_in, choose_origin
 
 FEW = module.TestSetParameters(simulator="grains", surrogate_count=2, surrogate_side_px=64, surrogate_seed=5)
 SURROGATE = Origin(kind="surrogate", reason=NO_REAL_SET, files={})
-said = tested_on  # a name that pytest would take for a test
 
 
 @pytest.fixture
@@ -104,7 +103,7 @@ def test_a_file_that_is_no_origin_is_a_mistake(tmp_path, content):
 def test_a_surrogate_is_made_with_its_origin_beside_it(tmp_path):
     bring_in(SURROGATE, tmp_path / "a" / "out", FEW, {})
     assert [each.image.shape for each in read_micrographs(tmp_path / "a" / "out")] == [(64, 64), (64, 64)]
-    assert said(tmp_path / "a" / "out", "g") == {"kind": "surrogate", "name": "g", "reason": NO_REAL_SET}
+    assert module.tested_on(tmp_path / "a" / "out", "g") == {"kind": "surrogate", "name": "g", "reason": NO_REAL_SET}
     assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
 
 

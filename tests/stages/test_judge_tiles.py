@@ -41,7 +41,8 @@ def test_every_model_has_an_arm_a_subset_and_those_that_see_synthetic_tiles_one_
     assert (said["test_set"]["kind"], said["test_set"]["reason"]) == ("surrogate", NO_REAL_SET)
     assert [list(part["test"]["arms"]) for part in said["subsets"].values()] == [MODELS] * 2
     assert said["ablation"]["ways"] == ["filled", "cut"]
-    assert list(said["ablation"]["test"]["arms"]) == [f"{model}, {way}" for model in textured for way in ("filled", "cut")]
+    named = [f"{model}, {way}" for model in textured for way in ("filled", "cut")]
+    assert list(said["ablation"]["test"]["arms"]) == named
 
 
 def test_without_other_textures_there_is_no_ablation(tree, gravel_tiles):

@@ -45,24 +45,14 @@ def project(tmp_path, monkeypatch, gravel_tiles):
     return asked_about
 
 
-def test_each_subset_is_measured_alone_and_all_of_them_on_whole_photographs(project):
+def test_each_subset_is_measured_alone_and_the_scenario_of_params_yaml_finds_all_that_it_refers_to(project):
     main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
-    assert project == [(3, True, 0, 30), (4, False, 0, 30)]
+    assert project == [(3, True, 0, 30), (4, False, 0, 30)]  # of all subsets together whole photographs
     for subset in ("all", "4"):
         folder = Path("data/exemplars", subset)
-        assert sorted(each.name for each in folder.iterdir()) == [
-            "cracks.csv",
-            "dictionary.npz",
-            "fits.csv",
-            "fitted.svg",
-            "measured.yaml",
-        ]
+        names = ["cracks.csv", "dictionary.npz", "fits.csv", "fitted.svg", "measured.yaml"]
+        assert sorted(each.name for each in folder.iterdir()) == names
         assert Dictionary.read(folder / "dictionary.npz").patches.shape == (300, 17, 17)
-
-
-@pytest.mark.usefixtures("project")
-def test_the_scenario_of_params_yaml_finds_all_that_it_refers_to():
-    main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
     tree = read_tree(Path(__file__).parents[2] / "params.yaml")
     content = scenario_of(tree, "chip_cracks", Path("data/exemplars/4"))
     scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")

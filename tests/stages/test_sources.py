@@ -81,7 +81,8 @@ def no_dvc(monkeypatch):
 
 
 def set_remote(url):
-    Path(".dvc/config").write_text(f"[core]\n    no_scm = True\n    remote = shelf\n['remote \"shelf\"']\n    url = {url}\n")
+    remote = f"['remote \"shelf\"']\n    url = {url}\n"
+    Path(".dvc/config").write_text(f"[core]\n    no_scm = True\n    remote = shelf\n{remote}")
 
 
 @pytest.mark.usefixtures("no_dvc")
