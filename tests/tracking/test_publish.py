@@ -150,7 +150,10 @@ def test_a_verdict_joins_the_runs_that_were_trained():
     judge()
     (arm,), runs = stored("arm"), stored("run")
     assert arm.data.metrics == {"real.n_runs": 2, "real.mean_iou.mean": 0.65, "real.mean_iou.ci99_student.lo": 0.6}
-    assert [(run.data.metrics["seconds"], run.data.metrics["real.mean_iou"]) for run in runs] == [(1.5, 0.6), (1.5, 0.7)]
+    assert [(run.data.metrics["seconds"], run.data.metrics["real.mean_iou"]) for run in runs] == [
+        (1.5, 0.6),
+        (1.5, 0.7),
+    ]
     assert runs[1].data.metrics["real.every.mean_iou"] == 0.5
     assert [[tag.value for tag in each.tags] for each in runs[0].inputs.dataset_inputs] == [["training"], ["testing"]]
     client = store_client()
