@@ -105,7 +105,9 @@ def test_it_leaves_what_it_is_given(request, case, scores, seed):
 @pytest.mark.parametrize("scores", [[0.5], [0.5] * 8, np.linspace(1, 0, 8)], ids=["one", "alike", "falling"])
 def test_the_seed_decides_and_no_two_instances_are_alike(request, case, scores):
     sampler, scenario, pool = case(request)
-    first, again, other = (sampler.propose(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1))
+    first, again, other = (
+        sampler.propose(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1)
+    )
     assert first == again
     assert len({each.instance.seed for each in first + other}) == 24
 

@@ -161,7 +161,10 @@ def mode_found(labels, rare):
 def with_a_mode(plain):
     """2 % of the images have boundaries without any darkness, and differ in nothing else."""
     dark = Choice(values=(0.0, 0.6, 0.7, 0.8, 0.9), weights=(2, 25, 25, 25, 23))
-    laws = {**plain.styles[0].parameters, "grain_boundaries": {**plain.styles[0].parameters["grain_boundaries"], "darkness": dark}}
+    laws = {
+        **plain.styles[0].parameters,
+        "grain_boundaries": {**plain.styles[0].parameters["grain_boundaries"], "darkness": dark},
+    }
     return Scenario(plain.kind, 72, 96, (Style("", 1, laws),))
 
 
