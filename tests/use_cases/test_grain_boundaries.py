@@ -70,14 +70,6 @@ def test_a_sample_is_whole(grains, seed):
     assert np.array_equal(np.unique(sample.labels), np.arange(1, count + 1))
 
 
-@given(st.integers(0, 10**9))
-def test_the_same_instance_gives_the_same_bytes(grains, seed):
-    instance = grains.draw_one(seed, 3)
-    before = instance.model_dump_json()
-    assert digest(instance.render()) == digest(instance.render())
-    assert instance.model_dump_json() == before
-
-
 def test_another_noise_leaves_geometry_alone(grains):
     quiet = grains.draw_one(0, 0).model_copy(update={"white_noise": WhiteNoise(sd_grey=0)})
     loud = quiet.model_copy(update={"white_noise": WhiteNoise(sd_grey=40)})

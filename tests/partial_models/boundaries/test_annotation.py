@@ -72,15 +72,6 @@ def test_bright_and_broken_edges_count_by_what_is_seen_of_them():
     assert pen_widths(annotation, edges, SHADES).tolist() == [2, 2, 0]
 
 
-@given(models, st.integers(0, 10**9))
-def test_jitter_gives_a_mask_and_leaves_the_one_given(model, seed):
-    mask = net(40, 60)
-    moved = jittered(model, mask, stream(seed, "x"))
-    assert (moved.shape, moved.dtype) == ((40, 60), np.bool_)
-    assert np.array_equal(moved, jittered(model, mask, stream(seed, "x")))
-    assert np.array_equal(mask, net(40, 60))
-
-
 def test_by_default_nothing_moves():
     mask = net()
     assert jittered(Annotation(), mask, stream(0, "x")) is mask

@@ -30,12 +30,6 @@ def straight(length_px: float, width_px: float, depth: float) -> Course:
     return Course(points, np.full(2, width_px), np.full(2, depth))
 
 
-@given(st.integers(0, 10**9))
-def test_the_same_generator_gives_the_same_crack(seed):
-    one, other = (course(PLAIN, np.random.default_rng(seed)) for _ in range(2))
-    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
 @given(st.integers(0, 10**9), st.integers(1, 60))
 def test_a_course_begins_at_the_origin_and_fades_at_its_ends(seed, segments):
     points, width_px, depth = course(plain(segments=segments), np.random.default_rng(seed))

@@ -74,17 +74,6 @@ def test_edges_lie_between_their_cells_with_left_on_the_left(model, structure, s
     assert (along[long, 0] * to_left[long, 1] - along[long, 1] * to_left[long, 0] > -1e-6).all()
 
 
-@given(models, st.integers(0, 10**9))
-def test_the_cells_given_stay_and_the_same_seed_gives_the_same(model, seed):
-    laid, cells = cells_of(model, GrainStructure(diameter_px=20), seed)
-    again, twice = cells_of(model, GrainStructure(diameter_px=20), seed)
-    for one, two in ((laid, again), (cells, twice)):
-        assert np.array_equal(one.nuclei, two.nuclei)
-        assert all(np.array_equal(*pair) for pair in zip(one.edges, two.edges, strict=True))
-    assert np.isfinite(cells.nuclei).all()
-    assert np.shares_memory(cells.weights, laid.weights)
-
-
 @pytest.mark.parametrize(("direction_deg", "ratio"), [(0, 2), (90, 1 / 2), (45, 1), (135, 1)])
 def test_stretch_is_the_ratio_of_the_mean_intercepts(direction_deg, ratio):
     cells = cells_of(Anisotropy(stretch=2, direction_deg=direction_deg), GrainStructure(diameter_px=8), 1, 420, 380)[1]

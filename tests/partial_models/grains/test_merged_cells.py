@@ -39,12 +39,6 @@ def test_a_grain_is_at_most_so_many_cells_that_hang_together(model, seed):
     assert np.array_equal(grain, merged(model, edges, count, seed))
 
 
-def test_by_default_every_cell_is_a_grain():
-    edges = between([0, 1, 2], [1, 2, 3])
-    assert merged(MergedCells(), edges, 5).tolist() == [0, 1, 2, 3, 4]
-    assert merged(MergedCells(share=0, most_cells=12), edges, 5).tolist() == [0, 1, 2, 3, 4]
-
-
 def test_without_edges_nothing_is_merged():
     assert merged(MergedCells(share=1), between([], []), 3).tolist() == [0, 1, 2]
 

@@ -6,16 +6,6 @@ from hypothesis import strategies as st
 from micromime.partial_models.surface.scratches import Scratches, scratches
 from micromime.scenario.streams import stream
 
-models = st.builds(
-    Scratches,
-    per_100000_px=st.floats(0, 100),
-    direction_deg=st.floats(0, 180),
-    direction_spread_deg=st.floats(0, 90),
-    length_px=st.floats(8, 1000),
-    width_px=st.floats(0.5, 6),
-    depth_grey=st.floats(0, 120),
-)
-
 
 def density_of_one(length_px=120.0):
     """Density at which (60, 80), and what lies within the longest half of a scratch around, have one on average."""
@@ -34,19 +24,6 @@ def profile(away, place, width_px, length_px):
     sigma, half = width_px / 2, length_px / 2
     there = (np.abs(away) < 3 * sigma) & (np.abs(place) < half)
     return np.where(there, 10 * np.exp(-(away**2) / (2 * sigma**2)) * (1 - (place / half) ** 2), 0)
-
-
-@given(models, st.integers(0, 10**9))
-def test_scratches_are_finite_and_the_same_again(model, seed):
-    added = scratches(model, 50, 70, stream(seed, "x"))
-    assert (added.shape, added.dtype) == ((50, 70), np.float32)
-    assert np.isfinite(added).all()
-    assert np.array_equal(added, scratches(model, 50, 70, stream(seed, "x")))
-
-
-def test_by_default_there_are_none():
-    assert not scratches(Scratches(), 50, 70, stream(0, "x")).any()
-    assert not scratches(Scratches(per_100000_px=0, depth_grey=120), 50, 70, stream(0, "x")).any()
 
 
 def test_a_scratch_along_a_row(middle):

@@ -18,11 +18,6 @@ def test_stains_are_bounded_and_the_same_again(model, seed):
     assert np.array_equal(added, stains(model, 50, 70, stream(seed, "x")))
 
 
-def test_by_default_there_are_none():
-    assert not stains(Stains(), 50, 70, stream(0, "x")).any()
-    assert not stains(Stains(sd_grey=0, wavelength_px=20), 50, 70, stream(0, "x")).any()
-
-
 @pytest.mark.parametrize(("sd", "wavelength_px"), [(5, 30), (20, 90)])
 def test_their_spread_over_many_pictures_is_the_parameter(sd, wavelength_px):
     added = np.array(
