@@ -148,5 +148,5 @@ def cycle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Cycle:
             made.undeclared[stage.name] = undeclared(stage, desk)
             for out in stage.outs:
                 (folder / out).parent.mkdir(parents=True, exist_ok=True)
-                os.rename(desk / out, folder / out)
+                (desk / out).rename(folder / out)
     return made

@@ -22,7 +22,7 @@ from micromime.scenario.parameters import read_tree
 pytestmark = pytest.mark.xdist_group("cycle")
 
 MACHINERY = ("cli.py", "mistakes.py", "engines/*", "project/*", "tracking/*")
-"""Code that a stage need not declare: it says how and where things run, and what MLflow is told, but decides no number."""
+"""Code that a stage need not declare: how and where things run, what MLflow is told. None of it decides a number."""
 
 ROUNDS = {"random": "base", "adaptive": "base", "random_2": "random", "adaptive_2": "adaptive"}
 """Of the tiny profile, each with the arm that it goes on from."""
