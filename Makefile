@@ -32,8 +32,8 @@ lint: .venv/installed
 	$(BIN)/mypy
 
 readme: .venv/installed
-	$(BIN)/python docs/write_readme.py
-	$(BIN)/python docs/write_statistics.py
+	$(BIN)/python -m docs.write_readme
+	$(BIN)/python -m docs.write_statistics
 
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/render.py

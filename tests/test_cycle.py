@@ -13,6 +13,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 from mlflow import MlflowClient
+from readme import blocks
 
 from micromime.datasets.store import Dataset
 from micromime.judging.metrics import TESTED
@@ -179,8 +180,7 @@ def test_the_median_run_of_every_arm_is_registered(logged):
 
 @pytest.mark.filterwarnings("ignore")
 def test_readmes_python_loads_a_registered_network(project, cycle, monkeypatch):
-    blocks = (project / "README.md").read_text().split("```python\n")
-    (code,) = [each.partition("```")[0] for each in blocks if "load_model" in each]
+    (code,) = [block for block in blocks(project, "python") if "load_model" in block]
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{cycle.folder / 'mlflow.db'}")
     with chdir(cycle.folder), redirect_stdout(io.StringIO()) as said:
         exec(code.replace("-demo@", "-tiny@"), {})
