@@ -19,7 +19,7 @@ from micromime.scenario.parameters import filled_in, read_tree
 from micromime.scenario.scenario import Instance, Scenario
 from micromime.use_cases import instance_kind
 
-pytest_plugins = ["cycle", "stores", "verdicts", "workshop"]
+pytest_plugins = ["cycle", "pipeline", "stores", "verdicts", "workshop"]
 
 PROJECT = Path(__file__).parents[1]
 

@@ -126,7 +126,6 @@ def test_resampling_without_a_round_or_a_run_is_explained(rendered):
         assert "Missing argument 'ROUND'" in ended.stderr or "Missing option '--from-run'" in ended.stderr
 
 
-@pytest.mark.slow
 def test_resampling_from_a_run_that_is_not_there_is_one_sentence(rendered, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     words = ["resample", "grain_boundaries", "random", "--from-run", "0" * 32, "--out", "new"]

@@ -1,85 +1,14 @@
-"""The pipeline of the tiny profile under DVC: killed, gone on with, changed, pushed, and pulled somewhere else."""
+"""The pipeline of the tiny profile under DVC: killed, gone on with, and changed; servers/test_story.py shares it."""
 
 import hashlib
-import json
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pytest
-from clones import Ran, committed, git, kept_in_git, module, run, run_killed, stages_in, working_tree
+from clones import module, stages_in
 from cycle import declared, run_alone
-
-from micromime.pictures.micrographs import Micrograph
-from micromime.pictures.surrogates.grains import write_micrographs
+from pipeline import BASE, edited
 
 pytestmark = [pytest.mark.ci, pytest.mark.xdist_group("dvc"), pytest.mark.timeout(3600)]
-
-BASE = "models/grain_boundaries/base"
-
-
-def edited(file: Path, before: str, after: str) -> None:
-    text = file.read_text()
-    assert text.count(before) >= 1, f"{file} does not say {before!r}"
-    file.write_text(text.replace(before, after, 1))
-
-
-class First(NamedTuple):
-    """What a run said that was killed in the middle of a training, and the one that has gone on with it."""
-
-    killed: str
-    ran: Ran
-
-
-@pytest.fixture(scope="module")
-def first(project, tmp_path_factory) -> First:
-    """One worker until it is killed, so that one run surely has ended and the other has not; two after that."""
-    clone = working_tree(project, tmp_path_factory.mktemp("pipeline") / "a")
-    record = "metrics/tiny/runs/grain_boundaries/base/run-001.json"
-    said = run_killed(clone, record, ".micromime/networks/unfinished-*/epochs.jsonl", MICROMIME_WORKERS=1)
-    return First(said, run(clone))
-
-
-@pytest.fixture(scope="module")
-def reworded(first: First) -> Ran:
-    """The same after words were changed in what every network depends on."""
-    learner = first.ran.clone / "src/micromime/training/learner.py"
-    learner.write_text(f'{learner.read_text()}\n\n# A comment more.\n"""And a string that says something."""\n')
-    return run(first.ran.clone)
-
-
-@pytest.fixture(scope="module")
-def given(tmp_path_factory) -> Path:
-    """Two pictures, not square, that stand in for real ones: dark lines on noise."""
-    folder = tmp_path_factory.mktemp("given")
-    (folder / "grain_boundaries").mkdir()
-    rng = np.random.default_rng(0)
-    mask = np.zeros((70, 90), bool)
-    mask[30:33], mask[:, 40:43] = True, True
-    images = {name: np.where(mask, 60, rng.integers(120, 180, mask.shape)).astype(np.uint8) for name in ("a", "b")}
-    pictures = [Micrograph(name, "fake", image, mask) for name, image in images.items()]
-    write_micrographs(pictures, folder / "grain_boundaries")
-    return folder
-
-
-class Changed(NamedTuple):
-    """What DVC said of a changed round, and the run after it."""
-
-    status: str
-    diff: dict
-    ran: Ran
-
-
-@pytest.fixture(scope="module")
-def changed(reworded: Ran, given: Path) -> Changed:
-    """The same after a round was changed and real pictures were given."""
-    clone = reworded.clone
-    kept_in_git(clone)
-    committed(clone, "as it ran")
-    edited(clone / "params.yaml", "fraction: 0.1", "fraction: 0.5")
-    status = module(clone, "dvc", "status")
-    diff = json.loads(module(clone, "dvc", "params", "diff", "--json"))
-    return Changed(status, diff, run(clone, MICROMIME_REAL=given))
 
 
 def test_everything_runs_once_but_what_was_killed(first):
@@ -112,8 +41,7 @@ def test_words_in_the_learner_train_nothing(first, reworded):
     assert not [stage for stage in reworded.stages if "score" in stage or "judge" in stage]
 
 
-def test_where_nothing_has_changed_no_stage_runs(reworded):
-    again = run(reworded.clone)
+def test_where_nothing_has_changed_no_stage_runs(reworded, again):
     assert again.stages == []
     assert again.made == reworded.made
 
@@ -152,41 +80,9 @@ def test_dvc_shows_the_numbers_curves_and_pictures(changed, tmp_path):
     assert len([*tmp_path.rglob("*.png")]) == 6
 
 
-@pytest.fixture(scope="module")
-def pulled(changed: Changed) -> Ran:
-    """What a teammate's clone computes after all was tagged and pushed to a folder, of which one object was lost."""
-    clone = changed.ran.clone
-    storage, other = clone.parent / "storage", clone.parent / "b"
-    kept_in_git(clone)
-    module(clone, "micromime", "remote", "add", str(storage))
-    committed(clone, "another round, and real pictures")
-    module(clone, "micromime", "tag", "second-model")
-    module(clone, "micromime", "push")
-    images = clone / "data/synthetic/grain_boundaries/adaptive/shard-00000/images.npy"
-    name = hashlib.md5(images.read_bytes()).hexdigest()
-    (lost,) = storage.rglob(f"{name[:2]}/{name[2:]}")
-    lost.unlink()
-    git(clone, "clone", "--quiet", ".", str(other))
-    return run(other)
-
-
-def test_a_teammate_computes_nothing_but_what_was_lost(changed, pulled):
-    assert pulled.stages == ["resample_grain_boundaries@adaptive"]
-    assert pulled.made == changed.ran.made
-
-
-def test_the_lineage_of_a_model_names_every_ancestor_and_tag(pulled):
-    said = module(pulled.clone, "micromime", "lineage", "models/grain_boundaries/adaptive_2/run-001")
-    for name in ("base", "adaptive", "adaptive_2", "scoring"):
-        assert f"data/synthetic/grain_boundaries/{name}\n" in said
-    for ancestor in (f"{BASE}/run-001", "data/scores/grain_boundaries/base.parquet", "second-model"):
-        assert ancestor in said
-    assert json.loads(module(pulled.clone, "micromime", "lineage", "--json", f"{BASE}/run-001"))
-
-
-def test_a_wrong_key_ends_it_in_one_sentence_before_any_stage(pulled):
-    edited(pulled.clone / "params.yaml", "diameter_px", "diametre_px")
-    said = module(pulled.clone, "micromime", "run", code=2)
-    edited(pulled.clone / "params.yaml", "diametre_px", "diameter_px")
+def test_a_wrong_key_ends_it_in_one_sentence_before_any_stage(changed):
+    edited(changed.ran.clone / "params.yaml", "diameter_px", "diametre_px")
+    said = module(changed.ran.clone, "micromime", "run", code=2)
+    edited(changed.ran.clone / "params.yaml", "diametre_px", "diameter_px")
     assert said.startswith("micromime: grain_boundaries.scenario.grain_structure.diametre_px ")
     assert said.count("\n") == 1
