@@ -1,6 +1,7 @@
 """The cycle in one process: each stage of dvc.yaml in turn, alone in a folder with nothing but what it declares."""
 
 import inspect
+import json
 import os
 import shlex
 import shutil
@@ -17,7 +18,6 @@ from typing import Any, NamedTuple
 import networkx
 import pytest
 from dvc.repo import Repo
-from ruamel.yaml import YAML
 
 import micromime
 from micromime.cli import app
@@ -49,6 +49,8 @@ def declared(project: Path) -> list[Stage]:
     found = []
     with Repo(str(project)) as repo:
         for each in networkx.dfs_postorder_nodes(repo.index.graph):
+            if each.path_in_repo != "dvc.yaml":
+                continue  # an experiment's
             paths = [dep.def_path for dep in each.deps if dep not in each.params]
             code = [path for path in paths if path.startswith("src/")]
             deps = [path for path in paths if path not in code]
@@ -71,8 +73,8 @@ def run_alone(stage: Stage, project: Path, desk: Path, aside: Sequence[str] = ()
         (desk / path).parent.mkdir(parents=True, exist_ok=True)
         copy = partial(shutil.copytree, copy_function=os.link) if (project / path).is_dir() else os.link
         copy(project / path, desk / path)
-    with (desk / "params.yaml").open("w") as file:
-        YAML(typ="safe", pure=True).dump(chosen(read_tree(project / "params.yaml"), stage.keys), file)
+    part = chosen(read_tree(project / "params.yaml"), stage.keys)
+    (desk / "params.yaml").write_text(json.dumps(part))  # JSON is YAML, and keeps the order
     for path in aside:
         (project / path).mkdir(parents=True, exist_ok=True)
         (desk / path).parent.mkdir(parents=True, exist_ok=True)

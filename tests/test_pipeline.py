@@ -74,10 +74,14 @@ def test_given_pictures_are_judged_on(changed):
 def test_dvc_shows_the_numbers_curves_and_pictures(changed, tmp_path):
     shown = module(changed.ran.clone, "dvc", "metrics", "show")
     assert "arms.base.mean_iou.mean" in shown
-    assert "experiments" not in shown
     module(changed.ran.clone, "dvc", "plots", "show", "--out", str(tmp_path))
     assert "curves_csv" in (tmp_path / "index.html").read_text()
     assert len([*tmp_path.rglob("*.png")]) == 6
+
+
+def test_dvc_says_nothing_of_experiments(changed):
+    told = [module(changed.ran.clone, "dvc", *words.split()) for words in ("metrics show", "exp show --json")]
+    assert not [said for said in (changed.status, *told) if "experiments/" in said]
 
 
 def test_a_wrong_key_ends_it_in_one_sentence_before_any_stage(changed):
