@@ -8,12 +8,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 import micromime
 from micromime.datasets.preview import write_preview
+from micromime.datasets.rehearsal import EARLIER, carry_on
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
-from micromime.engines.local import Progress, alone, run_here, run_tasks
+from micromime.engines.local import Progress, alone, run_tasks
 from micromime.mistakes import Mistake
+from micromime.scenario.parameters import Section
 from micromime.scenario.scenario import Instance
+from micromime.scenario.streams import LARGEST_SEED
+
+
+class RenderParameters(Section):
+    """How many images a data set has, and from which seed."""
+
+    count: int = Field(ge=1, le=10_000_000, description="Images in the data set.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the data set.")
 
 
 class _Shard(NamedTuple):
@@ -47,7 +59,10 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
         ]
         _render_missing(tasks, workers)
         versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
-        write_description(folder, {**description, "versions": versions})
+        shutil.rmtree(folder / EARLIER, ignore_errors=True)  # of a process that was killed over it
+        parent = description.get("parent")
+        carried = {EARLIER: carry_on(Path(parent["path"]), folder)} if parent else {}
+        write_description(folder, {**description, **carried, "versions": versions})
         write_preview(Dataset(folder), folder / "preview.png")
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, out)
@@ -77,10 +92,7 @@ def _render_missing(tasks: list[_Shard], workers: int) -> None:
     done = Progress(
         "render", "images", total, lambda: sum(len(task.instances) for task in tasks if task.folder.exists())
     )
-    if workers == 1:
-        run_here(_render_shard, missing, done)
-    else:
-        run_tasks(_render_shard, missing, workers, done)
+    run_tasks(_render_shard, missing, workers, done)
 
 
 def _render_shard(task: _Shard) -> None:

@@ -1,7 +1,7 @@
 """The table of scores: a row a sample of the scoring set, with every parameter and what every run scored on it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from micromime.judging.metrics import LOWER_IS_BETTER
+from micromime.judging.metrics import LOWER_IS_BETTER, SCORED
 from micromime.mistakes import Mistake
 from micromime.sampling.sampler import Scored
 from micromime.use_cases import instance_kind
@@ -51,3 +51,19 @@ def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[st
     values = sign * rows[f"score.{score}"].to_numpy(dtype=np.float64)
     before = sign * rows[f"before.{score}"].to_numpy(dtype=np.float64) if f"before.{score}" in rows else None
     return Scored(rows["id"].tolist(), instances, values, before), origin
+
+
+def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the scores in another arm's table of the same samples, as `before.<metric>`."""
+    rows = pd.read_parquet(table).set_index("id").loc[list(ids)].reset_index()
+    return pd.DataFrame({f"before.{metric}": rows[f"score.{metric}"] for metric in SCORED})
+
+
+def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on."""
+    columns: dict[str, Any] = {}
+    for metric in SCORED:
+        by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
+        columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
+        columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}
+    return pd.concat([samples, pd.DataFrame(columns, index=samples.index)], axis=1)

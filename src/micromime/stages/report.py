@@ -10,8 +10,6 @@ import numpy as np
 import pandas as pd
 from typer import Option
 
-from experiments.ablation.chart import ablation_chart
-from experiments.ablation.tables import gains_and_scores
 from micromime.arms.networks import networks_of
 from micromime.arms.rounds import arms_of, score_of
 from micromime.arms.trained_arms import origin, phases
