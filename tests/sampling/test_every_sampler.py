@@ -20,23 +20,10 @@ GRAINS = {
         "gaussian_blur": {"kernel_px": 2},
     },
     "nuisance": ["white_noise.sd_grey", "grain_boundaries.thickness_px"],
-    "scenario": {
-        "grain_structure": {"diameter_px": {"uniform": [20, 40]}},
-        "grain_boundaries": {"thickness_px": 3, "darkness": 0.5},
-        "grain_shades": {"mean_grey": {"uniform": [60, 90]}, "contrast_grey": 20},
-    },
 }
 CHIPS = {
     "within": {"crack": {"width_px": {"share": 0.3}, "segments": 3}},
     "nuisance": ["crack.depth", "illumination.gradient"],
-    "scenario": {
-        "exemplar_texture": {"dictionary": "d.npz"},
-        "crack": {
-            **{"segments": 9, "segment_px": 9, "segment_spread": 0, "bend_deg": 5, "bend_spread": 0, "taper_px": 9},
-            **{"return_share": 0.5, "direction_deg": 0, "width_px": {"uniform": [3, 8]}, "depth": 0.5},
-            **{"depth_spread": 0, "depth_correlation_px": 9},
-        },
-    },
 }
 
 
@@ -48,7 +35,6 @@ def told(use_case):
         "adversarial_draws": {**clustered, "rate": 2},
         "learning_progress": {**clustered, "tries": 1, "even_share": 0.2, "largest_share": 0.4, "stop_below": -0.1},
         "low_discrepancy": {},
-        "oracle": {"scenario": use_case["scenario"]},
         "random_draws": {},
         "stratified": {**clustered, "tries": 2, "by": ["style", use_case["nuisance"][0]]},
         "worst_fraction": {**varied, "fraction": 0.25},
@@ -147,7 +133,6 @@ def test_it_takes_many_of_the_very_same_parameters(request, case):
         ({"random_draws": {"seed": 1}}, r"^x\.sampler\.random_draws\.seed is not a known key"),
         ({"random_draws": 5}, r"^x\.sampler\.random_draws: 5 is not allowed"),
         ({"worst_fraction": {}}, r"^x\.sampler\.worst_fraction\.keep_seed: is missing"),
-        ({"oracle": {"scenario": {}}}, r"^x\.sampler\.oracle\.scenario: \{\} is not allowed"),
     ],
     ids=str,
 )
@@ -163,8 +148,6 @@ def test_wrong_samplers_say_what_is_wrong(written, said):
         ("stratified", {"within": {"rust": {"spots": 1}}}, r"^x\.within\.rust is not a known key"),
         ("worst_residual", {"nuisance": ["white_noise"]}, r"^x\.nuisance: 'white_noise' is not known; use one of: "),
         ("worst_residual", {"within": {"grain_shades": {}}}, r"^x\.within\.grain_shades names nothing to vary"),
-        ("oracle", {"scenario": {"rust": {}}}, r"^x\.scenario\.rust is not a known key"),
-        ("oracle", {"scenario": {"grain_structure": {}}}, r"^x\.scenario\.grain_structure\.diameter_px is missing"),
     ],
 )
 def test_what_does_not_fit_the_use_case_is_named(name, changed, said):

@@ -17,7 +17,6 @@ from micromime.stages import judge, report, score
 from micromime.stages.report import made, one_of_each_source, worst_sample
 
 VERDICT, SCORES, PAGE = Path("metrics/grains.json"), Path("scores.parquet"), Path("metrics/grains/report.html")
-ABLATION = Path("metrics/ablation.json")
 FOUND = [
     {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": "find", "batch_size": 4},
     {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 2},
@@ -48,9 +47,8 @@ def told(monkeypatch):
     return calls
 
 
-def reported(micrographs, scoring, ablation=None):
-    ABLATION.write_text(json.dumps(ablation or {}))
-    report.main("grain_boundaries", Path("models"), VERDICT, SCORES, scoring, micrographs, ABLATION, PAGE)
+def reported(micrographs, scoring):
+    report.main("grain_boundaries", Path("models"), VERDICT, SCORES, scoring, micrographs, PAGE)
     return PAGE.read_bytes()
 
 
@@ -140,18 +138,6 @@ def test_page_and_pictures_are_written_and_mlflow_is_told(micrographs, scoring, 
     assert (use_case, test_set, shown) == ("grain_boundaries", micrographs, pictures)
     assert [each.name for each in files] == ["grains.md", "report.html", "scores.parquet"]
     assert list(judged.representative.items()) == [(Path("models/base"), 2)]
-
-
-@pytest.mark.usefixtures("judged", "told")
-def test_what_units_earn_stands_in_the_page_where_they_were_compared(micrographs, scoring, monkeypatch):
-    for name in ("ablation_chart", "gains_and_scores"):
-        monkeypatch.setattr(report, name, lambda said, name=name: f"{name} of {said['runs']} runs")
-    shown = []
-    monkeypatch.setattr(report, "write_report", lambda path, given: path.write_text("") or shown.append(given))
-    for said in ({}, {"runs": 3}):
-        reported(micrographs, scoring, said)
-    assert [each.ablation_svg for each in shown] == ["", "ablation_chart of 3 runs"]
-    assert [each.ablation_markdown for each in shown] == ["", "gains_and_scores of 3 runs"]
 
 
 @pytest.mark.slow

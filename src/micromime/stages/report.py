@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -48,7 +47,6 @@ def main(  # noqa: PLR0913 - one argument an option
     scores: Annotated[Path, Option(help="The table of scores of the scoring set.")],
     scoring: Annotated[Path, Option(help="The scoring set.")],
     test_set: Annotated[Path, Option(help="Folder of the test set.")],
-    ablation: Annotated[Path, Option(help="What the ablation says, JSON.")],
     out: Annotated[Path, Option(help="The page, HTML; its pictures lie beside it.")],
     params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
 ) -> None:
@@ -64,8 +62,6 @@ def main(  # noqa: PLR0913 - one argument an option
             [models / name for name in arms_of(tree, use_case)],
         )
         report = made(judged, score_of(tree, use_case), Dataset(scoring), read_micrographs(test_set))
-        if said := json.loads(ablation.read_text()):
-            report = replace(report, ablation_svg=ablation_chart(said), ablation_markdown=gains_and_scores(said))
         out.parent.mkdir(parents=True, exist_ok=True)
         write_report(out, report)
         pictures = write_pictures(out.parent, report)

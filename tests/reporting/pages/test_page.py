@@ -92,8 +92,6 @@ def full(samples):
         grains=GRAINS_FOUND,
         diameters=DIAMETERS,
         panel=panel(real, headline(said["test_set"])),
-        ablation_svg='<svg id="ablation-figure" aria-label="Gains."></svg>',
-        ablation_markdown="## Gains by unit\n\n| unit | p |\n| --- | ---: |\n| twins | 0.5 |\n",
         origin={"profile": "tiny", "command": "make run && echo <b>"},
     )
 
@@ -104,7 +102,7 @@ def bare(full):
     said = said_of(SURROGATE, ["base"], [1], full.real)
     none = pd.DataFrame()
     kept = {"verdict": said, "tables_markdown": verdict_table(said), "origin": {}}
-    kept |= {"ablation_svg": "", "ablation_markdown": "", "synthetic": [], "worst": []}
+    kept |= {"synthetic": [], "worst": []}
     tables = dict.fromkeys(("scoring", "epochs", "rates", "grains", "diameters"), none)
     return dataclasses.replace(full, **kept, **tables)
 
@@ -209,12 +207,6 @@ def test_the_worst_samples_have_scores_and_places_of_their_parameters(full, read
 def test_the_table_of_phases_has_rates_and_speed(page):
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", page[page.index(">how</th>") : page.index('<section id="panel">')])
     assert cells == ["1", "64", "head", "2", "", "0.0012", "found", "8"]
-
-
-def test_what_units_earn_is_a_figure_above_its_tables(page, bare_page):
-    part = page[page.index('<section id="ablation">') : page.index('<section id="failures">')]
-    assert part.index('id="ablation-figure"') < part.index("<h3>Gains by unit</h3>") < part.index(">twins</th>")
-    assert "ablation" not in bare_page
 
 
 def test_the_same_report_is_the_same_bytes(tmp_path, bare, bare_page):

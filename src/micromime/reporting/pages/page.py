@@ -64,9 +64,6 @@ class Report(Reported):
     """A row for every grain, found or true: see `diameters_chart`."""
     panel: Colours
     """Every test picture beside its truth and its prediction."""
-    ablation_svg: str = ""
-    ablation_markdown: str = ""
-    """What units of the scenario earn, as a figure and as tables; both empty where nothing was compared."""
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -85,7 +82,6 @@ def report_page(report: Report) -> str:
         "legend": LEGEND,
         "grains": None if report.grains.empty else grains_chart(report.grains, report.predicted_by),
         "diameters": None if report.diameters.empty else diameters_chart(report.diameters, report.predicted_by),
-        "ablation_tables": html_of(report.ablation_markdown, 1),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring, report.scored_by),
         "charted": "" if differing.empty else charted(report.scoring),
         "in_common": differing.to_dict("records"),
