@@ -31,7 +31,7 @@ def said(copy, *words):
     return ended.stdout + ended.stderr
 
 
-@pytest.mark.parametrize("command", ["status", "metrics show", "exp show --csv", "stage list --all"])
+@pytest.mark.parametrize("command", ["status", "metrics show", "exp show --csv"])
 def test_dvcs_commands_in_the_projects_folder_name_no_experiment(copy, command):
     found = said(copy, *command.split())
     assert found
