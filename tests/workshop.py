@@ -15,10 +15,11 @@ import pytest
 
 import micromime
 from micromime.arms import fit
-from micromime.arms.fit import Fit
 from micromime.datasets.store import write_description, write_shard
+from micromime.fitting.laws import Fit
 from micromime.inference import ask
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.test_set import ORIGIN_FILE as SOURCE_NAME
+from micromime.pictures.test_set import Origin as Source
 from micromime.scenario.arrays import Image, Mask, Probability
 from micromime.scenario.scenario import Instance, Sample, Scenario
 from micromime.stages import train

@@ -16,29 +16,31 @@ from micromime.datasets.store import Dataset, identity
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import listed_files, read_micrographs
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
+from micromime.project import places
 from micromime.project.work import fingerprint, sole_maker
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 
 HERE = Path("experiments/ablation")
-TEST_SET, SCORING = Path("data/test_set", USE_CASE), Path("data/synthetic", USE_CASE, "scoring")
 
 
 def main(
     out: Annotated[Path, Option(help="Folder of the results and of the records of runs.")] = HERE,
     params: Annotated[Path, Option(help="The settings.")] = HERE / "params.yaml",
-    project: Annotated[Path, Option(help="The file with scenario and training.")] = Path("params.yaml"),
-    test_set: Annotated[Path, Option(help="Folder of the test set.")] = TEST_SET,
-    scoring: Annotated[Path, Option(help="The synthetic set that thresholds are chosen on.")] = SCORING,
+    project: Annotated[Path, Option(help="The file with scenario and training.")] = places.PARAMS,
+    test_set: Annotated[Path, Option(help="Folder of the test set.")] = places.test_set(USE_CASE),
+    scoring: Annotated[Path, Option(help="The synthetic set that thresholds are chosen on.")] = places.synthetic(
+        USE_CASE, "scoring"
+    ),
 ) -> None:
     """Run what no record tells, and write what all runs say. Stopped, it goes on with the runs that are left."""
     tree = read_tree(project)
     plan = ablation(read_tree(params), tree)
     with sole_maker(out):
         known = obtained(plan, (scoring, test_set), out / "records")
-        source = Source.read(test_set / SOURCE_NAME)
-        tested_on = {"kind": source.kind, "name": USE_CASE, "reason": source.reason}
+        origin = Origin.read(test_set / ORIGIN_FILE)
+        tested_on = {"kind": origin.kind, "name": USE_CASE, "reason": origin.reason}
         said = ablation_verdict(tested_on, rows_of(known, test_set), plan.gains)
         command_line = f"micromime profile {tree.get('profile')} && python -m experiments.ablation"
         machines = trained_on(out / "records", [*known])

@@ -14,13 +14,10 @@ import pandas as pd
 
 from experiments.ablation.plan import KIND, Images, Variant
 from experiments.runs import VERSIONS, Rendered, tell, train
-from micromime.inference.ask import pictures_in, predictor
-from micromime.judging.average_precision import average_precision
-from micromime.judging.closed_grains import ClosedGrains, close_grains, grains_of_mask
-from micromime.judging.matched_grains import match_grains
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION
-from micromime.judging.operating_point import CHOSEN_BY, operating_points
-from micromime.judging.picture_scores import Picture, at_thresholds
+from micromime.inference.networks import predictor
+from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision
+from micromime.judging.micrographs import CHOSEN_BY, Picture, at_thresholds, operating_points, pictures_in
 from micromime.judging.topology import betti_error, cl_dice
 from micromime.project.work import fingerprint
 from micromime.scenario.arrays import Image, Probability

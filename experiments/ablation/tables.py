@@ -12,8 +12,7 @@ from experiments.ablation.verdict import COMPARED, DECIDING, EVERYWHERE, OF_UNIT
 from experiments.gains import Verdict, gain_text, significant
 from micromime.judging.metrics import LOWER_IS_BETTER, SCORED
 from micromime.reporting.charts.base import BLUE, INK, ORANGE, PURPLE, STYLE, WIDTH_IN, svg
-from micromime.reporting.tables.verdict import headline
-from micromime.reporting.words import SIGNIFICANT_P, cell, made_lines, markdown, p_or_none, title
+from micromime.reporting.words import SIGNIFICANT_P, cell, headline, made_lines, markdown, p_or_none, title
 
 KINDS = {"leave_one_out": "lost when left out", "add_one_in": "gained when added alone", SETTINGS: "tried"}
 """Kinds of gains, as tables call them."""

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from micromime.sampling.sampler import Asked, Sampler, Scored, fresh
+from micromime.sampling.sampler import Proposal, Sampler, Scored, fresh
 from micromime.scenario.scenario import Scenario
 
 
@@ -14,6 +14,6 @@ class Oracle(Sampler):
     scenario: dict[str, Any]
     """As in params.yaml."""
 
-    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - blind on purpose
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind on purpose
         """Return `count` fresh draws from the given scenario."""
         return fresh(Scenario.read(scenario.kind, self.scenario, "oracle"), count, rng)

@@ -19,7 +19,7 @@ import numpy as np
 from experiments.planted_gap.plan import CONTROL, EXPERIMENTS, Cell, PlantedGap
 from experiments.runs import Rendered, Table, tell, told, train
 from micromime.datasets.rehearsal import Rehearsed
-from micromime.inference.ask import predictor
+from micromime.inference.networks import predictor
 from micromime.judging.metrics import SEGMENTATION, boundary_f1, mean_iou
 from micromime.sampling.sampler import Scored
 from micromime.scenario.arrays import Mask, Reals
@@ -100,7 +100,9 @@ class Seed:
         for number in range(1, self.asked.rounds + 1):
             scored = Scored(scoring.samples["id"].tolist(), scoring.instances, now.scores, before)
             rng = stream(self.number, "gap round", number)
-            new = Rendered([each.instance for each in sampler.ask(self.scenario, scored, self.asked.images.round, rng)])
+            new = Rendered(
+                [each.instance for each in sampler.propose(self.scenario, scored, self.asked.images.round, rng)]
+            )
             picked = stream(self.number, "gap rehearsal", number)
             seen: Any = Rehearsed(new, earlier, share, picked) if share > 0 else new  # type: ignore[arg-type]
             folder = self.folder / name / str(number)

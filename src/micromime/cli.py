@@ -184,9 +184,7 @@ def judge(use_case: UseCase) -> None:
     if use_case == "chip_cracks":
         from micromime.stages.judge_tiles import main as judge_tiles
 
-        judge_tiles(
-            use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept
-        )
+        judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
         return
     from micromime.stages.judge import main as stage
 
@@ -197,7 +195,7 @@ def judge(use_case: UseCase) -> None:
 @app.command()
 def report(use_case: UseCase) -> None:
     """Stage: one page of all that came out, and its pictures."""
-    from micromime.stages.publish import publish as tell
+    from micromime.cli import publish as tell
     from micromime.tracking.store import best_effort
 
     verdict = places.verdict(profile_of(places.PARAMS), use_case)
@@ -219,7 +217,7 @@ def report(use_case: UseCase) -> None:
 @app.command()
 def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "") -> None:
     """Tell MLflow all that it does not know yet of trained arms and their verdicts; twice is as good as once."""
-    from micromime.stages.publish import publish as tell
+    from micromime.cli import publish as tell
     from micromime.use_cases import use_cases
 
     for each in [use_case] if use_case else use_cases():

@@ -12,7 +12,6 @@ import pytest
 from micromime.commands.explain import arm_of, earlier_than, explain, scores_of, trained_on, usual_score
 from micromime.datasets.store import identity
 from micromime.mistakes import Mistake
-from micromime.reporting.explanation import forest
 from micromime.reporting.explanation.scored_arm import told_of
 from micromime.sampling.scores import write_scores
 from micromime.stages import explain as stage
@@ -27,8 +26,8 @@ WIDTH = "grain_boundaries.thickness_px"
 RESAMPLE = {"count": 1, "score": "boundary_f1", "runs": "all"}
 
 
-def rows_of(count=40, **more):
-    """Samples, of which the thicker are the worse; run 2 scores by the darkness."""
+def rows_of(count=19, **more):
+    """Samples, too few for a forest, of which the thicker are the worse; run 2 scores by the darkness."""
     rng = np.random.default_rng(1)
     thick, dark = rng.permutation(count) / count, rng.permutation(count) / count
     columns = {"id": [f"{n:06d}" for n in range(count)], "parent": "", WIDTH: thick, "grain_boundaries.darkness": dark}
@@ -63,7 +62,6 @@ def write_arm(folder=ARM, data=ROUND, fingerprint="e" * 32, **more):
 def here(tmp_path, monkeypatch):
     """A project without git, DVC and MLflow: an arm, its table, the scoring set, the round that it was trained on."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(forest, "TREES", 5)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     rows = rows_of()
     write_set(SCORING, rows)
@@ -120,7 +118,7 @@ def test_a_round_that_does_not_fit_is_left_out(case):
         Path(ROUND, "dataset.json").write_text(json.dumps({"sampler": {"a": {}}, "scored": {"sha256": "other"}}))
         write_arm()
     elif case == "other parameters":
-        write_table(rows_of(**{"grain_structure.diameter_px": range(40)}))
+        write_table(rows_of(**{"grain_structure.diameter_px": range(19)}))
     else:
         write_set("data/synthetic/base", rows_of(5))
         write_arm(data="data/synthetic/base")

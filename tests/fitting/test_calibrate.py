@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from micromime.fitting.calibrate import calibrated, spectrum
+from micromime.fitting.exemplars import calibrated, spectrum
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.partial_models.surface.exemplar_texture import Filler, strengthened
 

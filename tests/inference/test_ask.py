@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from micromime.arms.answers import answers
 from micromime.arms.records import RunRecord, record_file
 from micromime.inference import ask
-from micromime.inference.ask import Asked, answers, pictures_in, predictor
+from micromime.inference.networks import predictor
 from micromime.judging import picture_scores, tested_pictures
+from micromime.judging.micrographs import pictures_in
 
 RECORDS = Path("records")
 LINES = {"a": 3 * 64 + 4 * 40 - 12, "b": 3 * 50 + 4 * 64 - 12, "c": 3 * 48 + 4 * 36 - 12}

@@ -85,7 +85,7 @@ def test_its_files_are_a_description_and_plain_numbers(folder):
 
 
 def test_loading_unpickles_nothing_and_needs_no_imagenet_weights(folder, monkeypatch):
-    from micromime.training import lite0_weights
+    from micromime.training import weights as lite0_weights
     from micromime.training.networks import load_network
 
     for place, name in ((pickle, "load"), (pickle, "loads"), (pickle, "Unpickler")):

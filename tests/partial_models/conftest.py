@@ -1,9 +1,12 @@
-"""What tests of partial models share: one thing in the place of many random ones."""
+"""What tests of partial models share: one thing in the place of many random ones, and noise at given points."""
 
 from itertools import cycle
 
 import numpy as np
 import pytest
+from numba import vectorize
+
+from micromime.partial_models.surface.perlin import noise_at
 
 
 class Middle:
@@ -29,3 +32,14 @@ class Middle:
 def middle():
     """What makes a `Middle`; without normal values, all of them are 0."""
     return Middle
+
+
+@pytest.fixture(scope="session")
+def perlin():
+    """Perlin's noise at points x, y, as partial models compile it."""
+
+    @vectorize
+    def at(x, y):
+        return noise_at(x, y)
+
+    return at

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 from itertools import pairwise
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 from typing import Any, get_args
 
 import pytest
@@ -14,7 +14,7 @@ from micromime.scenario.partial_model import PartialModel, vary
 
 
 def kinds() -> list[type[PartialModel]]:
-    modules = [import_module(f"{folder.__name__}.{each.name}") for each in iter_modules(folder.__path__)]
+    modules = [import_module(each.name) for each in walk_packages(folder.__path__, f"{folder.__name__}.")]
     found = [value for module in modules for value in vars(module).values() if isinstance(value, type)]
     return [each for each in found if issubclass(each, PartialModel) and each is not PartialModel]
 

@@ -80,7 +80,7 @@ def test_it_asks_for_as_many_as_it_is_told_and_each_is_valid(request, case, scor
     sampler, scenario, pool = case(request)
     now, before = zip(*scores, strict=True)
     scored = pool(now, None if first else before)
-    asked = sampler.ask(scenario, scored, count, stream(seed, "test"))
+    asked = sampler.propose(scenario, scored, count, stream(seed, "test"))
     assert len(asked) == count
     assert {each.parent for each in asked} <= {"", *scored.ids}
     for each in asked:
@@ -96,7 +96,7 @@ def test_it_leaves_what_it_is_given(request, case, scores, seed):
     now, before = zip(*scores, strict=True)
     scored = pool(now, before)
     kept = copy.deepcopy((scored.ids, scored.instances, scenario.styles, sampler))
-    sampler.ask(scenario, scored, 5, stream(seed, "test"))
+    sampler.propose(scenario, scored, 5, stream(seed, "test"))
     assert (scored.ids, scored.instances, scenario.styles, sampler) == kept
     assert (tuple(scored.scores), tuple(scored.before)) == (now, before)
 
@@ -105,7 +105,9 @@ def test_it_leaves_what_it_is_given(request, case, scores, seed):
 @pytest.mark.parametrize("scores", [[0.5], [0.5] * 8, np.linspace(1, 0, 8)], ids=["one", "alike", "falling"])
 def test_the_seed_decides_and_no_two_instances_are_alike(request, case, scores):
     sampler, scenario, pool = case(request)
-    first, again, other = (sampler.ask(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1))
+    first, again, other = (
+        sampler.propose(scenario, pool(scores, scores), 12, stream(seed, "test")) for seed in (0, 0, 1)
+    )
     assert first == again
     assert len({each.instance.seed for each in first + other}) == 24
 
@@ -115,7 +117,7 @@ def test_it_takes_many_of_the_very_same_parameters(request, case):
     sampler, scenario, pool = case(request)
     scored = pool([0.5] * 6)
     alike = scored._replace(instances=[scored.instances[0]] * 6)
-    assert len(sampler.ask(scenario, alike, 7, stream(0, "test"))) == 7
+    assert len(sampler.propose(scenario, alike, 7, stream(0, "test"))) == 7
 
 
 @pytest.mark.parametrize(

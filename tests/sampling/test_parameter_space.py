@@ -161,7 +161,10 @@ def mode_found(labels, rare):
 def with_a_mode(plain):
     """2 % of the images have boundaries without any darkness, and differ in nothing else."""
     dark = Choice(values=(0.0, 0.6, 0.7, 0.8, 0.9), weights=(2, 25, 25, 25, 23))
-    laws = {**plain.parameters, "grain_boundaries": {**plain.parameters["grain_boundaries"], "darkness": dark}}
+    laws = {
+        **plain.styles[0].parameters,
+        "grain_boundaries": {**plain.styles[0].parameters["grain_boundaries"], "darkness": dark},
+    }
     return Scenario(plain.kind, 72, 96, (Style("", 1, laws),))
 
 
@@ -180,7 +183,7 @@ def test_a_rare_mode_gets_a_cluster_of_its_own(plain):
 
 
 def test_a_rare_style_gets_one_though_it_differs_in_nothing_else(plain):
-    styles = tuple(Style(name, weight, plain.parameters) for name, weight in (("rare", 1), ("common", 99)))
+    styles = tuple(Style(name, weight, plain.styles[0].parameters) for name, weight in (("rare", 1), ("common", 99)))
     drawn = [Scenario(plain.kind, 72, 96, styles).draw_one(3, n) for n in range(200)]
     rare = [n for n, each in enumerate(drawn) if each.style == "rare"]
     assert rare in [each.tolist() for each in clusters(drawn, 8, stream(0, "test")).members]

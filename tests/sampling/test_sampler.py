@@ -39,7 +39,7 @@ def test_what_has_done_harm_falls_back_to_fresh_draws(plain, pool):
     scored = pool([0.5, 0.7], [0.6, 0.62])
     told = {"fraction": 1, "keep_seed": False, "within": WITHIN}
     asked = {
-        bound: WorstFraction(**told, stop_below=bound).ask(plain, scored, 5, stream(0, "test"))
+        bound: WorstFraction(**told, stop_below=bound).propose(plain, scored, 5, stream(0, "test"))
         for bound in (None, -0.02, -0.005)
     }
     assert asked[None] == asked[-0.02]
@@ -78,7 +78,7 @@ def two_kinds(made_of):
 
 def test_images_are_shared_out_evenly_over_the_members(plain, made_of):
     sampler = MostlyTheSecond(clusters=2, keep_seed=False, within=WITHIN)
-    asked = sampler.ask(plain, two_kinds(made_of), 24, stream(0, "test"))
+    asked = sampler.propose(plain, two_kinds(made_of), 24, stream(0, "test"))
     dark, bright = {"000000": 3, "000002": 3}, {"000001": 6, "000003": 6, "000004": 6}
     assert Counter(each.parent for each in asked) == dark | bright
     greys = [each.instance.grain_shades.mean_grey for each in asked]
@@ -89,7 +89,7 @@ def test_images_are_shared_out_evenly_over_the_members(plain, made_of):
 
 def test_fresh_draws_come_first_and_variations_fill_up(plain, made_of):
     sampler = MostlyTheSecond(clusters=2, tries=1, keep_seed=False, within=WITHIN)
-    asked = sampler.ask(plain, two_kinds(made_of), 40, stream(0, "test"))
+    asked = sampler.propose(plain, two_kinds(made_of), 40, stream(0, "test"))
     dark = [each for each in asked if each.instance.grain_shades.mean_grey < 141]  # nearer to 81 than to 201
     assert len(dark) == 10
     assert sum(each.parent == "" for each in dark) == 9  # of 40 draws; a tenth is wanted

@@ -172,12 +172,6 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
     assert scenario({}, styles_apart=True).dimensions == scenario({}).dimensions
 
 
-def test_only_a_scenario_of_one_style_has_parameters_of_its_own():
-    assert set(scenario({}).parameters) == set(GRAINS.partial_models())
-    with pytest.raises(ValueError, match="too many values"):
-        _ = scenario().parameters
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

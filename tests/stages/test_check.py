@@ -3,12 +3,13 @@ import subprocess
 import sys
 
 import pytest
+from micromime.stages.check import main
 from ruamel.yaml import YAML
 
+from micromime.commands.check import check_file, check_tree
 from micromime.mistakes import Mistake
 from micromime.sampling.samplers import samplers
 from micromime.scenario.parameters import read_tree
-from micromime.stages.check import check_file, check_tree, main
 
 BASE_ONLY = "'base' cannot be the name of a round; use another word, of letters and digits."
 

@@ -17,7 +17,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from micromime.commands.profile import overlaid
-from micromime.pictures.test_set import NO_REAL_SET, Source
+from micromime.pictures.test_set import NO_REAL_SET
+from micromime.pictures.test_set import Origin as Source
 from micromime.sampling.samplers import samplers
 from micromime.training.architectures import architectures, finds
 

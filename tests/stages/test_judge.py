@@ -10,11 +10,11 @@ import pytest
 from micromime.arms.records import RunRecord, record_file
 from micromime.inference import ask
 from micromime.judging.metrics import SEGMENTATION, TESTED
+from micromime.judging.micrographs import sizes, with_sources
 from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import SOURCE_NAME, Source
 from micromime.reporting.tables.verdict import verdict_table
 from micromime.stages import judge
-from micromime.stages.judge import sizes, with_sources
 
 OUT = Path("metrics/tiny/grains.json")
 SHARES = {"a": 340 / 2560, "b": 394 / 3200, "c": 276 / 1728}

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.arms.pools import pools
+from micromime.arms.comparisons import pools
+from micromime.judging.tiles import line_filter_rows, texture_test
 from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source
 from micromime.scenario.parameters import read_tree
-from micromime.stages.judge_tiles import judged, line_filter_rows, texture_test
+from micromime.stages.judge_tiles import judged
 from micromime.stages.tile import write_tiles
 
 RIGHT = {"synthetic": 0.5, "real": 0.75, "longer": 0.75, "mixed": 1.0}

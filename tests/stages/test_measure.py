@@ -6,11 +6,12 @@ import pandas as pd
 import pytest
 
 from micromime.fitting.cracks.statistics import CrackStatistics
+from micromime.fitting.exemplars import tiles_of, whole_photographs
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.stages import measure
-from micromime.stages.measure import main, tiles_of, whole_photographs
+from micromime.stages.measure import main
 from micromime.stages.render import scenario_of
 from micromime.stages.tile import write_tiles
 from micromime.use_cases import instance_kind

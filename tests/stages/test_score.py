@@ -11,8 +11,8 @@ import pytest
 from micromime.arms.records import RunRecord, record_file
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
+from micromime.sampling.scores import joined, scores_before
 from micromime.stages import score
-from micromime.stages.score import joined, scores_before
 
 SHARES = [340 / 2560, 488 / 2560, 636 / 2560]
 """Of boundaries in the samples of the scoring set."""

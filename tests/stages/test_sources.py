@@ -15,9 +15,9 @@ import micromime
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
 from micromime.pictures.surrogates.grains import write_micrographs
-from micromime.pictures.test_set import Source
+from micromime.pictures.test_set import Source, stored_files
 from micromime.stages import sources
-from micromime.stages.sources import stored_files, write_sources
+from micromime.stages.sources import write_sources
 
 FILE = Path("data/sources/grain_boundaries.json")
 OUT = Path("data/real/grain_boundaries")

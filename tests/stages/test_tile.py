@@ -5,7 +5,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from micromime.arms.pools import TileParameters
+from micromime.arms.comparisons import TileParameters
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source

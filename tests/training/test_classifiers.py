@@ -12,13 +12,13 @@ from micromime.judging.metrics import error_rate
 from micromime.stages.tile import write_tiles
 from micromime.training.settings import Augmentation, Phase, TrainParameters
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+pytestmark = pytest.mark.usefixtures("one_thread", "one_conv")
 
 PHASE = {"size_px": 32, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}
 AUGMENTATION = {"rotation_deg": 0, "zoom": 1, "lighting": 0, "stretch": 1, "jitter_px": 0}
 SETTINGS = TrainParameters.model_validate(
     {
-        "architecture": "efficientnet_lite0",
+        "architecture": "one_conv_classes",
         "runs": 1,
         "validation_share": 0.3,
         "precision": "float32",
@@ -39,7 +39,7 @@ def dataset(gravel_tiles, tmp_path_factory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def fitted(dataset, tmp_path_factory) -> Path:
+def fitted(dataset, one_conv, tmp_path_factory) -> Path:  # noqa: ARG001 - registered
     return fit(dataset, tmp_path_factory.mktemp("run"))
 
 
@@ -88,7 +88,7 @@ def test_few_tiles_are_gone_through_several_times(dataset):
 
 def test_the_record_says_its_classes_its_size_and_its_errors(fitted):
     said = json.loads((fitted / "model.json").read_text())
-    assert said == {"architecture": "efficientnet_lite0", "classes": ["intact", "crack"], "run": 1, "size_px": 32}
+    assert said == {"architecture": "one_conv_classes", "classes": ["intact", "crack"], "run": 1, "size_px": 32}
     epochs = json.loads((fitted / "run.json").read_text())["epochs"]
     assert [0 <= epoch["error_rate"] <= 1 for epoch in epochs] == [True, True]
 
@@ -122,7 +122,7 @@ def test_without_quarter_turns_lines_stay_as_they_lie():
     from fastai.torch_core import TensorImage, set_seed
     from fastai.vision.augment import IntToFloatTensor
 
-    from micromime.training.augmentation import augmentations
+    from micromime.training.loaders import augmentations
 
     images = torch.zeros(64, 3, 32, 32, dtype=torch.uint8)
     images[:, :, 8] = 255  # a row, above the middle

@@ -18,10 +18,10 @@ from experiments.runs import told
 from micromime.arms.records import read_record
 from micromime.commands.profile import overlaid
 from micromime.datasets.store import write_description, write_shard
-from micromime.judging.picture_scores import Picture
+from micromime.judging.micrographs import Picture
 from micromime.mistakes import Mistake
 from micromime.partial_models.camera.illumination import Illumination
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Sample, Scenario
 
@@ -229,7 +229,7 @@ def trained(tree, tmp_path, monkeypatch):
         PIL.Image.fromarray(np.uint8(255) * lines()).save(test_set / f"{name}_mask.png")
         table.append(f"{name}.png,{name}_mask.png,{source},")
     (test_set / "images.csv").write_text("\n".join(table) + "\n")
-    Source(kind="surrogate", reason="nothing is given", files={}).write(test_set / SOURCE_NAME)
+    Origin(kind="surrogate", reason="nothing is given", files={}).write(test_set / ORIGIN_FILE)
     masks = [lines(width_px) for width_px in (4, 8, 12)]
     samples = [Sample(np.where(mask, 50, 200).astype(np.uint8), mask) for mask in masks]
     instances = [scenario(CONTENT).draw_one(1, n, "scoring") for n in range(3)]

@@ -127,7 +127,9 @@ def test_what_is_hopeless_is_in_the_trap_alone():
 
 def test_the_oracle_draws_from_the_scenario_that_it_is_given():
     training, test = EXPERIMENTS["gap"].scenarios
-    drawn = Oracle(scenario=EXPERIMENTS["gap"].test).ask(training, Scored([], [], np.empty(0)), 9, stream(0, "test"))
+    drawn = Oracle(scenario=EXPERIMENTS["gap"].test).propose(
+        training, Scored([], [], np.empty(0)), 9, stream(0, "test")
+    )
     rng = stream(0, "test")
     assert [each.instance for each in drawn] == [test.draw(rng) for _ in range(9)]
     assert {each.parent for each in drawn} == {""}

@@ -12,10 +12,8 @@ from micromime.arms.queue import network_of
 from micromime.arms.records import Answers, RunRecord, read_record, write_record
 from micromime.datasets.store import identity
 from micromime.engines.local import Progress, run_tasks, trainings
-from micromime.inference.ask import classifier, pictures_in, predictor
-from micromime.inference.judge_views import ALL_VIEWS, in_views
-from micromime.judging.picture_scores import classified, measured
-from micromime.judging.tested_pictures import CHOSEN_ON, tested, to_choose_by
+from micromime.inference.views import ALL_VIEWS, in_views
+from micromime.judging.micrographs import CHOSEN_ON, classified, pictures_in, scored, tested, to_choose_by
 from micromime.pictures.micrographs import LIST_NAME, listed_files
 from micromime.project.results import ASKING, MEASURING
 from micromime.project.work import fingerprint
@@ -114,11 +112,13 @@ def _ask(task: _Task) -> None:
 
 
 def _rows(task: _Task) -> list[Mapping[str, Any]]:
+    from micromime.inference.networks import classifier, predictor  # torch takes seconds
+
     purpose, folder, views = task.question
     pictures = list(pictures_in(folder))
     if finds(task.record.training["network"]["architecture"]) == "class":
         found = classifier(task.network)([each.image for each in pictures])
         return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
     find = in_views(predictor(task.network), views)
-    row = {SCORING: measured, CHOOSING: to_choose_by, TEST: tested}[purpose]
+    row = {SCORING: scored, CHOOSING: to_choose_by, TEST: tested}[purpose]
     return [row(each, find(each.image)) for each in (pictures[:CHOSEN_ON] if purpose == CHOOSING else pictures)]

@@ -80,7 +80,9 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
     """
     arms = [arm for of_out in planned.values() for arm in of_out]
     obtain([(arm, FIRST) for arm in arms if not arm.settings.rates], records, tell)
-    found = {arm.name: arm if arm.settings.rates else replace(arm, rates=_found(arm, FIRST, records).rates) for arm in arms}
+    found = {
+        arm.name: arm if arm.settings.rates else replace(arm, rates=_found(arm, FIRST, records).rates) for arm in arms
+    }
     obtain([(arm, run) for arm in found.values() for run in arm.runs], records, tell)
     for out, of_out in planned.items():
         unfinished = OURS / "arms" / out

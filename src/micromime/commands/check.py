@@ -7,14 +7,14 @@ from typing import Any
 
 from micromime.arms.comparisons import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.arms.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
-from micromime.inference.judge_views import JudgeParameters
+from micromime.datasets.render import RenderParameters
+from micromime.inference.views import JudgeParameters
 from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import TestSetParameters
+from micromime.sampling.samplers import checked_sampler
 from micromime.scenario.parameters import Section, one_of, read_tree, section, typed, unknown_key
 from micromime.scenario.scenario import Scenario
-from micromime.datasets.render import RenderParameters
-from micromime.sampling.samplers import checked_sampler
 from micromime.training.architectures import architectures
 from micromime.training.settings import FinetuneParameters, TrainParameters
 from micromime.use_cases import instance_kind, use_cases

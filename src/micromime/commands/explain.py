@@ -154,5 +154,5 @@ def show(told: Told) -> None:
 
 def _print(table: pd.DataFrame, written: Mapping[str, Callable[[float], str]]) -> None:
     if len(table):
-        named = table.rename_axis(columns=table.index.name).rename_axis(None)
+        named = table.rename_axis(str(table.index.name), axis=1).rename_axis(None)
         print(named.to_string(float_format="{:.3g}".format, formatters=dict(written), na_rep="none") + "\n")

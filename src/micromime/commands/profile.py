@@ -9,9 +9,9 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from micromime.commands.check import check_tree
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree
-from micromime.commands.check import check_tree
 
 
 def profiles(folder: Path) -> list[str]:
@@ -60,7 +60,9 @@ def _broken(line: str) -> str:
     if len(line.rstrip()) <= WIDTH or "{" not in line or "#" in line:
         return line
     depths = accumulate((letter in "{[") - (letter in "}]") for letter in line)
-    commas = [place for place, (letter, depth) in enumerate(zip(line, depths, strict=True)) if letter == "," and depth == 1]
+    commas = [
+        place for place, (letter, depth) in enumerate(zip(line, depths, strict=True)) if letter == "," and depth == 1
+    ]
     fitting = [place for place in commas if place < WIDTH]
     if not fitting:
         return line

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
+from micromime.commands.check import check_file, use_cases_in
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
-from micromime.commands.check import check_file, use_cases_in
 from micromime.stages.sources import write_sources
 from micromime.team.remotes import default_remote
 from micromime.team.watch import Watch

@@ -1,6 +1,5 @@
 """From instances to a data set on disk: in shards, by several workers, and on from where it stopped."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,12 +9,12 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-import micromime
 from micromime.datasets.preview import write_preview
 from micromime.datasets.rehearsal import EARLIER, carry_on
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
 from micromime.engines.local import Progress, alone, run_tasks
 from micromime.mistakes import Mistake
+from micromime.project.results import RENDERER
 from micromime.scenario.parameters import Section
 from micromime.scenario.scenario import Instance
 from micromime.scenario.streams import LARGEST_SEED
@@ -47,18 +46,18 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
 
     `parents` has the id of the sample that each instance varies, where it varies one. The bytes depend on both alone.
     Unfinished work stays in `work`, held by a lock that ends with this process; called again with the same description
-    and the same code, it goes on with the missing shards.
+    and versions (of the renderer and of what it computes with), it goes on with the missing shards.
     """
     if out.exists():
         raise Mistake(f"{out} is there already; remove it or give another folder.")
     with alone(work):
-        folder = _begin(work, description)
+        versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
+        folder = _begin(work, {**description, "versions": versions})
         tasks = [
             _Shard(folder / f"shard-{number:05d}", first, instances[first:][:SHARD_SIZE], parents[first:][:SHARD_SIZE])
             for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
         ]
         _render_missing(tasks, workers)
-        versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
         shutil.rmtree(folder / EARLIER, ignore_errors=True)  # of a process that was killed over it
         parent = description.get("parent")
         carried = {EARLIER: carry_on(Path(parent["path"]), folder)} if parent else {}
@@ -72,18 +71,12 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
 def _begin(work: Path, description: Mapping[str, Any]) -> Path:
     """Return the folder of unfinished shards: begun before for the same description, or a new one."""
     folder, note = work / "dataset", work / "request.json"
-    request = json.dumps({**description, "code": _code()}, indent=1, sort_keys=True)
+    request = json.dumps({**description, "renderer": RENDERER}, indent=1, sort_keys=True)
     if folder.exists() and not (note.exists() and note.read_text() == request):
         shutil.rmtree(folder)
     note.write_text(request)
     folder.mkdir(exist_ok=True)
     return folder
-
-
-def _code() -> str:
-    """Return a hash of micromime's source: shards that older code has rendered are not gone on with."""
-    files = sorted(Path(micromime.__file__).parent.rglob("*.py"))
-    return hashlib.sha256(b"".join(each.read_bytes() for each in files)).hexdigest()
 
 
 def _render_missing(tasks: list[_Shard], workers: int) -> None:

@@ -59,7 +59,12 @@ def write_shard(
     """
     each = zip(instances, samples, parents or [""] * len(samples), strict=True)
     rows = [
-        {"id": sample_id(first + n), "objects": _objects(sample), "parent": parent, **instance.row()}
+        {
+            "id": sample_id(first + n),
+            "objects": None if sample.labels is None else int(sample.labels.max()),
+            "parent": parent,
+            **instance.row(),
+        }
         for n, (instance, sample, parent) in enumerate(each)
     ]
     write_arrays(folder, samples, rows)
@@ -78,10 +83,6 @@ def write_arrays(folder: Path, samples: Sequence[Pictured], rows: Sequence[Mappi
     table = pa.Table.from_pylist([dict(row) for row in rows])
     pq.write_table(table, unfinished / "samples.parquet", row_group_size=SHARD_SIZE)
     unfinished.rename(folder)
-
-
-def _objects(sample: Sample) -> int | None:
-    return None if sample.labels is None else int(sample.labels.max())
 
 
 def shards(folder: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Sampler: asks for the next instances, given instances and how well the networks did on them.
+"""Sampler: proposes the next instances, given instances and how well the networks did on them.
 
 It never renders, trains or scores; whoever does, never chooses.
 """
@@ -27,8 +27,8 @@ class Scored(NamedTuple):
     """Their scores by the networks that these went on from; None where these went on from none."""
 
 
-class Asked(NamedTuple):
-    """An instance to render next."""
+class Proposal(NamedTuple):
+    """An instance to render next, as a sampler wants it."""
 
     instance: Instance
     parent: str = ""
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 class Sampler(Section):
     """A rule by which the next instances are chosen; a file of samplers/ has one, its settings as fields."""
 
-    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` instances: the same for the same scores, settings and state of `rng`."""
         raise NotImplementedError
 
@@ -67,19 +67,19 @@ class Varying(Sampler):
         description="Mean gain of the scores since the last round, below which all draws are fresh; may be left out.",
     )
 
-    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` instances as the sampler adapts them, or fresh draws where that has done harm."""
         if self.stop_below is not None and falls_short(scored, self.stop_below):
             return fresh(scenario, count, rng)
         return self.adapted(scenario, scored, count, rng)
 
-    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:
-        """Return `count` instances: what `ask` returns as long as nothing stops it."""
+    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
+        """Return `count` instances: what `propose` returns as long as nothing stops it."""
         raise NotImplementedError
 
-    def varied(self, scored: Scored, parents: Sequence[int], rng: np.random.Generator) -> list[Asked]:
+    def varied(self, scored: Scored, parents: Sequence[int], rng: np.random.Generator) -> list[Proposal]:
         """Return a variation of each parent, given by its place among the scored; a parent may come several times."""
-        return [Asked(scored.instances[n].varied(self.within, self.keep_seed, rng), scored.ids[n]) for n in parents]
+        return [Proposal(scored.instances[n].varied(self.within, self.keep_seed, rng), scored.ids[n]) for n in parents]
 
     def check(self, kind: type[Instance], where: str) -> None:
         """Raise Mistake unless `within` names parameters of the use case."""
@@ -117,21 +117,21 @@ class Clustered(Varying):
         for name in self.by:
             one_of(name, columns(kind), f"{where}.by")
 
-    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:
+    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` instances, in random order, so that any part of them is like the whole."""
         found = clusters(scored.instances, self.clusters, rng, self.by)
         wanted = whole_numbers(self.shares(scored, found.members), count)
         accepted = accepted_draws(scenario, found, wanted, self.tries, rng)
-        asked = [Asked(each) for taken in accepted for each in taken]
+        proposed = [Proposal(each) for taken in accepted for each in taken]
         for members, most, taken in zip(found.members, wanted, accepted, strict=True):
             order = rng.permutation(members)
-            asked += self.varied(scored, [int(order[n % len(order)]) for n in range(most - len(taken))], rng)
-        return [asked[n] for n in rng.permutation(count)]
+            proposed += self.varied(scored, [int(order[n % len(order)]) for n in range(most - len(taken))], rng)
+        return [proposed[n] for n in rng.permutation(count)]
 
 
-def fresh(scenario: Scenario[Any], count: int, rng: np.random.Generator) -> list[Asked]:
+def fresh(scenario: Scenario[Any], count: int, rng: np.random.Generator) -> list[Proposal]:
     """Return `count` fresh draws from the scenario."""
-    return [Asked(scenario.draw(rng)) for _ in range(count)]
+    return [Proposal(scenario.draw(rng)) for _ in range(count)]
 
 
 def falls_short(scored: Scored, least: float) -> bool:

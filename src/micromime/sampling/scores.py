@@ -19,6 +19,25 @@ ORIGIN = b"micromime"
 """Key under which the file says what was scored by which networks."""
 
 
+def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
+    """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on.
+
+    `given` has a row for every run and picture, the sample's id, with a column for each metric.
+    """
+    columns: dict[str, Any] = {}
+    for metric in SCORED:
+        by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
+        columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
+        columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}
+    return pd.concat([samples, pd.DataFrame(columns, index=samples.index)], axis=1)
+
+
+def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the scores in another arm's table of the same samples, as `before.<metric>`, in the order of the ids."""
+    rows = pd.read_parquet(table).set_index("id").loc[list(ids)].reset_index()
+    return pd.DataFrame({f"before.{metric}": rows[f"score.{metric}"] for metric in SCORED})
+
+
 def write_scores(table: Path, rows: pd.DataFrame, origin: Mapping[str, Any]) -> None:
     """Write the rows as Parquet, with their origin in the file's own metadata."""
     table.parent.mkdir(parents=True, exist_ok=True)
@@ -51,19 +70,3 @@ def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[st
     values = sign * rows[f"score.{score}"].to_numpy(dtype=np.float64)
     before = sign * rows[f"before.{score}"].to_numpy(dtype=np.float64) if f"before.{score}" in rows else None
     return Scored(rows["id"].tolist(), instances, values, before), origin
-
-
-def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
-    """Return the scores in another arm's table of the same samples, as `before.<metric>`."""
-    rows = pd.read_parquet(table).set_index("id").loc[list(ids)].reset_index()
-    return pd.DataFrame({f"before.{metric}": rows[f"score.{metric}"] for metric in SCORED})
-
-
-def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on."""
-    columns: dict[str, Any] = {}
-    for metric in SCORED:
-        by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
-        columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
-        columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}
-    return pd.concat([samples, pd.DataFrame(columns, index=samples.index)], axis=1)

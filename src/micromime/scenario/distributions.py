@@ -31,11 +31,23 @@ class Distribution(BaseModel):
         """Return the least and the greatest possible value, or all of them where they have no order."""
         raise NotImplementedError
 
+    def written(self) -> Any:
+        """Return what stands for it in params.yaml: the way back from `distribution`."""
+        name = next(name for name, kind in KINDS.items() if kind is type(self))
+        content = self.model_dump(mode="json", exclude_none=True)
+        if content.keys() == {"low", "high"}:
+            return {name: [content["low"], content["high"]]}
+        return {name: content["values"] if content.keys() == {"values"} else content}
+
 
 class Constant(Distribution):
     """Always the same value."""
 
     value: Value
+
+    def written(self) -> Value:
+        """Return the value."""
+        return self.value
 
     def at(self, u: float) -> Value:  # noqa: ARG002 - a constant has one quantile
         """Return the value."""

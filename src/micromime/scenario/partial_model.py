@@ -76,7 +76,8 @@ def vary(model: M, within: Mapping[str, Step], name: str, seed: int) -> M:
         u = float(stream(seed, f"{name}.{key}").random())
         if isinstance(stored, int):
             adapter = _adapter(field)
-            allowed = [each for each in range(math.ceil(least), math.floor(largest) + 1) if _allows(adapter, each)]
+            numbers = range(math.ceil(least), math.floor(largest) + 1)
+            allowed = [each for each in numbers if not _wrong(adapter, each)]
             moved[key] = allowed[int(u * len(allowed))]
         else:
             in_log = isinstance(most, Mapping) and least != 0
@@ -124,7 +125,8 @@ def check_distributions(kind: type[PartialModel], distributions: Mapping[str, Di
                 raise Mistake(f"{where}.{key} is missing: {field.description} Add it, for example as a number.")
             continue
         for value in distributions[key].limits():
-            _check_value(_adapter(field), value, f"{where}.{key}", field.description or "")
+            if wrong := _wrong(_adapter(field), value):
+                raise Mistake(f"{where}.{key}: {wrong} ({(field.description or '').rstrip('.')}).")
 
 
 def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
@@ -144,16 +146,10 @@ def _bounds(field: FieldInfo) -> tuple[float, float]:
     return max(lows), min(highs)
 
 
-def _allows(adapter: TypeAdapter[Any], value: int) -> bool:
-    try:
-        adapter.validate_python(value)
-    except ValidationError:
-        return False
-    return True
-
-
-def _check_value(adapter: TypeAdapter[Any], value: Value, where: str, meaning: str) -> None:
+def _wrong(adapter: TypeAdapter[Any], value: Value) -> str:
+    """Return what is wrong with a value as half a sentence, nothing where it is allowed."""
     try:
         adapter.validate_python(value)
     except ValidationError as error:
-        raise Mistake(f"{where}: {explain(error.errors()[0])} ({meaning.rstrip('.')}).") from None
+        return explain(error.errors()[0])
+    return ""

@@ -1,4 +1,4 @@
-"""Render what a sampler asks for: a new data version of only new samples, from the scores of those before."""
+"""Render what a sampler proposes: a new data version of only new samples, from the scores of those before."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def render_round(tree: dict[str, Any], which: tuple[str, str], scores: Path, out
     scored, origin = read_scores(scores, use_case, asked.score)
     content = Dataset(Path(origin["scored"]["path"])).description["scenario"]
     scenario = Scenario.read(kind, content, f"{use_case}.scenario")
-    wanted = sampler.ask(scenario, scored, asked.count, stream(chosen.seed, "resample"))
+    proposed = sampler.propose(scenario, scored, asked.count, stream(chosen.seed, "resample"))
     description = {
         "use_case": use_case,
         "scenario": content,
@@ -51,5 +51,5 @@ def render_round(tree: dict[str, Any], which: tuple[str, str], scores: Path, out
         "scores": sha256(scores),
     }
     work = work_folder("resample", description)
-    parents = [each.parent for each in wanted]
-    render_dataset([each.instance for each in wanted], description, out, work, workers, parents)
+    parents = [each.parent for each in proposed]
+    render_dataset([each.instance for each in proposed], description, out, work, workers, parents)

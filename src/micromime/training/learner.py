@@ -3,13 +3,19 @@
 import json
 import math
 import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from fastai.callback.channelslast import ChannelsLast
+from fastai.callback.core import Callback
 from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
 from fastai.data.core import DataLoaders
+from fastai.metrics import AvgMetric
 from fastai.torch_core import no_random, params, set_seed
 from torch import Tensor, nn
 
@@ -20,12 +26,10 @@ from micromime.mistakes import Mistake
 from micromime.scenario.arrays import Indices
 from micromime.scenario.streams import stream
 from micromime.training.architectures import build, finds, parts
-from micromime.training.callbacks import Journal, Log, numerics
 from micromime.training.loaders import View, loaders
-from micromime.training.losses import loss_of
+from micromime.training.losses import UNDECIDED, loss_of
 from micromime.training.networks import load_network, save_network
 from micromime.training.settings import Phase, TrainParameters
-from micromime.training.watched import Metrics, averaged
 
 SEGMENTS = ["inside", "boundary"]
 """The classes of a pixel, where a network finds masks."""
@@ -35,6 +39,13 @@ LEAST_RATE, LARGEST_RATE = 1e-5, 1.0
 
 FEWEST_POINTS = 5
 """Batches of which the finder has to see the loss before a valley means anything."""
+
+Metrics = Mapping[str, Callable[[Any, Any], float]]
+"""What a training is watched by, and what decides nothing: metrics of two masks, or of the classes predicted and true
+of several pictures, by name."""
+
+Log = Callable[[Mapping[str, float], int], None]
+"""Takes the numbers of an epoch, counted from 1."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +70,25 @@ class Run:
             return split_specimens(self.dataset.samples["specimen"].tolist(), share, rng)
         return split(len(self.dataset.images), share, rng)
 
+    def network(self) -> nn.Module:
+        """Return the network that it begins with."""
+        if self.start is None:
+            return build(self.settings.architecture, pretrained=True)
+        return load_network(self.start).to(memory_format=torch.contiguous_format)
+
+    def batches(self, phase: Phase) -> DataLoaders:
+        """Return what it sees in a phase."""
+        view = View(phase, self.settings.augmentation, finds(self.settings.architecture), self.settings.target)
+        return loaders(self.dataset, self.indices, view, this_device())
+
+    def described(self) -> dict[str, Any]:
+        """Return what model.json says: what builds the network, and what its answers mean."""
+        said = {"architecture": self.settings.architecture, "classes": SEGMENTS, "run": self.number}
+        if finds(self.settings.architecture) == "mask":
+            return said
+        size_px = self.settings.phases[-1].size_px
+        return said | {"classes": self.dataset.description["classes"], "size_px": size_px}
+
 
 def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
     """Train one run and write its weights, model.json and run.json to `folder`.
@@ -68,50 +98,59 @@ def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
     the same rate makes the same network. Raises Mistake where the images do not fill a batch, a loss is no number or
     no rate can be found.
     """
-    settings, device = run.settings, this_device()
+    settings = run.settings
     set_seed(run.number, reproducible=True)
-    if device.type == "cuda":
+    if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()  # this process may have trained another run before
-    network = _network(run)
+    network = run.network()
     journal = Journal(folder / "epochs.jsonl", log, run.number)
     rates, began = [], time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
         rates.append(find_rate(run, network, phase, folder) if phase.peak_rate == "find" else phase.peak_rate)
-        batches = _batches(run, phase)
+        batches = run.batches(phase)
         journal.phase, journal.images = number, len(batches.train) * phase.batch_size
         learner = learner_for(batches, network, settings, metrics, folder)
         set_trainable(learner, phase)
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(phase.epochs, rates[-1], cbs=[journal])
-    described = _described(run)
     record = {
         "run": run.number,
         "training_images": len(run.indices[0]),
         "validation_images": len(run.indices[1]),
         "rates": rates,
         "seconds": time.perf_counter() - began,
-        **_machine(device),
+        **_machine(this_device()),
         "epochs": journal.epochs,
-        "network": described,
+        "network": run.described(),
     }
     (folder / "run.json").write_text(json.dumps(record, indent=1) + "\n")
-    save_network(network, described, folder)
+    save_network(network, run.described(), folder)
 
 
 def learner_for(
     batches: DataLoaders, network: nn.Module, settings: TrainParameters, metrics: Metrics, folder: Path
 ) -> Learner:
     """Return fastai's Learner with the body and the head as its two groups of layers."""
+    numerics = [ChannelsLast()] if settings.channels_last else []
+    numerics += [Bfloat16(batches.device)] if settings.precision == "bfloat16" else []
     return Learner(
         batches,
         network,
         loss_func=loss_of(settings, finds(settings.architecture)),
-        splitter=lambda net: [_parameters(modules) for modules in parts(settings.architecture, net)],
+        splitter=lambda net: [[p for each in part for p in params(each)] for part in parts(settings.architecture, net)],
         metrics=[averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
         model_dir=".",
-        cbs=numerics(settings, batches.device),
+        cbs=numerics,
     )
+
+
+def set_trainable(learner: Learner, phase: Phase) -> None:
+    """Freeze the body, or no layer, as the phase asks."""
+    if phase.trainable == "head":
+        learner.freeze()
+    else:
+        learner.unfreeze()
 
 
 def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float:
@@ -121,8 +160,7 @@ def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float
     """
     settings = run.settings
     with no_random(run.number):
-        batches = _batches(run, phase)
-        learner = learner_for(batches, network, settings, {}, folder)
+        learner = learner_for(run.batches(phase), network, settings, {}, folder)
         set_trainable(learner, phase)
         with learner.no_bar():
             learner.lr_find(LEAST_RATE, LARGEST_RATE, settings.finder_steps, show_plot=False, suggest_funcs=None)
@@ -138,39 +176,97 @@ def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float
     return float(found)
 
 
+def averaged(name: str, metric: Callable[[Any, Any], float]) -> AvgMetric:
+    """Return a metric as fastai's: the mean over the validation images; undecided pixels are grain in both masks."""
+
+    def score(scores: Tensor, truth: Tensor) -> float:
+        found, true = scores.argmax(dim=1).cpu().numpy(), truth.cpu().numpy()
+        if true.ndim == 1:
+            return metric(found, true)
+        masks, decided = found.astype(bool) & (true != UNDECIDED), true == 1
+        values = [metric(*pair) for pair in zip(masks, decided, strict=True)]
+        return sum(values) / len(values)
+
+    score.__name__ = name
+    return AvgMetric(score)
+
+
+class Bfloat16(Callback):
+    """Computes the network in bfloat16 where torch deems it safe, on any device (fastai's own asks for CUDA)."""
+
+    order = 10  # as fastai's MixedPrecision
+
+    def __init__(self, device: torch.device) -> None:
+        """Work on one kind of device."""
+        super().__init__()
+        self.autocast: Any = torch.autocast(device.type, torch.bfloat16)
+
+    def before_batch(self) -> None:
+        """Begin with the forward pass."""
+        self.autocast.__enter__()
+
+    def after_pred(self) -> None:
+        """Let the loss see float32, and end before it."""
+        self.learn.pred = self.pred.float()
+        self.autocast.__exit__(None, None, None)
+
+
+class Journal(Callback):
+    """Keeps every epoch's losses, metrics, speed and load, as a line of a file for whoever waits for the run."""
+
+    order = 60  # after fastai's Recorder, whose numbers it reads
+
+    def __init__(self, file: Path, log: Log, run: int) -> None:
+        """Write to `file` and call `log(values, epoch)` after each epoch."""
+        super().__init__()
+        self.file, self.log, self.run = file, log, run
+        self.phase = self.images = 0
+        self.epochs: list[dict[str, Any]] = []
+        self._began = self._seconds = 0.0
+        system_load()  # from here on the first epoch's is counted
+
+    def before_train(self) -> None:
+        """Start the clock."""
+        self._began = time.perf_counter()
+
+    def after_train(self) -> None:
+        """Stop it: validation and its metrics are no part of the speed."""
+        self._seconds = time.perf_counter() - self._began
+
+    def after_epoch(self) -> None:
+        """Write the epoch down."""
+        recorder = self.learn.recorder
+        values = dict(zip(recorder.metric_names[1:-1], map(float, recorder.values[-1]), strict=True))
+        if not all(math.isfinite(values[name]) for name in ("train_loss", "valid_loss")):
+            raise Mistake(
+                f"run {self.run}: the loss of epoch {len(self.epochs) + 1} is no number; "
+                f"lower train.phases.{self.phase - 1}.peak_rate."
+            )
+        values |= {"images_per_second": self.images / self._seconds, **system_load()}
+        self.epochs.append({"phase": self.phase, **values})
+        with self.file.open("a") as lines:
+            lines.write(json.dumps(self.epochs[-1]) + "\n")
+        self.log(values, len(self.epochs))
+
+
+def system_load() -> dict[str, float]:
+    """Return the load of the whole machine, named as MLflow does: of the cores, since this was last asked; memory."""
+    load = {
+        "system/cpu_utilization_percentage": psutil.cpu_percent(),
+        "system/system_memory_usage_megabytes": psutil.virtual_memory().used / 1e6,
+    }
+    if torch.cuda.is_available():
+        import pynvml  # of nvidia-ml-py, which is installed on Linux only
+
+        with suppress(pynvml.NVMLError):  # a part of a GPU (MIG) does not tell how busy it is
+            load["system/gpu_0_memory_usage_megabytes"] = torch.cuda.device_memory_used() / 1e6
+            load["system/gpu_0_utilization_percentage"] = torch.cuda.utilization()
+    return load
+
+
 def this_device() -> torch.device:
     """Return where networks are trained here: the GPU, if there is one."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _batches(run: Run, phase: Phase) -> DataLoaders:
-    settings = run.settings
-    view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
-    return loaders(run.dataset, run.indices, view, this_device())
-
-
-def _described(run: Run) -> dict[str, Any]:
-    """Return what model.json says: what builds the network, and what its answers mean."""
-    architecture, sees = run.settings.architecture, run.settings.phases[-1].size_px
-    if finds(architecture) == "mask":
-        return {"architecture": architecture, "classes": SEGMENTS, "run": run.number}
-    classes = run.dataset.description["classes"]
-    return {"architecture": architecture, "classes": classes, "run": run.number, "size_px": sees}
-
-
-def _network(run: Run) -> nn.Module:
-    """Return the network that a run begins with."""
-    if run.start is None:
-        return build(run.settings.architecture, pretrained=True)
-    return load_network(run.start).to(memory_format=torch.contiguous_format)
-
-
-def set_trainable(learner: Learner, phase: Phase) -> None:
-    """Freeze the body, or no layer, as the phase asks."""
-    if phase.trainable == "head":
-        learner.freeze()
-    else:
-        learner.unfreeze()
 
 
 def _machine(device: torch.device) -> dict[str, str | int | float | None]:
@@ -182,7 +278,3 @@ def _machine(device: torch.device) -> dict[str, str | int | float | None]:
         "threads": torch.get_num_threads(),
         "peak_gpu_memory_mib": torch.cuda.max_memory_allocated() / 2**20 if device.type == "cuda" else None,
     }
-
-
-def _parameters(modules: list[nn.Module]) -> list[Tensor]:
-    return [each for module in modules for each in params(module)]

@@ -1,19 +1,41 @@
-"""What a network is told to get better at."""
+"""What a network is told to get better at: what it learns of a mask, and how far its answer is from that."""
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from fastai.losses import CrossEntropyLossFlat
+from scipy.ndimage import distance_transform_edt
+from skimage.morphology import skeletonize
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
 from micromime.training.architectures import Finds
 from micromime.training.settings import TrainParameters
-from micromime.training.targets import UNDECIDED
+
+UNDECIDED = 255
+"""In a target: a pixel that counts neither as boundary nor as grain."""
+
+LINE_PX, DECIDED_PX = 1, 4
+"""How far from a centre line a pixel is boundary for certain, and from where on it is grain for certain."""
 
 THINNINGS = 6
 """Steps of the soft skeleton: lines up to twice as many pixels wide become thin."""
+
+
+def centre_line(mask: Tensor) -> Tensor:
+    """Return (rows, cols) a target that does not know how wide a mask's lines are drawn.
+
+    1 within `LINE_PX` of their centre lines, 0 beyond `DECIDED_PX` of all, in between undecided: so a line drawn narrow
+    and one drawn wide ask for the same.
+    """
+    lines = skeletonize(mask.numpy().astype(bool))
+    if not lines.any():
+        return torch.zeros_like(mask)
+    distance = distance_transform_edt(~lines)
+    target = np.where(distance <= LINE_PX, 1, np.where(distance > DECIDED_PX, 0, UNDECIDED))
+    return torch.from_numpy(target.astype(np.uint8))
 
 
 def loss_of(settings: TrainParameters, finds: Finds) -> Callable[[Any, Any], Any]:

@@ -4,8 +4,7 @@ import pytest
 
 from micromime.fitting.cracks import statistics as module
 from micromime.fitting.cracks.simulation import Scene, measured_table, pictures, simulate
-from micromime.fitting.cracks.statistics import crack_statistics
-from micromime.fitting.cracks.summary import MOVED, summary
+from micromime.fitting.cracks.statistics import MOVED, crack_statistics, summary
 from micromime.mistakes import Mistake
 from micromime.partial_models.cracks.crack import Crack
 from micromime.scenario.parameters import distributions

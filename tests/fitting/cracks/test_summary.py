@@ -5,7 +5,16 @@ import pandas as pd
 import pytest
 
 from micromime.fitting.cracks.simulation import COURSE, FURTHER_COURSES
-from micromime.fitting.cracks.summary import FITTED, MOVED, POOLED, STATISTICS, covariance, summary, vector, with_vector
+from micromime.fitting.cracks.statistics import (
+    FITTED,
+    MOVED,
+    POOLED,
+    STATISTICS,
+    covariance,
+    summary,
+    vector,
+    with_vector,
+)
 
 TABLE = pd.DataFrame(
     {

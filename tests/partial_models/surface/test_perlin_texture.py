@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from micromime.partial_models.surface.perlin import PERIOD, perlin
+from micromime.partial_models.surface.perlin import PERIOD
 from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.scenario.streams import stream
 
@@ -30,7 +30,7 @@ def test_each_grain_has_a_lattice_of_its_own():
     assert abs(np.corrcoef(fields[0].ravel(), fields[1].ravel())[0, 1]) < 0.5
 
 
-def test_a_grains_texture_is_the_noise_on_its_turned_and_moved_lattice():
+def test_a_grains_texture_is_the_noise_on_its_turned_and_moved_lattice(perlin):
     field = texture(
         PerlinTexture(amplitude_grey=8, wavelength=0.5), np.zeros((30, 44), np.int32), 1, 40.0, stream(1, "x")
     )

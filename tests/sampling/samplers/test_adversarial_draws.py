@@ -48,7 +48,7 @@ def test_the_largest_rate_overflows_nowhere():
 def test_images_come_from_where_the_scores_are_low(plain, made_of):
     instances = made_of([{"mean_grey": grey} for grey in (40, 41, 200, 201)])
     scored = Scored([f"{n:06d}" for n in range(4)], instances, SCORES)
-    asked = sampler(1).ask(plain, scored, 100, stream(0, "test"))
+    asked = sampler(1).propose(plain, scored, 100, stream(0, "test"))
     assert sum(each.parent in {"000000", "000001"} for each in asked) == round(100 * policy(1)[0]) == 87
 
 

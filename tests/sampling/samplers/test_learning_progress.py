@@ -52,7 +52,7 @@ def test_without_a_gain_all_get_the_same(before):
 
 def test_images_come_from_the_clusters_that_gain(plain, made_of):
     instances = made_of([{"mean_grey": grey} for grey in (40, 41, 120, 121, 200, 201, 202, 203)])
-    asked = sampler(even_share=0.3, largest_share=0.4).ask(plain, scored(instances), 20, stream(0, "test"))
+    asked = sampler(even_share=0.3, largest_share=0.4).propose(plain, scored(instances), 20, stream(0, "test"))
     first, second, third = (Counter(f"{n:06d}" for n in each) for each in MEMBERS)
     assert Counter(each.parent for each in asked) == Counter({**dict.fromkeys([*first, *second], 4), **third})
 

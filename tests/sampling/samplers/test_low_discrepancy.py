@@ -15,12 +15,12 @@ NONE = Scored([], [], np.empty(0))
 
 
 def drawn(scenario, count, seed=0):
-    return [each.instance for each in LowDiscrepancy().ask(scenario, NONE, count, stream(seed, "test"))]
+    return [each.instance for each in LowDiscrepancy().propose(scenario, NONE, count, stream(seed, "test"))]
 
 
 def quantiles_of(scenario, instances):
     """Where the uniform parameters lie between their ends: a list for each."""
-    laws = {f"{m}.{key}": law for m, each in scenario.parameters.items() for key, law in each.items()}
+    laws = {f"{m}.{key}": law for m, each in scenario.styles[0].parameters.items() for key, law in each.items()}
     rows = [each.row() for each in instances]
     uniform = {name: law for name, law in laws.items() if isinstance(law, Uniform)}
     return {name: [(row[name] - law.low) / (law.high - law.low) for row in rows] for name, law in uniform.items()}
@@ -57,7 +57,7 @@ def test_classes_alternate_and_each_fills_every_parameter(chips):
 
 
 def test_styles_have_their_shares(plain):
-    styles = tuple(Style(name, weight, plain.parameters) for name, weight in (("rare", 1), ("common", 7)))
+    styles = tuple(Style(name, weight, plain.styles[0].parameters) for name, weight in (("rare", 1), ("common", 7)))
     mixed = Scenario(plain.kind, 72, 96, styles)
     assert Counter(each.style for each in drawn(mixed, 32)) == {"rare": 4, "common": 28}
 

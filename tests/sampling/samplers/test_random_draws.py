@@ -5,7 +5,7 @@ from micromime.scenario.streams import stream
 
 
 def asked(grains, scored, count=20):
-    return RandomDraws().ask(grains, scored, count, stream(0, "resample"))
+    return RandomDraws().propose(grains, scored, count, stream(0, "resample"))
 
 
 def test_it_pays_no_heed_to_the_scores(grains, pool):

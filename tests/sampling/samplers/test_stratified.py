@@ -12,7 +12,7 @@ from micromime.scenario.streams import stream
 @pytest.fixture(scope="module")
 def mixed(plain):
     """A scenario with a rare style that differs from the other in nothing else."""
-    styles = tuple(Style(name, weight, plain.parameters) for name, weight in (("rare", 3), ("common", 97)))
+    styles = tuple(Style(name, weight, plain.styles[0].parameters) for name, weight in (("rare", 3), ("common", 97)))
     return Scenario(plain.kind, 72, 96, styles)
 
 
@@ -20,7 +20,7 @@ def asked(scenario, scores, count=80, **told):
     instances = [scenario.draw_one(2, n, "scoring") for n in range(len(scores))]
     scored = Scored([f"{n:06d}" for n in range(len(scores))], instances, np.array(scores, dtype=np.float64))
     sampler = Stratified(keep_seed=False, within={"grain_shades": {"mean_grey": 1}}, **told)
-    return sampler.ask(scenario, scored, count, stream(0, "test"))
+    return sampler.propose(scenario, scored, count, stream(0, "test"))
 
 
 @pytest.mark.parametrize("clusters", [2, 8])

@@ -43,7 +43,7 @@ def test_the_worst_are_those_with_the_least_scores(pool, scores, fraction, expec
 
 def test_160_from_the_worst_tenth_of_160_are_ten_of_each(grains, pool):
     scores = np.arange(160) * 7 % 160 / 160  # n is the worst but m where 7 n = m modulo 160
-    asked = sampler().ask(grains, pool(scores), 160, stream(0, "test"))
+    asked = sampler().propose(grains, pool(scores), 160, stream(0, "test"))
     expected = {f"{n:06d}" for n in range(160) if n * 7 % 160 < 16}
     assert Counter(parents(asked)) == dict.fromkeys(expected, 10)
 
@@ -57,14 +57,14 @@ def test_160_from_the_worst_tenth_of_160_are_ten_of_each(grains, pool):
     ],
 )
 def test_what_does_not_divide_goes_to_the_very_worst(grains, pool, count, expected):
-    asked = sampler(0.6).ask(grains, pool([0.9, 0.2, 0.5, 0.1, 0.7]), count, stream(0, "test"))
+    asked = sampler(0.6).propose(grains, pool([0.9, 0.2, 0.5, 0.1, 0.7]), count, stream(0, "test"))
     assert Counter(parents(asked)) == expected
 
 
 @given(some.booleans(), some.integers(0, LARGEST_SEED))
 def test_every_variation_lies_within_the_interval_about_its_parent(grains, pool, keep_seed, seed):
     scored = pool([0.3, 0.1, 0.2])
-    for each in sampler(1, keep_seed).ask(grains, scored, 6, stream(seed, "test")):
+    for each in sampler(1, keep_seed).propose(grains, scored, 6, stream(seed, "test")):
         row, stored = each.instance.row(), scored.instances[int(each.parent)].row()
         differ = {key for key in row if row[key] != stored[key]}
         assert differ == ({*MOVED} if keep_seed else {*MOVED, "seed"})
@@ -72,7 +72,7 @@ def test_every_variation_lies_within_the_interval_about_its_parent(grains, pool,
 
 
 def test_variations_of_one_parent_differ_and_reach_both_ends(grains, pool):
-    asked = sampler(keep_seed=True).ask(grains, pool([0.5]), 200, stream(0, "test"))
+    asked = sampler(keep_seed=True).propose(grains, pool([0.5]), 200, stream(0, "test"))
     stored = pool([0.5]).instances[0].grain_shades.mean_grey
     moves = [each.instance.grain_shades.mean_grey - stored for each in asked]
     assert len(set(moves)) == 200

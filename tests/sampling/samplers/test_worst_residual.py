@@ -26,16 +26,16 @@ def test_what_the_nuisance_explains_is_left_alone(plain, made_of, law, planted):
     scores = law(CONTRASTS)
     scores[planted] -= 0.08
     given = scored(made_of, scores)
-    chosen = WorstResidual(**TOLD, nuisance=[CONTRAST], logs=False).ask(plain, given, 12, stream(0, "test"))
-    plain = WorstFraction(**TOLD).ask(plain, given, 12, stream(0, "test"))
+    chosen = WorstResidual(**TOLD, nuisance=[CONTRAST], logs=False).propose(plain, given, 12, stream(0, "test"))
+    plain = WorstFraction(**TOLD).propose(plain, given, 12, stream(0, "test"))
     assert {int(each.parent) for each in chosen} == {*planted}
     assert {int(each.parent) for each in plain} != {*planted}
 
 
 def test_without_spread_in_the_nuisance_the_worst_scores_are_the_worst(plain, made_of):
     given = scored(made_of, np.arange(40) * 7 % 40 / 40)
-    ask = WorstResidual(**TOLD, nuisance=[GREY]).ask(plain, given, 12, stream(0, "test"))
-    assert ask == WorstFraction(**TOLD).ask(plain, given, 12, stream(0, "test"))
+    ask = WorstResidual(**TOLD, nuisance=[GREY]).propose(plain, given, 12, stream(0, "test"))
+    assert ask == WorstFraction(**TOLD).propose(plain, given, 12, stream(0, "test"))
 
 
 def test_the_residual_is_that_of_a_ridge_regression():

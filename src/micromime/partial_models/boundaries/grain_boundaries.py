@@ -84,28 +84,20 @@ def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Bo
     heights = boundaries.heights.copy()
     times = np.zeros(len(heights), dtype=np.int32)
     while True:
-        labels, wrong = _swap_cells(straight, boundaries._replace(heights=heights))
+        labels, wrong = straight.copy(), np.zeros(len(heights), dtype=np.bool_)
+        _swap(labels, np.full(straight.shape, -1, np.int32), wrong, straight, boundaries._replace(heights=heights))
         if not wrong.any():
             return labels, boundaries._replace(heights=heights)
         times += wrong
         heights[wrong] *= np.where(times[wrong] < 5, 0.5, 0.0)[:, None]
 
 
-def _swap_cells(straight: Indices, boundaries: Boundaries) -> tuple[Indices, NDArray[np.bool_]]:
-    """Return the map with every claimed pixel swapped, and which curves claim what is not theirs alone."""
-    labels = straight.copy()
-    claims = np.full(straight.shape, -1, dtype=np.int32)
-    wrong = np.zeros(len(boundaries.heights), dtype=np.bool_)
-    _swap(labels, claims, wrong, straight, boundaries)
-    return labels, wrong
-
-
-# The rest is compiled.
-
-
 @njit(cache=True)
 def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:
-    """Give the pixels between each chord and its curve to the cell on the chord's other side."""
+    """Give the pixels between each chord and its curve to the cell on the chord's other side.
+
+    `claims` gets the edge that claims a pixel, and `wrong` which of them claim what is not theirs alone.
+    """
     rows, cols = labels.shape
     for e in range(len(wrong)):
         heights = bent.heights[e]

@@ -1,7 +1,6 @@
 """What the camera and the file do: noise that grows with the light, tone, clipping, JPEG."""
 
 import io
-from typing import Any
 
 import numpy as np
 import PIL.Image
@@ -35,11 +34,8 @@ def photograph(model: Sensor, grey: Grey, rng: np.random.Generator) -> Image:
         share = (seen - model.black_grey) / (model.white_grey - model.black_grey)
         seen = (255 * np.clip(share, 0, 1) ** model.gamma).astype(np.float32)
     image: Image = np.clip(np.rint(seen), 0, 255).astype(np.uint8)
-    return image if model.jpeg_quality == 100 else _through_jpeg(image, model.jpeg_quality)
-
-
-def _through_jpeg(image: Image, quality: int) -> Image:
-    file = io.BytesIO()
-    PIL.Image.fromarray(image).save(file, "jpeg", quality=quality)
-    kept: Any = np.array(PIL.Image.open(file))
-    return kept  # type: ignore[no-any-return]
+    if model.jpeg_quality < 100:
+        file = io.BytesIO()
+        PIL.Image.fromarray(image).save(file, "jpeg", quality=model.jpeg_quality)
+        image = np.array(PIL.Image.open(file))
+    return image

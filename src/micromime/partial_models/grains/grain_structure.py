@@ -34,32 +34,22 @@ def tessellate(model: GrainStructure, rows: int, cols: int, rng: np.random.Gener
     a power diagram of log-normal radii (Aurenhammer 1987, doi:10.1137/0216006); some nuclei then own no
     cell, and the plane is scaled so that the mean cell area is that of a circle of `diameter_px`.
     """
-    cell_area = np.pi / 4 * model.diameter_px**2
     margin = MARGIN_DIAMETERS * model.diameter_px
-    low = np.array([-margin, -margin])
-    high = np.array([rows + margin, cols + margin])
+    low, high = np.array([-margin, -margin]), np.array([rows + margin, cols + margin])
     # Wide size spreads hide nuclei behind heavy neighbours: lay a larger plane, to be scaled down below.
     grow = 1 + model.size_spread
     middle, half = (low + high) / 2, (high - low) / 2 * grow
-    count = max(4, round(4 * half[0] * half[1] / cell_area))
+    count = max(4, round(4 * half[0] * half[1] / (np.pi / 4 * model.diameter_px**2)))
     nuclei = middle + half * rng.uniform(-1, 1, (count, 2))
     radii = RADIUS_PER_DIAMETER * model.diameter_px * np.exp(model.size_spread * rng.standard_normal(count))
     weights = radii**2
     for _ in range(model.relaxation_steps):
-        nuclei = _centroids(nuclei, _edges(nuclei, weights), middle, half)
+        _move(nuclei, _edges(nuclei, weights), middle - half, middle + half)
     edges = _edges(nuclei, weights)
     cells = np.union1d(edges.left, edges.right).size
-    scale = np.sqrt(cells / count) if model.size_spread > 0 else 1.0
-    return _scaled(Tessellation(nuclei, weights, edges, model.diameter_px), middle, max(scale, 1 / grow))
-
-
-def _scaled(cells: Tessellation, middle: Points, scale: float) -> Tessellation:
-    """Return the tessellation shrunk by `scale` about a point, to scale with its diameter."""
-    nuclei, start, end = (
-        middle + (each - middle) * scale for each in (cells.nuclei, cells.edges.start, cells.edges.end)
-    )
-    edges = cells.edges._replace(start=start, end=end)
-    return cells._replace(nuclei=nuclei, weights=cells.weights * scale**2, edges=edges)
+    scale = max(np.sqrt(cells / count) if model.size_spread > 0 else 1.0, 1 / grow)
+    nuclei, start, end = (middle + (each - middle) * scale for each in (nuclei, edges.start, edges.end))
+    return Tessellation(nuclei, weights * scale**2, edges._replace(start=start, end=end), model.diameter_px)
 
 
 def _edges(nuclei: Points, weights: Reals) -> Edges:
@@ -69,13 +59,6 @@ def _edges(nuclei: Points, weights: Reals) -> Edges:
     hull = ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
     start, end, left, right = _dual(hull.equations, hull.simplices, hull.neighbors, nuclei, origin)
     return Edges(start, end, left, right)
-
-
-def _centroids(nuclei: Points, edges: Edges, middle: Points, half: Points) -> Points:
-    """Return each nucleus moved to its cell's centroid, where the cell lies within the plane laid out."""
-    moved = nuclei.copy()
-    _move(moved, edges, middle - half, middle + half)
-    return moved
 
 
 def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
@@ -126,7 +109,10 @@ def _dual(equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: 
 
 @njit(cache=True)
 def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:
-    """Move nuclei to the centroids of their cells: sums over triangles of nucleus and edge, signed by orientation."""
+    """Move nuclei to the centroids of their cells, where these lie within the plane laid out.
+
+    Sums over triangles of nucleus and edge, signed by orientation.
+    """
     area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
     inside = np.ones(len(nuclei), dtype=np.bool_)
     for e in range(len(edges.left)):

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
 from micromime.scenario.arrays import Grey
 
@@ -37,19 +36,13 @@ def smooth_field(rows: int, cols: int, wavelength_px: float, rng: np.random.Gene
     return out
 
 
-def perlin(x: NDArray[np.float32], y: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return Perlin's noise at points, about -0.9 to 0.9: to the bit `noise.pnoise2(x, y)` of the package `noise`.
-
-    Improved noise with three look-ups of the permutation (Perlin 2002, doi:10.1145/566654.566636), float32 throughout.
-    """
-    out = np.empty(x.shape, dtype=np.float32)
-    _points(out.ravel(), x.ravel().astype(np.float32), y.ravel().astype(np.float32))
-    return out
-
-
 @njit(cache=True, inline="always")
 def noise_at(x: Any, y: Any) -> Any:
-    """Return the noise at one point; the order of operations is that of the C source, so the bits are too."""
+    """Return Perlin's noise at one point, about -0.9 to 0.9: to the bit that of the package `noise`, `pnoise2(x, y)`.
+
+    Improved noise with three look-ups of the permutation (Perlin 2002, doi:10.1145/566654.566636), float32 throughout;
+    the order of operations is that of the C source, so the bits are too.
+    """
     i, j = np.floor(x), np.floor(y)
     x0, y0 = x - i, y - j
     x1, y1 = x0 - np.float32(1), y0 - np.float32(1)
@@ -68,12 +61,6 @@ def noise_at(x: Any, y: Any) -> Any:
     below = at_aa + fx * (at_ba - at_aa)
     above = at_ab + fx * (at_bb - at_ab)
     return below + fy * (above - below)
-
-
-@njit(cache=True)
-def _points(out: Any, x: Any, y: Any) -> None:
-    for n in range(len(out)):
-        out[n] = noise_at(x[n], y[n])
 
 
 @njit(cache=True)

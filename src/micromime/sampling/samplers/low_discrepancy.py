@@ -6,7 +6,7 @@ import numpy as np
 from scipy.stats.qmc import Sobol
 
 from micromime.sampling.parameter_space import Coordinates
-from micromime.sampling.sampler import Asked, Sampler, Scored
+from micromime.sampling.sampler import Proposal, Sampler, Scored
 from micromime.scenario.partial_model import Quantiles, quantiles
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import LARGEST_SEED
@@ -22,18 +22,18 @@ class LowDiscrepancy(Sampler):
     random.
     """
 
-    def ask(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - blind on purpose
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind on purpose
         """Return `count` draws; the first of them are spread evenly too, best where their number is a power of 2."""
         names, classes = scenario.dimensions[: Sobol.MAXDIM], scenario.kind.classes or ("",)
         each = -(-count // len(classes))
         points = [spread(each, len(names), rng) for _ in classes]
-        asked = []
+        proposed = []
         for n in range(count):
             turn, place = n % len(classes), n // len(classes)
             seed = int(rng.integers(LARGEST_SEED, endpoint=True))
             drawn = scenario.at(seed, _placed(names, points[turn][place], quantiles(seed)))
-            asked.append(Asked(drawn.model_copy(update={"label": classes[turn]}) if classes[turn] else drawn))
-        return asked
+            proposed.append(Proposal(drawn.model_copy(update={"label": classes[turn]}) if classes[turn] else drawn))
+        return proposed
 
 
 def spread(count: int, dimensions: int, rng: np.random.Generator) -> Coordinates:

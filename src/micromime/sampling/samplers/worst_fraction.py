@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from micromime.sampling.sampler import Asked, Scored, Varying
+from micromime.sampling.sampler import Proposal, Scored, Varying
 from micromime.scenario.scenario import Scenario
 
 
@@ -17,7 +17,7 @@ class WorstFraction(Varying):
 
     fraction: float = Field(gt=0, le=1, description="Share of the scored samples that is varied, the worst of them.")
 
-    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:  # noqa: ARG002 - varies what was drawn before
+    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - varies what was drawn before
         """Return `count` variations, spread evenly over the worst; the very worst take what does not divide."""
         worst = worst_first(scored, self.fraction)
         return self.varied(scored, [worst[n % len(worst)] for n in range(count)], rng)

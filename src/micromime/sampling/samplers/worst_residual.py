@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 
 from micromime.sampling.parameter_space import Coordinates, numeric_parameters
-from micromime.sampling.sampler import Asked, Scored
+from micromime.sampling.sampler import Proposal, Scored
 from micromime.sampling.samplers.worst_fraction import WorstFraction
 from micromime.scenario.arrays import Reals
 from micromime.scenario.parameters import one_of
@@ -25,7 +25,7 @@ class WorstResidual(WorstFraction):
     )
     logs: bool = Field(True, description="Whether a nuisance that is positive in all samples enters by its logarithm.")
 
-    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Asked]:
+    def adapted(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` variations of the worst residuals, as `WorstFraction` does of the worst scores."""
         left = unexplained(scored.scores, nuisances(scored, self.nuisance, self.logs))
         return super().adapted(scenario, scored._replace(scores=left), count, rng)
@@ -38,7 +38,7 @@ class WorstResidual(WorstFraction):
 
 
 def nuisances(scored: Scored, names: list[str], logs: bool) -> Coordinates:
-    """Return (n, f) float64: the named parameters of the scored instances, by their logarithm where asked and > 0."""
+    """Return (n, f) float64: the named parameters of the scored instances, by their logarithm if `logs` and > 0."""
     rows = [each.row() for each in scored.instances]
     columns = [np.array([row[name] for row in rows], dtype=np.float64) for name in names]
     return np.column_stack([np.log(each) if logs and each.min() > 0 else each for each in columns])

@@ -7,7 +7,6 @@ modules of its body (what a head-only phase freezes) and of its head.
 
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
@@ -16,18 +15,16 @@ from micromime.scenario.parameters import one_of
 if TYPE_CHECKING:
     from torch.nn import Module
 
-
 Finds = Literal["mask", "class"]
 
 
-def architectures(kind: "Finds | None" = None) -> list[str]:
+def architectures(kind: Finds | None = None) -> list[str]:
     """Return the names of the architectures there are, or of those that find one kind of thing, without importing them.
 
     Read from their text: importing one takes seconds, and checking params.yaml must not.
     """
-    names = sorted(module.name for module in iter_modules(__path__))
-    texts = {name: (Path(__path__[0]) / f"{name}.py").read_text() for name in names}
-    return [name for name in names if kind is None or f'FINDS = "{kind}"' in texts[name]]
+    files = {file.stem: file for folder in __path__ for file in Path(folder).glob("*.py") if file.stem != "__init__"}
+    return sorted(name for name, file in files.items() if kind is None or f'FINDS = "{kind}"' in file.read_text())
 
 
 def build(name: str, *, pretrained: bool) -> "Module":
@@ -42,7 +39,7 @@ def parts(name: str, network: "Module") -> tuple[list["Module"], list["Module"]]
     return body, head
 
 
-def finds(name: str) -> "Finds":
+def finds(name: str) -> Finds:
     """Return what the networks of an architecture find in a picture: the mask of something, or the picture's class."""
     one_of(name, architectures(), "architecture")
     return "class" if name in architectures("class") else "mask"

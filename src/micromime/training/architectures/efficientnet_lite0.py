@@ -6,7 +6,7 @@ from fastai.vision.learner import create_head
 from timm import create_model
 from torch import nn
 
-from micromime.training.lite0_weights import lite0_weights
+from micromime.training.weights import lite0_weights
 
 FINDS = "class"
 

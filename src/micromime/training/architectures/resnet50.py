@@ -2,11 +2,11 @@
 
 from typing import Any
 
+import torchvision.models
 from fastai.vision.learner import create_head
 from torch import nn
-from torchvision.models import resnet50
 
-from micromime.training.imagenet_weights import RESNET50, imagenet_weights
+from micromime.training.weights import RESNET50, imagenet_weights
 
 FINDS = "class"
 
@@ -21,13 +21,21 @@ def build(pretrained: bool) -> nn.Module:
 
     Raises Mistake where ImageNet weights are asked for and cannot be had.
     """
-    whole = resnet50()
-    if pretrained:
-        whole.load_state_dict(imagenet_weights(RESNET50, instead="choose architecture efficientnet_lite0"))
-    body = nn.Sequential(*list(whole.children())[:WITHOUT_POOLING_AND_CLASSIFIER])
-    return nn.Sequential(body, create_head(FEATURES, 2))
+    body = list(whole(pretrained, instead="efficientnet_lite0").children())[:WITHOUT_POOLING_AND_CLASSIFIER]
+    return nn.Sequential(nn.Sequential(*body), create_head(FEATURES, 2))
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:
     """Return the modules of the body and of the head."""
     return [network[0]], [network[1]]
+
+
+def whole(pretrained: bool, instead: str) -> nn.Module:
+    """Return torchvision's ResNet50; its own loading would read files it has not checked.
+
+    `instead` is an architecture for whom the ImageNet weights cannot be had.
+    """
+    network: nn.Module = torchvision.models.resnet50()
+    if pretrained:
+        network.load_state_dict(imagenet_weights(RESNET50, f"choose architecture {instead}"))
+    return network

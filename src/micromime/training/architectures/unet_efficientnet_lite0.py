@@ -5,7 +5,7 @@ from typing import Any
 import segmentation_models_pytorch as smp
 from torch import nn
 
-from micromime.training.lite0_weights import COUNTER, lite0_weights
+from micromime.training.weights import COUNTER, lite0_weights
 
 FINDS = "mask"
 

@@ -1,19 +1,17 @@
 """U-Net on the body of ResNet50, as fastai's `unet_learner` builds it: the network of Trampert et al. 2021."""
 
+from functools import partial
 from typing import Any
 
 from fastai.vision.learner import create_unet_model
 from torch import nn
-from torchvision.models import resnet50
 
-from micromime.training.imagenet_weights import RESNET50, imagenet_weights
+from micromime.training.architectures.resnet50 import WITHOUT_POOLING_AND_CLASSIFIER, whole
 
 FINDS = "mask"
 
 SIZE_PX = (64, 64)
 """Of the image that fastai sends through while it builds, to see where sizes halve: it decides no weight's shape."""
-
-WITHOUT_POOLING_AND_CLASSIFIER = -2
 
 
 def build(pretrained: bool) -> nn.Module:
@@ -21,20 +19,11 @@ def build(pretrained: bool) -> nn.Module:
 
     Raises Mistake where ImageNet weights are asked for and cannot be had.
     """
-    cut = WITHOUT_POOLING_AND_CLASSIFIER
-    network: nn.Module = create_unet_model(_classifier, 2, SIZE_PX, pretrained=pretrained, cut=cut)
+    classifier, cut = partial(whole, instead="unet_efficientnet_lite0"), WITHOUT_POOLING_AND_CLASSIFIER
+    network: nn.Module = create_unet_model(classifier, 2, SIZE_PX, pretrained=pretrained, cut=cut)
     return network
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:
     """Return the modules of the body and of the head: fastai's own splitter parts the body into two once more."""
     return [network[0]], [network[1:]]
-
-
-def _classifier(pretrained: bool) -> nn.Module:
-    """Return ResNet50, called by fastai: torchvision's own loading would read files it has not checked."""
-    network: nn.Module = resnet50()
-    if pretrained:
-        weights = imagenet_weights(RESNET50, instead="choose architecture unet_efficientnet_lite0")
-        network.load_state_dict(weights)
-    return network
