@@ -10,9 +10,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from experiments.ablation.tables import summary_of_ablation
-from experiments.planted_gap.statements import Statement
 from experiments.planted_gap.tables import summary_of_gaps
+from experiments.planted_gap.verdict import Statement
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
@@ -43,13 +45,17 @@ def blocks() -> dict[str, str]:
     metrics = PROJECT / "metrics"
     cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
     compared_arms = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
-    planted = json.loads((metrics / "evidence" / "planted_gap.json").read_text())
+    experiments = PROJECT / "experiments"
+    planted = json.loads((experiments / "planted_gap" / "results.json").read_text())
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "rounds": found_in_rounds(compared_arms),
-        "ablation": summary_of_ablation(json.loads((metrics / "evidence" / "ablation.json").read_text())),
+        "ablation": summary_of_ablation(json.loads((experiments / "ablation" / "results.json").read_text())),
         "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
-        "core_hours": core_hours(metrics / "evidence" / "runs"),
+        "core_hours": core_hours(
+            metrics / "evidence" / "runs" / "grain_boundaries.parquet",
+            *(experiments / name / "records.parquet" for name in ("ablation", "planted_gap")),
+        ),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
@@ -93,11 +99,11 @@ def compared_table(said: dict[str, Any]) -> str:
     )
 
 
-def core_hours(records: Path) -> str:
+def core_hours(*packed: Path) -> str:
     """Return how long the finished runs behind the evidence have trained, by their records; each was on one thread."""
     found = []
-    for folder in ("grain_boundaries", "ablation", "planted_gap"):
-        told = [json.loads(file.read_text())["training"] for file in (records / folder).rglob("*.json")]
+    for file in packed:
+        told = [json.loads(said) for said in pd.read_parquet(file)["training"]]
         hours = sum(each.get("cpu_seconds", each.get("seconds")) for each in told) / 3600
         found.append(f"{hours:.1f} for {len(told)} runs")
     rounds, ablation, planted = found
