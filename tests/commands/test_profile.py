@@ -7,7 +7,6 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
-from micromime.commands.check import check_file
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree

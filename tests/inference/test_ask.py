@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from micromime.inference.ask import Asked
 
+from micromime.arms.answers import answers
 from micromime.arms.records import RunRecord, record_file
 from micromime.inference import ask
-from micromime.inference.ask import Asked
-from micromime.arms.answers import answers
 from micromime.judging import micrographs as judging
 
 RECORDS = Path("records")

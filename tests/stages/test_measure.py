@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from micromime.fitting.cracks.statistics import CrackStatistics
-from micromime.fitting.exemplars import tiles_of, whole_photographs
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario

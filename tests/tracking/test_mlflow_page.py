@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from micromime.tracking.mlflow_arm import RunDescription
+from micromime.tracking.tracking import log_judged
 from PIL import Image as Picture
 
 from micromime.project.versions import Revision
-from micromime.tracking.mlflow_arm import RunDescription
 from micromime.tracking.store import UNLESS_SET, prepare_store, store_client
-from micromime.tracking.tracking import log_judged
 
 BASE = RunDescription("grains", "base", "tiny", "f0", {}, (), Revision("", dirty=False), test_set="surrogate")
 ARMS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
-from stores import MD5, arm_json, content, history, run_json, stored, judged_on
+from stores import MD5, arm_json, content, history, judged_on, run_json, stored
 
 from micromime.tracking.publish import flat, publish_arm, publish_file, publish_model, publish_verdict
 from micromime.tracking.store import Unreachable, store_client
