@@ -15,8 +15,11 @@ import pytest
 
 import micromime
 from micromime.arms import answers, queue
+from micromime.arms.queue import Task
 from micromime.datasets.store import write_description, write_shard
 from micromime.inference import networks
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
+from micromime.project import places
 from micromime.scenario.arrays import Image, Mask, Probability
 from micromime.scenario.scenario import Instance, Sample, Scenario
 from micromime.stages import train as stage
