@@ -110,7 +110,8 @@ class Seed:
         for number in range(1, self.asked.rounds + 1):
             scored = Scored(scoring.samples["id"].tolist(), scoring.instances, now.scores, before)
             rng = stream(self.number, "gap round", number)
-            new = Rendered([each.instance for each in sampler.propose(self.scenario, scored, self.asked.images.round, rng)])
+            proposed = sampler.propose(self.scenario, scored, self.asked.images.round, rng)
+            new = Rendered([each.instance for each in proposed])
             share, picked = self.asked.rehearsal_share, stream(self.number, "gap rehearsal", number)
             seen: Any = Rehearsed(new, earlier, share, picked) if share > 0 else new  # type: ignore[arg-type]
             folder = self.folder / name / str(number)
