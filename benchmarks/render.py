@@ -28,8 +28,7 @@ from skimage import data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
-from micromime.fitting.calibrate import calibrated
-from micromime.fitting.exemplars import cut_dictionary
+from micromime.fitting.exemplars import calibrated, cut_dictionary
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.pictures.tiles import Tile
 from micromime.scenario.parameters import read_tree

@@ -4,27 +4,27 @@ python docs/write_readme.py            writes README.md and the pictures in docs
 python docs/write_readme.py --check    says whether README.md is up to date, and writes nothing
 """
 
-import argparse
 import json
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from experiments.ablation.tables import summary_of_ablation
-from experiments.planted_gap.statements import Statement
 from experiments.planted_gap.tables import summary_of_gaps
+from experiments.planted_gap.verdict import Statement
 from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
-from micromime.fitting.calibrate import calibrated
 from micromime.fitting.cracks.statistics import crack_statistics
-from micromime.fitting.exemplars import cut_dictionary
-from micromime.pictures.surrogates.parts import write_parts
+from micromime.fitting.exemplars import calibrated, cut_dictionary
+from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import read_tiles
-from micromime.reporting.tables.summary import compared_table, summary_table
 from micromime.reporting.tables.tiles import learning_table
-from micromime.reporting.tables.verdict import headline
+from micromime.reporting.tables.verdict import difference_text, places, scores_of, with_runs
+from micromime.reporting.words import SIGNIFICANT_P, filled, headline, markdown, mean_cell, p_or_none, title
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import stream
@@ -35,19 +35,27 @@ from micromime.use_cases import instance_kind
 PROJECT = Path(__file__).parents[1]
 README = PROJECT / "README.md"
 
+SUMMED_UP = ("otsu", "local_threshold", "base", "random_3", "adaptive_3")
+PAIRS = (("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3"))
+"""Baselines and arms that README names, and what it compares."""
+
 
 def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
     metrics = PROJECT / "metrics"
     cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
     compared_arms = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
-    planted = json.loads((metrics / "evidence" / "planted_gap.json").read_text())
+    experiments = PROJECT / "experiments"
+    planted = json.loads((experiments / "planted_gap" / "results.json").read_text())
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
         "rounds": found_in_rounds(compared_arms),
-        "ablation": summary_of_ablation(json.loads((metrics / "evidence" / "ablation.json").read_text())),
+        "ablation": summary_of_ablation(json.loads((experiments / "ablation" / "results.json").read_text())),
         "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
-        "core_hours": core_hours(metrics / "evidence" / "runs"),
+        "core_hours": core_hours(
+            metrics / "evidence" / "runs" / "grain_boundaries.parquet",
+            *(experiments / name / "records.parquet" for name in ("ablation", "planted_gap")),
+        ),
         "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
         "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
     }
@@ -55,16 +63,47 @@ def blocks() -> dict[str, str]:
 
 def found_in_rounds(said: dict[str, Any]) -> str:
     """Return what the rounds have gained on the test set, beside their controls and what anybody could apply."""
-    table = summary_table(said, ["base", "random_3", "adaptive_3"], ["otsu", "local_threshold"])
-    pairs = [("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3")]
-    return f"**{headline(said['test_set'])}**\n\n{table}\n\n{compared_table(said, pairs)}"
+    return f"**{headline(said['test_set'])}**\n\n{summary_table(said)}\n\n{compared_table(said)}"
 
 
-def core_hours(records: Path) -> str:
+def summary_table(said: dict[str, Any]) -> str:
+    """Return mean IoU and boundary F1: a row for each source, and for all pictures; last each run at its threshold."""
+    own = {name: part for name, part in said["at_operating_points"]["arms"].items() if name in SUMMED_UP}
+    last = (f"{places(said)[-1][0]}, each run at its own threshold", {"baselines": {}, "arms": own})
+    rows = [[place, *(_both(scores_of(part).get(name)) for name in SUMMED_UP)] for place, part in (*places(said), last)]
+    return markdown(["mean IoU / boundary F1", *with_runs(said, SUMMED_UP)], rows)
+
+
+def _both(scores: dict[str, Any] | None) -> str:
+    if scores is None:
+        return "none"
+    return " / ".join(mean_cell(scores[metric], ".3f") for metric in ("mean_iou", "boundary_f1"))
+
+
+def compared_table(said: dict[str, Any]) -> str:
+    """Return what rounds gain on their controls: a column a pair, at 0.5 and at each run's own threshold."""
+    rows, tests = [], []
+    for where, part in ((" at 0.5", said), (" at its own threshold", said["at_operating_points"])):
+        for metric in ("mean_iou", "boundary_f1", "pixel_error", "average_precision"):
+            row = [part["paired"].get(f"{a}_vs_{b}_{metric}") for a, b in PAIRS]
+            if all(row):
+                name = title(metric) + ("" if metric == "average_precision" else where)
+                rows.append([name, *(f"{difference_text(test)}, p = {p_or_none(test['p_holm'])}" for test in row)])
+                tests += row
+    counts = " and ".join(dict.fromkeys(str(test["n_tests"]) for test in tests))
+    numbers = " or ".join(dict.fromkeys(str(test["n_pairs"]) for test in tests))
+    return (
+        f"{markdown(['score', *(f'{a} - {b}' for a, b in PAIRS)], rows)}\n\n"
+        f"Mean difference over runs [99 % interval, Student's t, n = {numbers} pairs of runs]; p of paired two-tailed "
+        f"t-tests by run, corrected for {counts} tests (Holm), significant below {SIGNIFICANT_P}."
+    )
+
+
+def core_hours(*packed: Path) -> str:
     """Return how long the finished runs behind the evidence have trained, by their records; each was on one thread."""
     found = []
-    for folder in ("grain_boundaries", "ablation", "planted_gap"):
-        told = [json.loads(file.read_text())["training"] for file in (records / folder).rglob("*.json")]
+    for file in packed:
+        told = [json.loads(said) for said in pd.read_parquet(file)["training"]]
         hours = sum(each.get("cpu_seconds", each.get("seconds")) for each in told) / 3600
         found.append(f"{hours:.1f} for {len(told)} runs")
     rounds, ablation, planted = found
@@ -91,19 +130,9 @@ def moved(result: dict[str, Any]) -> str:
         for each in result["records"]
         if each["data"] == "shards"
     ]
-    lines = [f"| {' | '.join(row)} |" for row in [head, ["---", "---:", "---:"], *rows]]
     size = {each["data"]: each["bytes"] / 1e6 for each in result["records"]}
     said = f"{result['tiles']:,} tiles of 128 px, {size['shards']:.0f} MB in shards ({size['PNG']:.0f} as PNG files)"
-    return "\n".join([f"{said}; servers on the same machine:\n", *lines])
-
-
-def filled(text: str) -> str:
-    """Return the README with its marked blocks written anew."""
-    for name, block in blocks().items():
-        before, begin, rest = text.partition(f"<!-- {name} -->")
-        _, end, after = rest.partition(f"<!-- end {name} -->")
-        text = f"{before}{begin}\n{block}\n{end}{after}"
-    return text
+    return "\n".join([f"{said}; servers on the same machine:\n", markdown(head, rows)])
 
 
 def draw_tiles(file: Path) -> None:
@@ -136,12 +165,11 @@ def draw(file: Path) -> None:
 
 def main() -> None:
     """Write, or check."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--check", action="store_true")
     text = README.read_text()
-    if asked.parse_args().check:
-        sys.exit(None if filled(text) == text else "README.md is not what metrics/ says; run `make readme`.")
-    README.write_text(filled(text))
+    written = filled(text, blocks())
+    if "--check" in sys.argv:
+        sys.exit(None if written == text else "README.md is not what metrics/ says; run `make readme`.")
+    README.write_text(written)
     draw(PROJECT / "docs" / "grain_boundaries.png")
     draw_tiles(PROJECT / "docs" / "chip_cracks.png")
 

@@ -4,7 +4,6 @@ python docs/write_statistics.py            writes docs/statistics.md
 python docs/write_statistics.py --check    says whether docs/statistics.md is up to date, and writes nothing
 """
 
-import argparse
 import math
 import sys
 from pathlib import Path
@@ -13,9 +12,10 @@ from typing import NamedTuple
 from scipy.stats import t as student_t
 from statsmodels.stats.proportion import proportion_confint
 
-from micromime.judging.closed_grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.judging.grain_size import astm_difference, astm_number
+from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.judging.statistics import CONFIDENCE, agresti_coull_paper
+from micromime.reporting.words import filled, markdown
 
 PAGE = Path(__file__).parent / "statistics.md"
 
@@ -31,16 +31,23 @@ class Printed(NamedTuple):
     lo: float
     hi: float
 
-    @property
-    def student_half(self) -> float:
-        """Half the width of Student's interval of the paper's own standard deviation, n = runs."""
-        quantile = float(student_t.ppf((1 + CONFIDENCE) / 2, df=self.runs - 1))
-        return quantile * self.sd / math.sqrt(self.runs)
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """Return the bounds by each method: the paper's convention, a proportion's with its n, and the mean's."""
+        paper, n = agresti_coull_paper(self.mean, self.runs), self.runs**2
+        normal = proportion_confint(self.mean * n, n, alpha=1 - CONFIDENCE, method="normal")
+        half = float(student_t.ppf((1 + CONFIDENCE) / 2, df=self.runs - 1)) * self.sd / math.sqrt(self.runs)
+        return {
+            "printed": (self.lo, self.hi),
+            "Agresti-Coull, n = runs²": (paper["lo"], paper["hi"]),
+            "plain normal, n = runs²": normal,
+            "Student t, n = runs": (self.mean - half, self.mean + half),
+        }
 
     @property
     def ratio(self) -> float:
         """The printed interval's width / that of Student's."""
-        return (self.hi - self.lo) / (2 * self.student_half)
+        (lo, hi), (student_lo, student_hi) = (self.intervals()[name] for name in ("printed", "Student t, n = runs"))
+        return (hi - lo) / (student_hi - student_lo)
 
 
 PAPER = (
@@ -65,23 +72,24 @@ def blocks() -> dict[str, str]:
 
 def bounds() -> str:
     """Return the table: each interval as printed, and by the three methods."""
-    methods = ["printed", "Agresti-Coull, n = runs²", "plain normal, n = runs²", "Student t, n = runs"]
-    head = ["table", "what", "mean ± sd", *methods, "printed / Student"]
-    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    rows = []
     for cell in PAPER:
-        intervals = [(cell.lo, cell.hi), agresti_coull(cell), normal(cell), student(cell)]
-        columns = [str(cell.table), cell.what, f"{cell.mean:.3f} ± {cell.sd:.3f}"]
-        columns += [f"[{lo:.3f}, {hi:.3f}]" for lo, hi in intervals]
-        lines.append(f"| {' | '.join(columns)} | {cell.ratio:.1f} |")
-    return "\n".join(lines)
+        intervals = [f"[{lo:.3f}, {hi:.3f}]" for lo, hi in cell.intervals().values()]
+        rows.append([str(cell.table), cell.what, f"{cell.mean:.3f} ± {cell.sd:.3f}", *intervals, f"{cell.ratio:.1f}"])
+    table = markdown(["table", "what", "mean ± sd", *PAPER[0].intervals(), "printed / Student"], rows)
+    return table.replace("| --- | ---: |", "| --- | --- |", 1)
 
 
 def hits() -> str:
     """Return how many of the printed bounds each convention gives."""
     tolerance = 0.001 + 1e-9  # all are rounded to three decimals, and so were the means
+    names = {
+        "Agresti-Coull, n = runs²": "Agresti and Coull's",
+        "plain normal, n = runs²": "the plain normal interval's",
+    }
     found = []
-    for name, method in (("Agresti and Coull's", agresti_coull), ("the plain normal interval's", normal)):
-        pairs = [pair for cell in PAPER for pair in zip(method(cell), (cell.lo, cell.hi), strict=True)]
+    for method, name in names.items():
+        pairs = [pair for cell in PAPER for pair in zip(cell.intervals()[method], (cell.lo, cell.hi), strict=True)]
         found.append(f"{name} come within 0.001 of {sum(abs(a - b) <= tolerance for a, b in pairs)} of {len(pairs)}")
     return f"Of the printed bounds: {', '.join(found)}."
 
@@ -109,42 +117,14 @@ def grains() -> str:
     )
 
 
-def agresti_coull(cell: Printed) -> tuple[float, float]:
-    """Return the bounds in the paper's convention."""
-    interval = agresti_coull_paper(cell.mean, cell.runs)
-    return interval["lo"], interval["hi"]
-
-
-def normal(cell: Printed) -> tuple[float, float]:
-    """Return the bounds of a proportion by the normal distribution, with the paper's n."""
-    n = cell.runs**2
-    lo, hi = proportion_confint(cell.mean * n, n, alpha=1 - CONFIDENCE, method="normal")
-    return float(lo), float(hi)
-
-
-def student(cell: Printed) -> tuple[float, float]:
-    """Return the bounds of the mean over runs."""
-    return cell.mean - cell.student_half, cell.mean + cell.student_half
-
-
-def filled(text: str) -> str:
-    """Return the page with its marked blocks written anew."""
-    for name, block in blocks().items():
-        before, begin, rest = text.partition(f"<!-- {name} -->")
-        _, end, after = rest.partition(f"<!-- end {name} -->")
-        text = f"{before}{begin}\n{block}\n{end}{after}"
-    return text
-
-
 def main() -> None:
     """Write, or check."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--check", action="store_true")
     text = PAGE.read_text()
-    if asked.parse_args().check:
+    written = filled(text, blocks())
+    if "--check" in sys.argv:
         stale = "docs/statistics.md is not what its numbers say; run `python docs/write_statistics.py`."
-        sys.exit(None if filled(text) == text else stale)
-    PAGE.write_text(filled(text))
+        sys.exit(None if written == text else stale)
+    PAGE.write_text(written)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Experiments: not part of the product."""
+"""Experiments: questions asked once, apart from the product; each folder has its code, settings and results."""

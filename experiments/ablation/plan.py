@@ -1,14 +1,21 @@
-"""What the ablation of a scenario asks for: its settings, its variants, and which of them are compared."""
+"""What the ablation of a scenario asks for: its settings, its variants, and which of them are compared.
+
+A unit is what is taken out of the scenario together, to see what it is worth. It names that by paths; what is no longer
+given has the partial model's default, which does nothing:
+
+partial_model, partial_model.parameter                          of the common section and of every style
+styles.partial_model, styles.partial_model.parameter            of every style: what is common holds for all of them
+styles.STYLE.partial_model, styles.STYLE.partial_model.parameter   of one style
+styles                                                          that parameters vary together: see `styles_apart`
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
-from operator import or_
+from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
 
-from experiments.ablation.units import Content, Unit, units_of, without
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import Section, one_of, section, typed
 from micromime.scenario.scenario import Scenario
@@ -16,17 +23,25 @@ from micromime.training.architectures import architectures
 from micromime.training.settings import Phase, TrainParameters
 from micromime.use_cases import instance_kind
 
+USE_CASE = "grain_boundaries"
+KIND = instance_kind(USE_CASE)
+
 ALL, NONE = "all", "none"
 """The variants that others are compared with: the whole scenario, and what is left of it without any unit."""
 
-WITHOUT_EFFECT = frozenset({"runs", "rehearsal_share"})
-"""Keys of train that no setting can try: runs are the ablation's, and there are no images before to rehearse."""
+STYLES, APART = "styles", "styles_apart"
 
-USUAL = ""
-"""The settings that are those of train."""
+Content = Mapping[str, Any]
+"""A scenario as in params.yaml."""
+
+Unit = frozenset[tuple[str | None, str, str]]
+"""What is taken out together: style (None: the common section), partial model, parameter; or `TOGETHER`."""
+
+TOGETHER = (None, STYLES, APART)
+"""That the parameters of a style belong together."""
 
 
-class AblationImages(Section):
+class Images(Section):
     """What each run draws; in runs of one number, images differ in nothing but what was taken out."""
 
     count: int = Field(ge=8, le=100_000, description="Images of each run, drawn anew for each number of a run.")
@@ -34,11 +49,11 @@ class AblationImages(Section):
     scoring: int = Field(ge=1, le=100_000, description="Of the scoring set, those that a run's threshold is chosen on.")
 
 
-class ScenarioAblation(Section):
-    """What each unit of a scenario is worth: `<use case>.ablation`."""
+class Ablation(Section):
+    """The settings of the experiment."""
 
-    runs: int = Field(ge=0, le=1000, description="Runs of each variant, paired by their number; 0: none.")
-    images: AblationImages
+    runs: int = Field(ge=1, le=1000, description="Runs of each variant, paired by their number.")
+    images: Images
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In the place of those of train.")
     units: dict[str, Annotated[list[str], Field(min_length=1)]] = Field(
         description="Name -> paths of what is taken out together."
@@ -51,7 +66,6 @@ class Variant(NamedTuple):
 
     name: str
     content: Content
-    """The scenario, as in params.yaml."""
     settings: TrainParameters
     whole: bool = False
     """Whether nothing was taken out: among these variants settings are compared."""
@@ -70,20 +84,20 @@ class Gain(NamedTuple):
 class Plan:
     """All that is trained and compared."""
 
-    asked: ScenarioAblation
+    asked: Ablation
     content: Content
-    """The whole scenario, as in params.yaml."""
+    """The whole scenario, of the size that networks see."""
     units: Mapping[str, Unit]
-    settings: Mapping[str, TrainParameters]
-    """As usual, and by name with what is tried."""
+    usual: TrainParameters
+    tried: Mapping[str, TrainParameters]
+    """By the name of what is tried."""
 
     @property
     def made(self) -> dict[str, str]:
         """How variants are trained, in words."""
-        images, usual = self.asked.images, self.settings[USUAL]
-        epochs = sum(phase.epochs for phase in usual.phases)
+        images = self.asked.images
         return {
-            "Network": f"{usual.architecture}, {epochs} epochs",
+            "Network": f"{self.usual.architecture}, {self.usual.epochs} epochs",
             "Images of a run": f"{images.count} of {images.side_px} px a side",
             "Thresholds chosen on": f"{images.scoring} images of the scoring set",
             "Runs": f"{self.asked.runs} of each of {len(self.variants)} variants; run number = seed",
@@ -92,66 +106,110 @@ class Plan:
     @cached_property
     def variants(self) -> dict[str, Variant]:
         """Every variant by its name, but for those that are the same as what they would be compared with."""
-        whole, bare = self._without(), self._without(*self.units)
+        whole, bare = without(self.content), without(self.content, *self.units.values())
         contents = {ALL: whole} | ({NONE: bare} if bare != whole else {})
-        for name in self.units:
-            less, more = self._without(name), self._without(*(self.units.keys() - {name}))
+        for name, unit in self.units.items():
+            less = without(self.content, unit)
+            more = without(self.content, *(each for other, each in self.units.items() if other != name))
             contents |= {f"without_{name}": less} if less != whole else {}
             contents |= {f"only_{name}": more} if more != bare else {}
-        usual = self.settings[USUAL]
-        found = {name: Variant(name, content, usual, whole=name == ALL) for name, content in contents.items()}
-        tried = {f"with_{name}": settings for name, settings in self.settings.items() if settings != usual}
-        return found | {name: Variant(name, whole, settings, whole=True) for name, settings in tried.items()}
+        found = {name: Variant(name, content, self.usual, name == ALL) for name, content in contents.items()}
+        tried = {f"with_{name}": settings for name, settings in self.tried.items() if settings != self.usual}
+        return found | {name: Variant(name, whole, settings, True) for name, settings in tried.items()}
 
     @property
     def gains(self) -> list[Gain]:
         """What is compared: a unit left out of all, a unit added to none, a setting tried on all."""
         found = [Gain("leave_one_out", name, ALL, f"without_{name}") for name in self.units]
         found += [Gain("add_one_in", name, f"only_{name}", NONE) for name in self.units]
-        found += [Gain("settings", name, f"with_{name}", ALL) for name in self.asked.settings]
+        found += [Gain("settings", name, f"with_{name}", ALL) for name in self.tried]
         return [gain for gain in found if {gain.a, gain.b} <= self.variants.keys()]
 
-    @property
-    def cells(self) -> Iterator[tuple[Variant, int]]:
-        """Every run there is to be: number by number, so that what is stopped has something of all."""
-        for run in range(1, self.asked.runs + 1):
-            for variant in self.variants.values():
-                yield variant, run
 
-    def _without(self, *names: str) -> Content:
-        side = self.asked.images.side_px
-        square = {**self.content, "rows": side, "cols": side}
-        return without(square, reduce(or_, (self.units[name] for name in names), Unit()))
+def ablation(written: Mapping[str, Any], project: Mapping[str, Any]) -> Plan:
+    """Return what params.yaml of the experiment asks for, of the project's scenario and settings of training.
 
-
-def ablation(tree: Mapping[str, Any], use_case: str) -> Plan:
-    """Return what params.yaml asks for under a use case; Mistake for the first thing wrong with it."""
-    where, kind = f"{use_case}.ablation", instance_kind(use_case)
-    written, content = (section(dict(tree), use_case, key) for key in ("ablation", "scenario"))
-    asked = typed(ScenarioAblation, written, where)
-    for name in (*asked.units, *asked.settings):
-        if not name.isidentifier():
-            raise Mistake(f"{where}: {name!r} cannot be the name of a unit or setting; use letters and digits.")
-    _check_rates(asked.phases, where)
-    Scenario.read(kind, content, f"{use_case}.scenario")
-    units = units_of(kind, content, asked.units, f"{where}.units")
-    train = section(dict(tree), use_case, "train") | {"phases": written["phases"]}
-    settings = {USUAL: typed(TrainParameters, train, f"{use_case}.train")}
-    for name, changed in asked.settings.items():
-        settings[name] = _setting(train, changed, f"{where}.settings.{name}")
-    return Plan(asked, content, units, settings)
+    Raises Mistake for the first thing wrong with it.
+    """
+    asked, content = typed(Ablation, written, "ablation"), section(project, USE_CASE, "scenario")
+    Scenario.read(KIND, content, f"{USE_CASE}.scenario")
+    units = units_of(content, asked.units)
+    train = section(project, USE_CASE, "train") | {"phases": written["phases"]}
+    usual = _settings(train, f"{USE_CASE}.train")
+    tried = {name: _settings(train | each, f"ablation.settings.{name}") for name, each in asked.settings.items()}
+    side = asked.images.side_px
+    plan = Plan(asked, {**content, "rows": side, "cols": side}, units, usual, tried)
+    if not plan.gains:
+        raise Mistake("ablation names no unit or setting that changes anything; there is nothing to compare.")
+    return plan
 
 
-def _setting(train: Content, changed: Content, where: str) -> TrainParameters:
-    for key in WITHOUT_EFFECT & changed.keys():
-        raise Mistake(f"{where}.{key} has no effect in an ablation; leave it out.")
-    setting = typed(TrainParameters, {**train, **changed}, where)
-    one_of(setting.architecture, architectures("mask"), f"{where}.architecture")
-    _check_rates(setting.phases, where)
-    return setting
+def _settings(train: Content, where: str) -> TrainParameters:
+    settings = typed(TrainParameters, train, where)
+    one_of(settings.architecture, architectures("mask"), f"{where}.architecture")
+    if settings.rates is None:
+        raise Mistake(f"{where}.phases: give every peak_rate as a number, so that all variants have the same.")
+    return settings
 
 
-def _check_rates(phases: Sequence[Phase], where: str) -> None:
-    for number, phase in enumerate(phases):
-        if phase.peak_rate == "find":
-            raise Mistake(f"{where}.phases.{number}.peak_rate: give a number, so that all variants have the same.")
+def units_of(content: Content, written: Mapping[str, Sequence[str]]) -> dict[str, Unit]:
+    """Return the units by name. What several of them name belongs to the first; so nothing is in two of them.
+
+    Raises Mistake for a path that names nothing known, or what cannot be taken out.
+    """
+    found: dict[str, Unit] = {}
+    for name, paths in written.items():
+        named = frozenset(place for path in paths for place in _named(content, name, path))
+        found[name] = named.difference(*found.values())
+    return found
+
+
+def _named(content: Content, unit: str, path: str) -> Iterator[tuple[str | None, str, str]]:
+    """Yield what a path names."""
+    if path == STYLES:
+        yield TOGETHER
+        return
+    where, models, words = f"ablation.units.{unit}: {path!r}", KIND.partial_models(), path.split(".")
+    sections = {None: content, **content.get(STYLES, {})}
+    if words[0] == STYLES:
+        words = words[1:]
+        named = words.pop(0) if words[0] in sections else None
+        sections = {style: each for style, each in sections.items() if style and named in (None, style)}
+    if not 1 <= len(words) <= 2:
+        raise Mistake(f"{where} is no path; give partial_model, or partial_model.parameter, also with styles. ahead.")
+    one_of(words[0], models, where)
+    fields = models[words[0]].model_fields
+    for parameter in words[1:]:
+        one_of(parameter, fields, where)
+    for style, each in sections.items():
+        for key in each.get(words[0], {}).keys() & set(words[1:] or fields):
+            if style is None and fields[key].is_required():
+                said = f"{where} would take out {words[0]}.{key}, which every scenario must give"
+                raise Mistake(f"{said}; name styles.{words[0]}.{key}, which takes out what styles say of it.")
+            yield style, words[0], key
+
+
+def without(content: Content, *units: Unit) -> dict[str, Any]:
+    """Return a scenario's section without units, and without what is then empty: models, or styles that say nothing.
+
+    Styles of weight 0 are left out, too: sections that draw the same are equal.
+    """
+    out = Unit().union(*units)
+    common = _without({key: each for key, each in content.items() if key not in (STYLES, APART)}, None, out)
+    written = {name: each for name, each in content.get(STYLES, {}).items() if each.get("weight") != 0}
+    styles = {name: _without(each, name, out) for name, each in written.items()}
+    if all(each.keys() <= {"weight"} for each in styles.values()):
+        return common
+    apart = content.get(APART, False) or TOGETHER in out
+    return common | {STYLES: styles} | ({APART: True} if apart else {})
+
+
+def _without(tree: Content, style: str | None, out: Unit) -> dict[str, Any]:
+    """Return the common section, or a style, without some of its parameters."""
+    found: dict[str, Any] = {}
+    for model, given in tree.items():
+        if not isinstance(given, Mapping):  # rows, cols, weight
+            found[model] = given
+        elif kept := {key: law for key, law in given.items() if (style, model, key) not in out}:
+            found[model] = kept
+    return found

@@ -1,128 +1,86 @@
-"""One run of the ablation: images of one variant, a network trained on them, and what it finds in test pictures."""
+"""One run of the ablation: images of one variant, a network trained on them, and what it finds in test pictures.
 
-import shutil
+What a setting of training earns may lie in lines that hang together, which neither mean IoU nor boundary F1 shows: the
+networks of whole scenarios, among which settings are compared, are asked for topology and closed grains as well.
+"""
+
 from collections.abc import Callable
-from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from experiments.ablation.plan import AblationImages, Variant
-from micromime.arms.arm import DECIDING, DECIDING_MASKS, Arm
-from micromime.arms.fit import Fit, fit
-from micromime.arms.records import Answers, RunRecord
-from micromime.datasets.store import write_description, write_shard
-from micromime.inference.ask import TEST, pictures_in, predictor
-from micromime.judging.average_precision import average_precision
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION
-from micromime.judging.operating_point import CHOSEN_BY, operating_points
-from micromime.judging.picture_scores import Picture, at_thresholds
-from micromime.pictures.micrographs import listed_files
-from micromime.project.work import code_of, fingerprint, work_folder
+from experiments.ablation.plan import KIND, Images, Variant
+from experiments.runs import VERSIONS, Rendered, tell, train
+from micromime.inference.networks import predictor
+from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision
+from micromime.judging.micrographs import CHOSEN_BY, Picture, at_thresholds, operating_points, pictures_in
+from micromime.judging.topology import betti_error, cl_dice
+from micromime.project.work import fingerprint
 from micromime.scenario.arrays import Image, Probability
 from micromime.scenario.scenario import Scenario
-from micromime.use_cases import instance_kind
 
-PURPOSE = "ablation"
-"""Name of the streams that images are drawn from: none of them is one of another set."""
+PURPOSE = "test"
+"""Under which a record keeps what came out: a row for each test picture."""
 
-DRAWING = ("boundary_lines", "distributions", "partial_model", "perlin", "scenario", "streams")
-ANSWERING = (
-    "evaluation/average_precision",
-    "evaluation/metrics",
-    "stages/operating_point",
-    "stages/picture_scores",
-    "training/networks",
-)
-"""Code that decides a run's images and its scores; what decides its training is that of every arm."""
+Find = Callable[[Image], Probability]
 
 
-@dataclass(frozen=True)
-class Pictures:
-    """What every network is asked about."""
-
-    test_set: Path
-    """A folder of micrographs."""
-    scoring: Path
-    """The synthetic set that its threshold is chosen on, drawn from the whole scenario."""
-
-    @property
-    def identity(self) -> str:
-        """What stands for them in a hash."""
-        return fingerprint(listed_files(self.test_set), self.scoring / "dataset.json")
-
-
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """One run, as it is handed to a worker process."""
 
-    use_case: str
     variant: Variant
     run: int
-    images: AblationImages
-    pictures: Pictures
+    images: Images
+    pictures: tuple[Path, Path]
+    """What every network is asked about: the synthetic set that its threshold is chosen on, and the test set."""
     inputs: str
     """Hash of all that decides its record, taken before it begins: files may be edited meanwhile."""
-    record: Path
+    records: Path
 
 
-def inputs_of(use_case: str, variant: Variant, run: int, given: tuple[AblationImages, str]) -> str:
+def inputs_of(variant: Variant, run: int, images: Images, pictures: str) -> str:
     """Return the hash of all that decides what a run's record says, but for the machine's kind.
 
-    `given` has the images asked for, and the identity of the pictures that its network is asked about.
+    `pictures` is the identity of those that its network is asked about.
     """
-    images, identity = given
     settings = variant.settings.model_dump(exclude={"runs"}, exclude_defaults=True)
     drawn = [images.model_dump(), variant.content, list(variant.content.get("styles", ()))]
-    versions = {name: version(name) for name in ("numpy", "scipy", "numba")}
-    code = code_of(*_deciding(use_case, variant.settings.architecture))
-    return fingerprint(settings, drawn, run, identity, code, versions)
-
-
-def _deciding(use_case: str, architecture: str) -> set[str]:
-    own = {"stages/ablation_run", f"scenarios/{use_case}", f"training/architectures/{architecture}"}
-    models = {f"partial_models/{name}" for name in instance_kind(use_case).partial_models()}
-    return {*DRAWING, *DECIDING, *DECIDING_MASKS, *ANSWERING} | own | models
+    return fingerprint(settings, drawn, run, pictures, VERSIONS)
 
 
 def run(task: Task) -> None:
-    """Draw, train and ask; the record appears when all is done, and nothing else is left."""
-    folder = work_folder("ablation", task.variant.name, task.inputs)  # two variants may have the same content
-    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
-    data, network = folder / "data", folder / "network"
-    draw(task, data)
-    arm = Arm(task.use_case, task.variant.name, task.variant.settings, data)
-    fit(Fit(arm, task.run, task.inputs, network, None))
-    rows = scores(predictor(network), task.pictures, task.images.scoring)
-    RunRecord.of_run(network).with_answers(TEST, Answers.of(task.inputs, rows)).write(task.record)
-    shutil.rmtree(folder)
+    """Draw, train and ask; the record appears when all is done. Images of one number have the same seeds everywhere."""
+    variant, (scoring, test_set) = task.variant, task.pictures
+    scenario = Scenario.read(KIND, variant.content, f"ablation, {variant.name}")
+    images = Rendered([scenario.draw_one(task.run, index, "ablation") for index in range(task.images.count)])
+    with TemporaryDirectory() as folder:
+        training = train(task.run, variant.settings, images, Path(folder, "network"))
+        find = predictor(Path(folder, "network"))
+    threshold = threshold_of(find, scoring, task.images.scoring)
+    rows = [row(each, find(each.image), threshold, variant.whole) for each in pictures_in(test_set)]
+    tell(task.records, (variant.name, task.run), (task.inputs, training), {PURPOSE: rows})
 
 
-def draw(task: Task, folder: Path) -> None:
-    """Render the images of a run: those of one number have the same seeds in all variants."""
-    kind, content = instance_kind(task.use_case), task.variant.content
-    scenario = Scenario.read(kind, content, f"{task.use_case}.ablation, {task.variant.name}")
-    instances = [scenario.draw_one(task.run, index, PURPOSE) for index in range(task.images.count)]
-    write_shard(folder / "shard-00000", 0, instances, kind.render_all(instances))
-    write_description(folder, {"use_case": task.use_case, "scenario": content, "count": len(instances)})
+def threshold_of(find: Find, scoring: Path, count: int) -> float:
+    """Return the network's own threshold: chosen on the first `count` samples of the scoring set."""
+    seen = [at_thresholds(each, find(each.image), (CHOSEN_BY,)) for each in islice(pictures_in(scoring), count)]
+    return float(operating_points(pd.DataFrame(seen).assign(arm="", run=0))["threshold"].iloc[0])
 
 
-def scores(find: Callable[[Image], Probability], pictures: Pictures, scoring: int) -> list[dict[str, Any]]:
-    """Return a row for each test picture: every metric at the network's own threshold, and that threshold.
+def row(picture: Picture, probability: Probability, threshold: float, whole: bool) -> dict[str, Any]:
+    """Return how what was found in a test picture, above a threshold, compares with the truth.
 
-    It is chosen on the first `scoring` samples of the scoring set.
+    Of whole scenarios also clDice and Betti error, and matched grains, which need no threshold.
     """
-    chosen_on = islice(pictures_in(pictures.scoring), scoring)
-    seen = [at_thresholds(each, find(each.image), (CHOSEN_BY,)) for each in chosen_on]
-    threshold = float(operating_points(pd.DataFrame(seen).assign(arm="", run=0))["threshold"].iloc[0])
-    return [row(each, find(each.image), threshold) for each in pictures_in(pictures.test_set)]
-
-
-def row(picture: Picture, probability: Probability, threshold: float) -> dict[str, Any]:
-    """Return how what was found in a picture compares with the truth."""
-    measured = {name: metric(probability > threshold, picture.truth) for name, metric in SEGMENTATION.items()}
-    measured[AVERAGE_PRECISION] = average_precision(probability, picture.truth)
-    return {"picture": picture.name, "threshold": threshold, **measured}
+    found, truth = probability > threshold, picture.truth
+    said = {"picture": picture.name, "threshold": threshold}
+    said |= {name: metric(found, truth) for name, metric in SEGMENTATION.items()}
+    said |= {AVERAGE_PRECISION: average_precision(probability, truth)}
+    if whole:
+        said |= {"cl_dice": cl_dice(found, truth), "betti_error": betti_error(found, truth)}
+        said |= {"matched_grains": match_grains(close_grains(ClosedGrains(), probability), grains_of_mask(truth))["f1"]}
+    return said

@@ -1,50 +1,66 @@
-"""What the planted gap runs: its settings, every run of every experiment and sampler, and what decides each."""
+"""What the planted gap runs: its experiments, its settings, every run, and what decides each."""
 
 from collections.abc import Iterator, Mapping
-from importlib.metadata import version
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from experiments.planted_gap.scenarios import EXPERIMENTS, SIDE_PX, USE_CASE
-from micromime.judging.metrics import LOWER_IS_BETTER, SEGMENTATION
+from experiments.planted_gap.oracle import Oracle
+from experiments.runs import VERSIONS
 from micromime.mistakes import Mistake
-from micromime.project.work import code_of, fingerprint
-from micromime.sampling.sampler import Clustered, Sampler
+from micromime.project.work import fingerprint
+from micromime.sampling.sampler import Sampler
 from micromime.sampling.samplers import read_sampler
-from micromime.scenario.parameters import Section, one_of, section, typed
-from micromime.training.architectures import architectures
+from micromime.scenario.distributions import Value
+from micromime.scenario.parameters import Section, distributions, one_of, read_tree, typed
+from micromime.scenario.scenario import Instance, Scenario
 from micromime.training.settings import Augmentation, Phase, TrainParameters
 from micromime.use_cases import instance_kind
+
+KIND = instance_kind("grain_boundaries")
 
 CONTROL, ORACLE = "random", "oracle"
 """Samplers that are always there: what all are compared with, and what draws from the test's scenario."""
 
-ExperimentName = Literal["gap", "no_gap", "trap", "hidden"]
+SAMPLING = 1
+"""Raised by hand when a sampler, or this experiment, comes to ask for other images or to measure otherwise."""
 
-DECIDING = (
-    "boundary_lines",
-    "datasets/rehearsal",
-    "datasets/splits",
-    "distributions",
-    "evaluation/metrics",
-    "partial_model",
-    "perlin",
-    "sampler",
-    "scenario",
-    f"scenarios/{USE_CASE}",
-    "stages/planted_gap_run",
-    "streams",
-    "training/augmentation",
-    "training/callbacks",
-    "training/learner",
-    "training/loaders",
-    "training/losses",
-    "training/networks",
-    "training/resizing",
-    "training/targets",
-)
-"""Code that decides what comes out of a run, besides partial models, architecture and sampler."""
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one experiment trains on and tests on, and what makes an instance one of the mode: as in params.yaml."""
+
+    training: dict[str, Any]
+    test: dict[str, Any]
+    mode: dict[str, Any]
+
+    @property
+    def scenarios(self) -> tuple[Scenario[Any], Scenario[Any]]:
+        """The scenario of training and that of the test."""
+        training, test = (Scenario.read(KIND, each, "planted_gap") for each in (self.training, self.test))
+        return training, test
+
+    def of_mode(self, instance: Instance) -> bool:
+        """Return whether an instance lies where the mode's style draws from, whichever style or sampler it is from."""
+        row = instance.row()
+        return all(min(limits) <= row[name] <= max(limits) for name, limits in self._limits.items())
+
+    @cached_property
+    def _limits(self) -> dict[str, tuple[Value, ...]]:
+        read = {name: distributions(each, name) for name, each in self.mode.items()}
+        return {f"{name}.{key}": law.limits() for name, laws in read.items() for key, law in laws.items()}
+
+
+EXPERIMENTS = {
+    name: Experiment(**written)
+    for name, written in read_tree(Path(__file__).with_name("scenarios.yaml"))["experiments"].items()
+}
+"""By name, in the order of every table."""
+
+SIDE_PX: int = EXPERIMENTS["gap"].test["rows"]
 
 
 class Images(Section):
@@ -57,19 +73,32 @@ class Images(Section):
     training: int = Field(ge=2, le=100_000, description="Tested on besides: drawn as the base, seen by no sampler.")
 
 
-class PlantedGapParameters(Section):
-    """The controlled demonstration of samplers: `<use case>.planted_gap`."""
+class Cell(NamedTuple):
+    """One run: a base network of this seed, and what became of it."""
 
-    runs: int = Field(ge=0, le=10_000, description="Runs of each sampler, each paired with one of random; 0: none.")
+    experiment: str
+    sampler: str
+    seed: int
+
+    @property
+    def run(self) -> tuple[str, int]:
+        """Arm and number of its record."""
+        return f"{self.experiment}-{self.sampler}", self.seed
+
+
+class PlantedGap(Section):
+    """The settings of the experiments."""
+
+    runs: int = Field(ge=1, le=10_000, description="Runs of each sampler, each paired with one of random.")
     rounds: int = Field(ge=1, le=20, description="Rounds of each run, one after the other.")
     images: Images
     architecture: str = Field(description="A file of training/architectures that finds masks.")
     base: Phase
     finetune: Phase
     rehearsal_share: float = Field(ge=0, le=0.9, description="Share of a round's images that earlier sets have.")
-    score: str = Field(description="The metric that the samplers go by.")
+    score: Literal["mean_iou", "boundary_f1"] = Field(description="The metric that the samplers go by.")
     samplers: dict[str, dict[str, Any]] = Field(description="Name -> one key, a sampler, with its settings.")
-    experiments: dict[ExperimentName, list[str]] = Field(
+    experiments: dict[Literal["gap", "no_gap", "trap", "hidden"], list[str]] = Field(
         description="Experiment -> which of the samplers it tries besides random; oracle is one, too."
     )
 
@@ -86,105 +115,48 @@ class PlantedGapParameters(Section):
             "Runs": f"{self.runs} of each sampler; run number = seed",
         }
 
-    @property
-    def training(self) -> TrainParameters:
-        """How the common network of a seed is trained."""
+    def training(self, phase: Phase) -> TrainParameters:
+        """Return how the common network of a seed is trained, or goes on in each round; on one thread."""
         still = Augmentation(rotation_deg=0.0, zoom=1.0, lighting=0.0, stretch=1.0, jitter_px=0.0)
-        return TrainParameters(
-            architecture=self.architecture,
-            runs=1,
-            validation_share=0.05,
-            precision="float32",
-            channels_last=True,
-            threads=1,
-            finder_steps=20,
-            augmentation=still,
-            phases=(self.base,),
-        )
-
-    @property
-    def finetuning(self) -> TrainParameters:
-        """How it goes on in each round."""
-        return self.training.model_copy(update={"phases": (self.finetune,)})
-
-    def written(self, experiment: str, sampler: str) -> dict[str, Any]:
-        """Return a sampler as params.yaml would have it; the oracle is given the test's scenario."""
-        if sampler == ORACLE:
-            return {"oracle": {"scenario": EXPERIMENTS[experiment].test}}
-        return {"random_draws": {}} if sampler == CONTROL else self.samplers[sampler]
+        given: dict[str, Any] = {"architecture": self.architecture, "augmentation": still, "phases": (phase,)}
+        plain = {"runs": 1, "validation_share": 0.05, "threads": 1, "finder_steps": 20}
+        return TrainParameters(precision="float32", channels_last=True, **plain, **given)
 
     def sampler(self, experiment: str, name: str) -> Sampler:
-        """Return a sampler of an experiment."""
-        return read_sampler(self.written(experiment, name), f"planted_gap.samplers.{name}")
+        """Return a sampler of an experiment; the oracle is given the test's scenario."""
+        if name == ORACLE:
+            return Oracle(scenario=EXPERIMENTS[experiment].test)
+        written = {"random_draws": {}} if name == CONTROL else self.samplers[name]
+        return read_sampler(written, f"planted_gap.samplers.{name}")
 
     @property
     def stopping(self) -> list[str]:
         """Names of the samplers that have a stop rule."""
-        settings = {name: next(iter(each.values())) or {} for name, each in self.samplers.items()}
-        return [name for name, each in settings.items() if each.get("stop_below") is not None]
+        return [name for name in self.samplers if getattr(self.sampler("gap", name), "stop_below", None) is not None]
+
+    def cells(self) -> Iterator[Cell]:
+        """Yield every run there is to be: seed by seed, so that what is stopped has something of all."""
+        for seed in range(1, self.runs + 1):
+            for experiment, tried in self.experiments.items():
+                yield from (Cell(experiment, name, seed) for name in ([CONTROL, *tried] if tried else []))
+
+    def inputs_of(self, cell: Cell) -> str:
+        """Return the hash of all that decides what comes out of a run, but for the machine's kind."""
+        settings = self.model_dump(exclude={"runs", "samplers", "experiments"})
+        sampler = self.sampler(cell.experiment, cell.sampler)
+        asked = [type(sampler).__name__, sampler.model_dump(exclude_defaults=True)]
+        return fingerprint(settings, asdict(EXPERIMENTS[cell.experiment]), asked, cell.seed, [*VERSIONS, SAMPLING])
 
 
-class Cell(NamedTuple):
-    """One run: a base network of this seed, and what became of it."""
-
-    experiment: str
-    sampler: str
-    seed: int
-
-
-def planted_gap(tree: Mapping[str, Any], use_case: str) -> PlantedGapParameters:
-    """Return the settings under a use case; Mistake for the first thing wrong with them."""
-    where = f"{use_case}.planted_gap"
-    asked = typed(PlantedGapParameters, section(dict(tree), use_case, "planted_gap"), where)
-    one_of(asked.architecture, architectures("mask"), f"{where}.architecture")
-    one_of(asked.score, set(SEGMENTATION) - LOWER_IS_BETTER, f"{where}.score")
-    for phase in ("base", "finetune"):
-        if getattr(asked, phase).size_px != SIDE_PX or getattr(asked, phase).peak_rate == "find":
-            raise Mistake(f"{where}.{phase}: give size_px {SIDE_PX}, as the images have it, and peak_rate as a number.")
-    for name, written in asked.samplers.items():
-        if not name.isidentifier() or name in (CONTROL, ORACLE):
-            raise Mistake(f"{where}.samplers: {name!r} cannot be the name of one; use another word.")
-        place = f"{where}.samplers.{name}"
-        read_sampler(written, place).check(instance_kind(USE_CASE), f"{place}.{next(iter(written))}")
-    _check_experiments(asked, f"{where}.experiments")
-    return asked
-
-
-def _check_experiments(asked: PlantedGapParameters, where: str) -> None:
-    if asked.runs and not any(asked.experiments.values()):
-        raise Mistake(f"{where} tries no sampler; name one, or ask for 0 runs.")
+def planted_gap(written: Mapping[str, Any]) -> PlantedGap:
+    """Return the settings that params.yaml holds; Mistake for the first thing wrong with them."""
+    asked = typed(PlantedGap, written, "planted_gap")
+    for name in asked.samplers:
+        asked.sampler("gap", name).check(KIND, f"planted_gap.samplers.{name}")
+    if not any(asked.experiments.values()):
+        raise Mistake("planted_gap.experiments tries no sampler; name one.")
     for experiment, names in asked.experiments.items():
-        if experiment == "no_gap" and ORACLE in names:
-            raise Mistake(f"{where}.no_gap: oracle draws what random draws there; leave it out.")
+        known = [*asked.samplers, *([] if experiment == "no_gap" else [ORACLE])]  # there it would be random
         for name in names:
-            one_of(name, [*asked.samplers, ORACLE], f"{where}.{experiment}")
-
-
-def cells(asked: PlantedGapParameters) -> Iterator[Cell]:
-    """Yield every run there is to be: seed by seed, so that what is stopped has something of all."""
-    for seed in range(1, asked.runs + 1):
-        for experiment in EXPERIMENTS:
-            tried = asked.experiments.get(experiment, ())  # type: ignore[call-overload]
-            for name in (CONTROL, *tried) if tried else ():
-                yield Cell(experiment, name, seed)
-
-
-def inputs_of(asked: PlantedGapParameters, cell: Cell) -> str:
-    """Return the hash of all that decides what comes out of a run, but for the machine's kind."""
-    settings = asked.model_dump(exclude={"runs", "samplers", "experiments"})
-    experiment, written = EXPERIMENTS[cell.experiment], asked.written(cell.experiment, cell.sampler)
-    drawn = [experiment.training, experiment.test, experiment.mode]
-    versions = {name: version(name) for name in ("numpy", "scipy", "numba", "scikit-learn")}
-    return fingerprint(settings, drawn, written, cell.seed, code_of(*_deciding(asked, cell)), versions)
-
-
-def _deciding(asked: PlantedGapParameters, cell: Cell) -> list[str]:
-    sampler = asked.sampler(cell.experiment, cell.sampler)
-    own = [each.__module__.removeprefix("micromime.").replace(".", "/") for each in type(sampler).__mro__]
-    return [
-        *DECIDING,
-        f"training/architectures/{asked.architecture}",
-        *(f"partial_models/{name}" for name in instance_kind(USE_CASE).partial_models()),
-        *(name for name in own if name.startswith("samplers/")),
-        *(["parameter_space"] if isinstance(sampler, Clustered) else []),
-    ]
+            one_of(name, known, f"planted_gap.experiments.{experiment}")
+    return asked

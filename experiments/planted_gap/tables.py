@@ -1,19 +1,17 @@
-"""The planted gap in Markdown; not a number is computed here."""
+"""The planted gap as tables, in Markdown, and as charts, SVG; not a number is computed here."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from experiments.planted_gap.statements import (
-    BEATS_P,
-    ORACLE,
-    Statement,
-    ends_text,
-    images_text,
-    significant,
-)
-from experiments.planted_gap.verdict import BLIND, CONTROL, ENDPOINTS, LEARNT, PRIMARY, Verdict
-from micromime.reporting.words import made_lines, markdown, p_text
+import numpy as np
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-NOTHING = "No runs were asked for (`planted_gap.runs` is 0): nothing is shown, and nothing is claimed."
+from experiments.gains import Verdict, gain_text
+from experiments.planted_gap.plan import CONTROL, ORACLE
+from experiments.planted_gap.verdict import BEATS_P, BLIND, ENDPOINTS, LEARNT, PRIMARY, Statement, beats, images_text
+from micromime.reporting.charts.base import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
+from micromime.reporting.words import cell, made_lines, markdown, p_text
 
 HEAD = f"""\
 Synthetic pictures throughout: what is shown holds for these scenarios, this network and these sizes. Each run has a
@@ -26,104 +24,87 @@ DRAWN = {
     "trap": "As gap; besides, a part of what is trained on is hopeless: noise, and next to no boundary in it.",
     "hidden": "As gap, but the mode is no parameter of its own: it is a corner of several wide distributions.",
 }
-"""What each experiment is about; experiments/planted_gap/scenarios.py has the numbers."""
+"""What each experiment is about; scenarios.yaml has the numbers."""
+
+CHARTED = PRIMARY | {"rest_f1": "rest F1", "training_iou": "IoU on the\ntraining distribution"}
+"""A row of panels for each."""
+
+ROW_IN = 1.7
 
 
-def planted_gap_tables(said: Verdict, found: Sequence[Statement], made: Mapping[str, str] | None = None) -> str:
+def planted_gap_tables(said: Verdict, found: Sequence[Statement], made: Mapping[str, str]) -> str:
     """Return the statements with what came of them, each experiment's tables, and how all of it was made."""
-    if not said:
-        return f"# A planted gap\n\n{NOTHING}\n"
-    blocks = ["# A planted gap", HEAD, "## What was expected, and what came of it", statements_table(found)]
+    rows = [[each.experiment, each.text, f"**{each.outcome}**", each.found] for each in found]
+    expected = markdown(["experiment", "expected", "outcome", "found"], rows).replace("---:", "---")
+    blocks = ["# A planted gap", HEAD, "## What was expected, and what came of it", expected]
     for name, part in said.items():
         blocks += [f"## {name}, runs: {part['runs']}", DRAWN[name], *_experiment(name, part)]
-    blocks += [made_lines(made)] if made else []
-    return "\n\n".join(blocks) + "\n"
-
-
-def statements_table(found: Sequence[Statement]) -> str:
-    """Return a line for each statement; all of it is text, and to the left."""
-    head = ["experiment", "expected", "outcome", "found"]
-    table = markdown(head, [[each.experiment, each.text, f"**{each.outcome}**", each.found] for each in found])
-    return table.replace("---:", "---")
+    return "\n\n".join([*blocks, made_lines(made)]) + "\n"
 
 
 def summary_of_gaps(said: Verdict, found: Sequence[Statement]) -> str:
     """Return what samplers gain on random in each experiment, a row a sampler, and what was not as expected."""
-    columns = {name: _gains(part) for name, part in said.items()}
-    samplers = dict.fromkeys(sampler for column in columns.values() for sampler in column)
+    samplers = dict.fromkeys(each for part in said.values() for each in part["samplers"] if each != CONTROL)
     head = ["sampler", *(f"{name}, n = {part['runs']}" for name, part in said.items())]
-    rows = [[each, *(column.get(each, _absent(name, each)) for name, column in columns.items())] for each in samplers]
+    rows = [[each, *(_gain(name, part, each) for name, part in said.items())] for each in samplers]
     images = " or ".join(dict.fromkeys(str(part["images"]) for part in said.values()))
     measured, needed = " / ".join(PRIMARY.values()), f"new images until it reaches what random has after {images}"
     how = f"Gain on random in {measured} (bold: both gain at p < {BEATS_P}, Holm; n pairs of runs), and {needed}."
-    return "\n\n".join([markdown(head, rows), how, _as_expected(found)])
+    short = [each for each in found if each.outcome != "holds"]
+    held = f"Of {len(found)} statements {len(found) - len(short)} hold"
+    lines = (f"- {each.experiment}: {each.text}. **{each.outcome.capitalize()}**: {each.found}." for each in short)
+    expected = "\n".join([f"{held}; these do not:\n", *lines]) if short else f"{held}."
+    return "\n\n".join([markdown(head, rows), how, expected])
 
 
-def _absent(experiment: str, sampler: str) -> str:
-    """Return why a sampler has no gain: where nothing is missing, the oracle's scenario is that of random."""
-    return "is random" if (experiment, sampler) == ("no_gap", ORACLE) else "not tried"
-
-
-def _gains(part: Verdict) -> dict[str, str]:
-    """Return the cell of each sampler that was compared with random in an experiment."""
-    return {each: _gain(part, each) for each in part["samplers"] if each != CONTROL}
-
-
-def _gain(part: Verdict, sampler: str) -> str:
+def _gain(experiment: str, part: Verdict, sampler: str) -> str:
+    """Return a sampler's gain in short, or why it has none."""
+    if sampler not in part["samplers"]:  # where nothing is missing, the oracle's scenario is that of random
+        return "is random" if (experiment, sampler) == ("no_gap", ORACLE) else "not tried"
     tests = [part["minus_random"][endpoint].get(sampler) for endpoint in PRIMARY]
     if None in tests:
         return "none"
     gains = " / ".join(f"{test['mean_difference']:+.3f}" for test in tests)
-    sure = all(significant(test, 1, BEATS_P) for test in tests)
     needed = [part["samplers"][sampler]["images_needed"][endpoint] for endpoint in PRIMARY]
     images = " / ".join(images_text(each).partition(" ")[0] for each in needed)
-    return f"{f'**{gains}**' if sure else gains} ({images})"
-
-
-def _as_expected(found: Sequence[Statement]) -> str:
-    """Return how many statements hold, and each of those that do not with the numbers that decided."""
-    short = [each for each in found if each.outcome != "holds"]
-    said = f"Of {len(found)} statements {len(found) - len(short)} hold"
-    lines = (f"- {each.experiment}: {each.text}. **{each.outcome.capitalize()}**: {each.found}." for each in short)
-    return "\n".join([f"{said}; these do not:\n", *lines]) if short else f"{said}."
+    return f"{f'**{gains}**' if all(beats(tests)) else gains} ({images})"
 
 
 def _experiment(name: str, part: Verdict) -> Iterator[str]:
-    rounds = len(next(iter(part["samplers"].values()))["rounds"])
-    head = ["sampler", *("mode asked", "hopeless asked")[: 1 + (name == "trap")]]
-    head += ["mode F1 after 0 / " + " / ".join(map(str, range(1, rounds))), "learnt", "rest F1", "IoU of all"]
-    head += ["IoU on the training distribution after 0 / " + " / ".join(map(str, range(1, rounds)))]
-    yield markdown(
-        head, [_row(sampler, each, part["runs"], name == "trap") for sampler, each in part["samplers"].items()]
-    )
+    samplers, runs, trap = part["samplers"], part["runs"], name == "trap"
+    rounds = len(samplers[CONTROL]["rounds"])
+    after = f"after 0 / {' / '.join(map(str, range(1, rounds)))}"
+    head = ["sampler", *("mode asked", "hopeless asked")[: 1 + trap], f"mode F1 {after}", "learnt", "rest F1"]
+    head += ["IoU of all", f"IoU on the training distribution {after}"]
+    yield markdown(head, [_row(sampler, each, runs, trap) for sampler, each in samplers.items()])
     yield (
-        f"Means over runs (n = {part['runs']}); shares asked of rounds 1 to {rounds - 1}; rest F1 and IoU of all after "
+        f"Means over runs (n = {runs}); shares asked of rounds 1 to {rounds - 1}; rest F1 and IoU of all after "
         "the last round, ± sd over runs."
     )
     yield (
-        f"Minus {CONTROL} after the last round: mean difference, its 95 % interval (Student's t, n = {part['runs']} "
+        f"Minus {CONTROL} after the last round: mean difference, its 95 % interval (Student's t, n = {runs} "
         "runs), p of the paired two-tailed t-test over runs after Holm over the samplers, and effect size."
     )
-    yield markdown(["sampler", *ENDPOINTS.values()], list(_tests(part, "minus_random")))
-    beside_blind = list(_tests(part, "minus_stratified"))
-    if beside_blind:
+    yield _tests(part["minus_random"])
+    if any(part["minus_stratified"].values()):
         yield (
             f"Minus {BLIND}, which is blind to the scores, in the same way: whether it is the scores that pay. No "
             "statement about it was written down beforehand."
         )
-        yield markdown(["sampler", *ENDPOINTS.values()], beside_blind)
+        yield _tests(part["minus_stratified"])
     yield (
         f"New images until a sampler reaches what {CONTROL} has after {part['images']}, with the 95 % interval of the "
         "bootstrap over runs; none where a score is missing, or where random itself did not gain."
     )
-    yield markdown(["sampler", *PRIMARY.values()], list(_needed(part)))
-    yield f"![Scores against images, each sampler beside {CONTROL}](planted_gap/{name}.svg)"
+    needed = [[each, *map(images_text, samplers[each]["images_needed"].values())] for each in samplers]
+    yield markdown(["sampler", *PRIMARY.values()], [row for row in needed if row[0] != CONTROL])
+    yield f"![Scores against images, each sampler beside {CONTROL}]({name}.svg)"
 
 
 def _row(sampler: str, each: Verdict, runs: int, trap: bool) -> list[str]:
     last = each["rounds"][-1]
     asked = [_by_round(each, name, ".2f", 1) for name in ("asked_of_mode", "asked_hopeless")[: 1 + trap]]
-    ends = [_with_sd(last[name]) for name in ("rest_f1", "all_iou")]
+    ends = ["none" if last[name] is None else cell(last[name]) for name in ("rest_f1", "all_iou")]
     learnt = f"{each['learnt']} of {runs}"
     return [sampler, *asked, _by_round(each, "mode_f1"), learnt, *ends, _by_round(each, "training_iou", ".3f")]
 
@@ -133,29 +114,51 @@ def _by_round(each: Verdict, name: str, form: str = ".2f", first: int = 0) -> st
     return " / ".join("none" if cell is None else f"{cell['mean']:{form}}" for cell in cells)
 
 
-def _with_sd(cell: Verdict | None) -> str:
-    if cell is None:
+def _tests(tests: Mapping[str, Verdict]) -> str:
+    """Return the cells of each sampler that was tested against a control."""
+    tested = dict.fromkeys(sampler for by_sampler in tests.values() for sampler in by_sampler)
+    rows = [[sampler, *(_test(tests[endpoint].get(sampler)) for endpoint in ENDPOINTS)] for sampler in tested]
+    return markdown(["sampler", *ENDPOINTS.values()], rows)
+
+
+def _test(test: Verdict | None) -> str:
+    if test is None:
         return "none"
-    return f"{cell['mean']:.3f}" + ("" if cell["sd"] is None else f" ± {cell['sd']:.3f}")
-
-
-def _tests(part: Verdict, against: str) -> Iterator[list[str]]:
-    """Yield the cells of each sampler that was tested against a control."""
-    tested = {sampler for tests in part[against].values() for sampler in tests}
-    for sampler in part["samplers"]:
-        if sampler in tested:
-            tests = [part[against][endpoint].get(sampler) for endpoint in ENDPOINTS]
-            yield [sampler, *("none" if test is None else _test(test) for test in tests)]
-
-
-def _test(test: Verdict) -> str:
     if test["p_holm"] is None:
         return f"{test['mean_difference']:+.3f}, no test"
-    ends, p = ends_text(test, 3), p_text(test["p_holm"])
-    return f"{test['mean_difference']:+.3f} {ends}, p = {p}, d_z = {test['effect_size']:+.2f}"
+    return f"{gain_text(test)}, p = {p_text(test['p_holm'])}, d_z = {test['effect_size']:+.2f}"
 
 
-def _needed(part: Verdict) -> Iterator[list[str]]:
-    for sampler, each in part["samplers"].items():
-        if sampler != CONTROL:
-            yield [sampler, *(images_text(each["images_needed"][endpoint]) for endpoint in PRIMARY)]
+def gap_chart(name: str, part: Verdict) -> str:
+    """Return an experiment's panels: below one another the scores, beside one another the samplers.
+
+    In each, the sampler (blue, dots) stands beside random (grey, dashed): means over the runs against the new images
+    used, with 95 % bands of the means (Student's; none for one run).
+    """
+    others = [each for each in part["samplers"] if each != CONTROL]
+    images = [each["images"] for each in part["samplers"][CONTROL]["rounds"]]
+    with style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH_IN, ROW_IN * len(CHARTED)), layout="constrained")
+        every = figure.subplots(len(CHARTED), len(others), sharex=True, sharey="row", squeeze=False)
+        for row, (endpoint, label) in zip(every, CHARTED.items(), strict=True):
+            for axes, sampler in zip(row, others, strict=True):
+                _curve(axes, part["samplers"][CONTROL], endpoint, (FAINT_INK, "--"))
+                _curve(axes, part["samplers"][sampler], endpoint, (BLUE, "o-"))
+                axes.set_xticks(images, [str(n) if n in (images[0], images[-1]) else "" for n in images])
+            row[0].set_ylabel(label)
+        for axes, sampler in zip(every[0], others, strict=True):
+            axes.set_title(sampler.replace("_", "\n"), fontsize=8)
+        figure.supxlabel(f"new images (dashed: {CONTROL}; bands: 95 %, runs: {part['runs']})", fontsize=9)
+        alt = (
+            f"{name}: {', '.join(PRIMARY.values())} and more against new images, for {', '.join(others)} beside random."
+        )
+        return svg(figure, f"gap-{name}", alt)
+
+
+def _curve(axes: Axes, sampler: Verdict, endpoint: str, look: tuple[str, str]) -> None:
+    points = [(each["images"], each[endpoint]) for each in sampler["rounds"] if each[endpoint]]
+    images, scores, (colour, line) = [images for images, _ in points], [score for _, score in points], look
+    axes.plot(images, [each["mean"] for each in scores], line, color=colour, linewidth=1.4, markersize=3)
+    if scores and scores[0]["lo"] is not None:
+        low, high = (np.array([each[key] for each in scores]) for key in ("lo", "hi"))
+        axes.fill_between(images, low, high, color=colour, alpha=0.25, linewidth=0)

@@ -1,25 +1,27 @@
 """What the runs of the planted gap show: each sampler beside random, by the endpoints that were fixed beforehand.
 
 Every sampler is compared with random by a paired two-tailed t-test over runs; the p values of one experiment and
-endpoint are corrected over its samplers after Holm (1979, doi:10.2307/4615733). Intervals are 95 %. Each is
-compared with `stratified`, too, to tell whether it is the scores that pay: no statement was made about that beforehand.
+endpoint are corrected over its samplers after Holm. Intervals are 95 %. Each is compared with `stratified`, too, to
+tell whether it is the scores that pay: no statement was made about that beforehand.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from micromime.judging.statistics import bounds, holm, paired_t_test
+from experiments.gains import CONFIDENCE, Verdict, ends_text, paired_tests, significant
+from experiments.planted_gap.plan import CONTROL, ORACLE, Cell
+from experiments.runs import Table
+from micromime.judging.statistics import bounds, sd
+from micromime.reporting.words import p_text
 from micromime.scenario.arrays import Reals
 from micromime.scenario.streams import stream
 
-CONTROL, BLIND = "random", "stratified"
-"""Samplers that others are compared with: fresh draws, and variations that are asked for whatever the scores."""
-
-Verdict = dict[str, Any]
-"""Nested mappings of words, numbers and None, ready for JSON."""
+BLIND = "stratified"
+"""The sampler that asks for variations whatever the scores."""
 
 PRIMARY = {"mode_f1": "mode F1", "all_iou": "IoU of all"}
 """Endpoints, of the last round, that the statements are about; as tables write them."""
@@ -27,89 +29,82 @@ PRIMARY = {"mode_f1": "mode F1", "all_iou": "IoU of all"}
 ENDPOINTS = PRIMARY | {"rest_f1": "rest F1", "training_iou": "IoU on the training distribution"}
 """All that is tested."""
 
+SUMMARISED = ["asked_of_mode", "asked_hopeless", *ENDPOINTS, "all_f1", "mode_iou", "rest_iou", "scoring"]
+
 LEARNT = 0.8
 """Mode F1 from which a run counts as one that has learnt the mode."""
 
-CONFIDENCE, RESAMPLED = 0.95, 2000
+RESAMPLED = 2000
 
 ROUNDING = 1e-12
 """Two means of the same scores may differ by as much."""
+
+CLAIMED = ("progress", "residual")
+"""Samplers that are expected to find a gap."""
+
+BEATS_P, GAINS_P = 0.001, 0.05
+"""Below these p values, after Holm, a sampler beats random where it should, and gains where it should not."""
+
+LARGEST_HARM = 0.005
+"""IoU that a sampler with a stop rule may lose where there is no gap."""
+
+LARGEST_SHARE = 0.5
+"""Of random's images, within which a sampler is expected to reach what random has at last."""
+
+
+def rows_of(tables: Mapping[Cell, Table]) -> pd.DataFrame:
+    """Return a row for every experiment, sampler, run and round (0: the common base network): what records tell."""
+    parts = [
+        pd.DataFrame(table).assign(experiment=cell.experiment, sampler=cell.sampler, run=cell.seed)
+        for cell, table in tables.items()
+    ]
+    rows = pd.concat(parts, ignore_index=True)
+    words = ["experiment", "sampler", "run", "round", "images"]
+    return rows.astype(dict.fromkeys(rows.columns.drop(words), float))  # None: NaN
 
 
 def gap_verdict(rows: pd.DataFrame) -> Verdict:
     """Return by experiment what each sampler scored after each round, and how it compares with random.
 
-    `rows` has a row for every experiment, sampler, run and round (0: the common base network), with images, the shares
-    asked for (asked_of_mode, asked_hopeless) and the endpoints. Only runs that all samplers of an experiment have are
-    counted.
+    Only runs that all samplers of an experiment have are counted.
     """
-    if rows.empty:
-        return {}
-    return {
-        str(name): _experiment(paired(part))
-        for name, part in rows.groupby("experiment", sort=False)
-        if CONTROL in set(part["sampler"])
-    }
-
-
-def paired(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of those runs that every sampler has."""
-    samplers = rows["sampler"].nunique()
-    return rows[rows.groupby("run")["sampler"].transform("nunique") == samplers]
+    parts = {str(name): part for name, part in rows.groupby("experiment", sort=False)}
+    samplers = {name: part.groupby("run")["sampler"].transform("nunique") for name, part in parts.items()}
+    return {name: _experiment(part[samplers[name] == part["sampler"].nunique()]) for name, part in parts.items()}
 
 
 def _experiment(rows: pd.DataFrame) -> Verdict:
     names = [str(name) for name in rows["sampler"].unique()]
+    last = rows[rows["round"] == rows["round"].max()]
     said: Verdict = {"runs": int(rows["run"].nunique()), "images": int(rows["images"].max()), "samplers": {}}
     for name in names:
-        mine = rows[rows["sampler"] == name]
-        last = mine[mine["round"] == mine["round"].max()]
         said["samplers"][name] = {
-            "rounds": _rounds(mine),
-            "learnt": int((last["mode_f1"] >= LEARNT).sum()),
+            "rounds": [_round(part) for _, part in rows[rows["sampler"] == name].groupby("round")],
+            "learnt": int((last.loc[last["sampler"] == name, "mode_f1"] >= LEARNT).sum()),
             "images_needed": {endpoint: images_needed(rows, name, endpoint) for endpoint in PRIMARY},
         }
     for key, control in (("minus_random", CONTROL), ("minus_stratified", BLIND)):
         others = [name for name in names if name not in (CONTROL, control)] if control in names else []
-        said[key] = {endpoint: _compared(rows, others, endpoint, control) for endpoint in ENDPOINTS}
+        said[key] = {endpoint: _tests(last, others, endpoint, control) for endpoint in ENDPOINTS}
     return said
 
 
-def _rounds(rows: pd.DataFrame) -> list[Verdict]:
-    """Return for each round its images, and mean, sd and interval of every number over the runs."""
-    shown = ["asked_of_mode", "asked_hopeless", *ENDPOINTS, "all_f1", "mode_iou", "rest_iou", "scoring"]
-    return [
-        {
-            "images": int(part["images"].iloc[0]),
-            **{name: _summary(part[name].to_numpy(np.float64)) for name in shown if name in part},
-        }
-        for _, part in rows.groupby("round")
-    ]
+def _round(rows: pd.DataFrame) -> Verdict:
+    """Return a round's images, and mean, sd and interval of every number over the runs; None where one is missing."""
+    said: Verdict = {"images": int(rows["images"].iloc[0])}
+    for name in SUMMARISED:
+        values = rows[name].tolist()
+        summary = {"mean": float(np.mean(values)), "sd": sd(values), **bounds(values, CONFIDENCE)}
+        said[name] = summary if np.isfinite(values).all() else None
+    return said
 
 
-def _summary(values: Reals) -> Verdict | None:
-    if not np.isfinite(values).all():
-        return None
-    return {
-        "mean": float(values.mean()),
-        "sd": float(values.std(ddof=1)) if len(values) > 1 else None,
-        **bounds(values.tolist(), CONFIDENCE),
-    }
-
-
-def _compared(rows: pd.DataFrame, names: Sequence[str], endpoint: str, control: str) -> dict[str, Verdict]:
-    """Return each sampler's test against a control, after the last round."""
-    last = rows[rows["round"] == rows["round"].max()].pivot(index="run", columns="sampler", values=endpoint)
-    if last.isna().any(axis=None):
+def _tests(last: pd.DataFrame, names: list[str], endpoint: str, control: str) -> dict[str, Verdict]:
+    """Return each sampler's test against a control, after the last round; none where a score is missing."""
+    table = last.pivot(index="run", columns="sampler", values=endpoint)
+    if table.isna().any(axis=None):
         return {}
-    tests: dict[str, Verdict] = {}
-    for name in names:
-        test = paired_t_test(last[name].tolist(), last[control].tolist())
-        tests[name] = {**test, **bounds((last[name] - last[control]).tolist(), CONFIDENCE), "p_holm": None}
-    known = [name for name in names if tests[name]["p_value"] is not None]
-    for name, p in zip(known, holm([tests[name]["p_value"] for name in known]), strict=True):
-        tests[name]["p_holm"] = p
-    return tests
+    return paired_tests({name: (table[name].tolist(), table[control].tolist()) for name in names})
 
 
 def images_needed(rows: pd.DataFrame, name: str, endpoint: str) -> Verdict:
@@ -119,46 +114,120 @@ def images_needed(rows: pd.DataFrame, name: str, endpoint: str) -> Verdict:
     that is no question: a score is missing, or random did not gain (paired over runs, the 95 % interval of what it has
     at last - what the base network had): the base network has all of it already, or more.
     """
-    tables = rows[rows["sampler"].isin([name, CONTROL])].pivot(
-        index="run", columns=["sampler", "images"], values=endpoint
-    )
+    both = rows[rows["sampler"].isin([name, CONTROL])]
+    tables = both.pivot(index="run", columns=["sampler", "images"], values=endpoint)
     mine, control = (tables[each].to_numpy(np.float64) for each in (name, CONTROL))
     images = tables[name].columns.to_numpy(np.float64)
     gained = bounds((control[:, -1] - control[:, 0]).tolist(), CONFIDENCE)["lo"]
     if not np.isfinite(tables).all(axis=None) or gained is None or gained <= 0:
         return {}
-    rng, count = stream(0, "bootstrap"), len(tables)
-    picked = rng.integers(count, size=(RESAMPLED, count))
-    curves, targets = mine[picked].mean(axis=1), control[picked, -1].mean(axis=1)
-    found = [reached(images, curve, target) for curve, target in zip(curves, targets, strict=True)]
+    picked = stream(0, "bootstrap").integers(len(tables), size=(RESAMPLED, len(tables)))
+    found = reached(images, mine[picked].mean(axis=1), control[picked, -1].mean(axis=1))
     lo, hi = np.quantile(found, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], method="inverted_cdf")
-    needed = reached(images, mine.mean(axis=0), control[:, -1].mean())
+    (needed,) = reached(images, mine.mean(axis=0)[None], control[:, -1].mean()[None])
     return {key: float(n) if np.isfinite(n) else None for key, n in (("needed", needed), ("lo", lo), ("hi", hi))}
 
 
-def reached(images: Reals, scores: Reals, target: float) -> float:
-    """Return where the straight lines through (images, scores) first reach a target; infinity if they do not.
+def reached(images: Reals, curves: NDArray[np.float64], targets: Reals) -> Reals:
+    """Return where each curve (n, rounds), straight between `images`, first reaches its target, or infinity.
 
     What is below it by no more than rounding has reached it.
     """
-    target -= ROUNDING
-    if scores[0] >= target:
-        return float(images[0])
-    for n in range(1, len(images)):
-        if scores[n] >= target:
-            share = (target - scores[n - 1]) / (scores[n] - scores[n - 1])
-            return float(images[n - 1] + share * (images[n] - images[n - 1]))
-    return float("inf")
+    targets = targets - ROUNDING
+    there = curves >= targets[:, None]
+    every, after = np.arange(len(curves)), np.maximum(there.argmax(axis=1), 1)
+    low, high = curves[every, after - 1], curves[every, after]
+    share = np.divide(targets - low, high - low, out=np.zeros_like(low), where=high > low)
+    between = images[after - 1] + share * (images[after] - images[after - 1])
+    found: Reals = np.select([there[:, 0], there.any(axis=1)], [images[0], between], np.inf)
+    return found
 
 
-def rows_of(tables: Mapping[tuple[str, str, int], Mapping[str, Sequence[Any]]]) -> pd.DataFrame:
-    """Return what `gap_verdict` asks for: the tables of records, by experiment, sampler and run, as one."""
-    parts = [
-        pd.DataFrame(table).assign(experiment=experiment, sampler=sampler, run=run)
-        for (experiment, sampler, run), table in tables.items()
-    ]
-    if not parts:
-        return pd.DataFrame()
-    rows = pd.concat(parts, ignore_index=True)
-    words = ("experiment", "sampler")
-    return rows.astype(dict.fromkeys(rows.columns.drop([*words, "run", "round", "images"]), float))  # None: NaN
+class Statement(NamedTuple):
+    """One expectation and what the runs say of it."""
+
+    experiment: str
+    text: str
+    outcome: Literal["holds", "not shown", "contradicted"]
+    found: str
+    """The numbers that decided."""
+
+
+def statements(said: Verdict, stopping: Sequence[str]) -> list[Statement]:
+    """Return every statement about experiments and samplers that were run; `stopping` names those with a stop rule."""
+    found: list[Statement] = []
+    for name, part in said.items():
+        tried = [each for each in (ORACLE, *CLAIMED, *stopping) if each in part["samplers"]]
+        if name == "no_gap":
+            found += [_none_gains(part), *(_harm(part, each) for each in tried if each in stopping)]
+        else:
+            found += [each for sampler in tried for each in (_beats(name, part, sampler), _half(name, part, sampler))]
+    return found
+
+
+def _statement(experiment: str, text: str, outcome: tuple[bool, bool], found: str) -> Statement:
+    """Return a statement with its outcome: whether it holds, or is contradicted."""
+    holds, contradicted = outcome
+    return Statement(experiment, text, "holds" if holds else "contradicted" if contradicted else "not shown", found)
+
+
+def beats(tests: Sequence[Verdict | None], sign: int = 1) -> list[bool]:
+    """Return of each test whether it shows a gain, or with -1 a loss, as a sampler needs it to beat random."""
+    return [significant(test, BEATS_P) and sign * test["mean_difference"] > 0 for test in tests]  # type: ignore[index]
+
+
+def _beats(experiment: str, part: Verdict, sampler: str) -> Statement:
+    tests = {label: part["minus_random"][endpoint].get(sampler) for endpoint, label in PRIMARY.items()}
+    text = f"{sampler} beats random in {' and '.join(PRIMARY.values())} (p < {BEATS_P} after Holm)"
+    numbers = (f"{label} {test['mean_difference']:+.3f}, {_p(test)}" for label, test in tests.items() if test)
+    outcome = all(beats([*tests.values()])), any(beats([*tests.values()], -1))
+    return _statement(experiment, text, outcome, ", ".join(numbers))
+
+
+def _half(experiment: str, part: Verdict, sampler: str) -> Statement:
+    """Whether it is reached within half of the images, and so in at least 97.5 % of the bootstrap's samples.
+
+    Where random gained nothing there is nothing to reach: neither shown nor contradicted.
+    """
+    most, needed = LARGEST_SHARE * part["images"], part["samplers"][sampler]["images_needed"]
+    text = f"{sampler} needs at most half of random's {part['images']} images in {' and '.join(PRIMARY.values())}"
+    within = all(each and each["hi"] is not None and each["hi"] <= most for each in needed.values())
+    beyond = any(each and (each["lo"] is None or each["lo"] > most) for each in needed.values())
+    words = (f"{label} {images_text(needed[endpoint])}" for endpoint, label in PRIMARY.items())
+    return _statement(experiment, text, (within, beyond), ", ".join(words))
+
+
+def _none_gains(part: Verdict) -> Statement:
+    text = f"no sampler gains on random in {' or '.join(PRIMARY.values())} (p < {GAINS_P} after Holm)"
+    others = [name for name in part["samplers"] if name != CONTROL]
+    tests = [part["minus_random"][endpoint].get(name) for endpoint in PRIMARY for name in others]
+    tested, gains = all(test and test["p_holm"] is not None for test in tests), "; ".join(_gains(part))
+    found = gains or ("none does" if tested else "no test")
+    return _statement("no_gap", text, (tested and not gains, bool(gains)), found)
+
+
+def _gains(part: Verdict) -> Iterator[str]:
+    for endpoint, label in PRIMARY.items():
+        for sampler, test in part["minus_random"][endpoint].items():
+            if significant(test, GAINS_P) and test["mean_difference"] > 0:
+                yield f"{sampler} in {label}: {test['mean_difference']:+.4f}, {_p(test)}"
+
+
+def _harm(part: Verdict, sampler: str) -> Statement:
+    """Whether the whole 95 % interval of what is lost lies below the bound: a test of non-inferiority."""
+    test = part["minus_random"]["all_iou"][sampler]
+    text = f"{sampler}, which has a stop rule, loses less than {LARGEST_HARM} in {PRIMARY['all_iou']} (95 % interval)"
+    outcome = test["lo"] is not None and (test["lo"] > -LARGEST_HARM, test["hi"] < -LARGEST_HARM)
+    return _statement("no_gap", text, outcome or (False, False), f"{test['mean_difference']:+.4f} {ends_text(test, 4)}")
+
+
+def _p(test: Verdict) -> str:
+    return "no test" if test["p_holm"] is None else f"p = {p_text(test['p_holm'])}"
+
+
+def images_text(needed: Verdict) -> str:
+    """Return how many images, and the interval; `never` where no round has reached it, `none` if nothing was asked."""
+    if not needed:
+        return "none"
+    ends = ["never" if needed[key] is None else f"{needed[key]:.0f}" for key in ("needed", "lo", "hi")]
+    return f"{ends[0]} [{ends[1]}, {ends[2]}]"

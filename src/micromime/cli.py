@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from micromime.mistakes import Mistake
+from micromime.project import places
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -19,6 +20,7 @@ SaveKeys = Annotated[
     bool, typer.Option("--save-keys", help="Keep AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in .dvc/config.local.")
 ]
 Params = Annotated[Path, typer.Option(help="The parameter file.")]
+UseCase = Annotated[str, typer.Argument(help="A key of params.yaml, such as grain_boundaries.")]
 
 
 @app.command()
@@ -32,7 +34,7 @@ def run() -> None:
 @app.command()
 def check(params: Params = Path("params.yaml")) -> None:
     """Say whether every key of params.yaml is known and within its bounds."""
-    from micromime.stages.check import check_file
+    from micromime.commands.check import check_file
 
     check_file(params)
     print(f"{params}: every key is known and within its bounds.")
@@ -53,50 +55,173 @@ def profile(
 @app.command()
 def sources() -> None:
     """Write down which pictures the test set of each use case is made of: data/sources/."""
-    from micromime.stages.check import use_cases_in
+    from micromime.commands.check import use_cases_in
     from micromime.stages.sources import write_sources
 
     write_sources(use_cases_in(Path("params.yaml")), Path())
 
 
+@app.command("import")
+def import_(use_case: UseCase) -> None:
+    """Stage: bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."""
+    from micromime.stages.import_test_set import main as stage
+
+    out = places.photographs(use_case) if _of_tiles(use_case) else places.test_set(use_case)
+    stage(use_case, places.origin(use_case), out, places.PARAMS)
+
+
+@app.command()
+def tile(use_case: UseCase) -> None:
+    """Stage: divide the real tiles into the test set and the nested subsets to train on."""
+    from micromime.stages.tile import main as stage
+
+    stage(use_case, places.photographs(use_case), places.tiles(use_case), places.PARAMS)
+
+
+@app.command()
+def measure(use_case: UseCase) -> None:
+    """Stage: measure cracks and surfaces on each subset of the real tiles."""
+    from micromime.stages.measure import main as stage
+
+    stage(use_case, places.tiles(use_case), places.photographs(use_case), places.exemplars(use_case), places.PARAMS)
+
+
 @app.command()
 def render(  # noqa: PLR0913 - one argument an option
-    use_case: str,
-    out: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
+    use_case: UseCase,
+    name: Annotated[str, typer.Argument(metavar="[SET]", help="As a stage: base, scoring, or pools.")] = "",
+    out: Annotated[Path | None, typer.Option(help="For a set of your own: a folder that is not there yet.")] = None,
     count: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
     exemplars: Annotated[
         Path | None, typer.Option(help="What was measured on real parts: a folder of a subset.")
     ] = None,
-    params: Params = Path("params.yaml"),
+    params: Params = places.PARAMS,
 ) -> None:
     """Render a data set: the same seed gives the same bytes, however many workers."""
-    from micromime.scenario.parameters import read_tree, typed
-    from micromime.stages.render import RenderParameters, scenario_of
-    from micromime.stages.render import render as render_stage
+    from micromime.stages import render as stage
 
-    asked = typed(RenderParameters, {"count": count, "seed": seed}, "render")
-    content = scenario_of(read_tree(params), use_case, exemplars)
-    render_stage(use_case, content, asked, out, out.parent / f"{out.name}.unfinished", workers)
+    if name:
+        stage.render(use_case, name, params)
+        return
+    if out is None:
+        raise Mistake("Nothing says where to render to; give --out FOLDER, or name a set: base, scoring or pools.")
+    stage.render_own(use_case, (count, seed), out, workers, (params, exemplars))
     print(f"{count} samples in {out}; {out / 'preview.png'} shows the first.")
 
 
 @app.command()
-def resample(  # noqa: PLR0913 - one argument an option
-    use_case: str,
-    round_: Annotated[str, typer.Argument(metavar="ROUND", help="A key of <use case>.rounds in the parameter file.")],
-    from_run: Annotated[str, typer.Option(help="Id of the MLflow run (an arm) that logged the table of scores.")],
-    out: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
-    workers: Annotated[int, typer.Option(min=1, help="Processes, one thread each.")] = 1,
-    params: Params = Path("params.yaml"),
+def train(
+    use_case: UseCase, arms: Annotated[list[str], typer.Argument(help="base, a round, or models: synthetic real ...")]
 ) -> None:
-    """Render what a sampler asks for, from scores that were logged in MLflow instead of those of this folder."""
+    """Stage: train arms, and write their networks to models/; what a record tells is not trained again."""
+    from micromime.stages.train import train as stage
+
+    stage(use_case, arms)
+
+
+@app.command()
+def retrain(
+    arm: Annotated[Path, typer.Argument(help="Folder of an arm, such as models/grain_boundaries/base.")],
+    run: Annotated[int, typer.Argument(min=1, help="Number of the run.")],
+) -> None:
+    """Train a network again of which only the record is left, for the stages that ask it."""
+    from micromime.arms.queue import retrain as train_again
+
+    print(f"The network of run {run} lies in {train_again(arm, run)}; stages find it there.")
+
+
+@app.command()
+def pack(profile: Annotated[str, typer.Argument(help="Such as evidence.")]) -> None:
+    """Pack the records of a profile's finished runs into a file for each use case, to commit them."""
+    from micromime.arms.records import pack as pack_records
+
+    folders = [each for each in sorted(Path("metrics", profile, "runs").glob("*")) if each.is_dir()]
+    if not folders:
+        raise Mistake(f"metrics/{profile}/runs holds no records that are not packed; `make run` makes some.")
+    for folder in folders:
+        print(pack_records(folder))
+
+
+@app.command()
+def score(use_case: UseCase, arm: Annotated[str, typer.Argument(help="base or a round.")]) -> None:
+    """Stage: how well the networks of an arm do on each sample of the scoring set."""
+    from micromime.stages.score import score as stage
+
+    stage(use_case, arm)
+
+
+@app.command()
+def resample(  # noqa: PLR0913 - one argument an option
+    use_case: UseCase,
+    round_: Annotated[str, typer.Argument(metavar="ROUND", help="A key of <use case>.rounds in the parameter file.")],
+    from_run: Annotated[str, typer.Option(help="Id of an MLflow run (an arm) that logged a table of scores.")] = "",
+    out: Annotated[Path | None, typer.Option(help="With --from-run: a folder that is not there yet.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="With --from-run: processes, one thread each.")] = 1,
+    params: Params = places.PARAMS,
+) -> None:
+    """Stage: render what a round's sampler asks for; or by scores that were logged in MLflow instead of those here."""
+    from micromime.stages.resample import resample as stage
+
+    if bool(from_run) != bool(out):
+        raise Mistake("--from-run and --out belong together; give both, or neither.")
+    if out is None:
+        stage(use_case, round_, params)
+        return
     from micromime.commands.resample_logged import resample_logged
     from micromime.scenario.parameters import read_tree
 
     resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
+
+
+@app.command()
+def judge(use_case: UseCase) -> None:
+    """Stage: every network on the test set, beside what anybody could apply."""
+    profile = _profile()
+    out, kept = places.verdict(profile, use_case), places.records(profile, use_case)
+    if _of_tiles(use_case):
+        from micromime.stages.judge_tiles import main as judge_tiles
+
+        judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
+        return
+    from micromime.stages.judge import main as stage
+
+    scoring = places.synthetic(use_case, "scoring")
+    stage(use_case, places.models(use_case), places.test_set(use_case), scoring, out, kept)
+
+
+@app.command()
+def report(use_case: UseCase) -> None:
+    """Stage: one page of all that came out, and its pictures."""
+    from micromime.cli import publish as tell
+    from micromime.tracking.store import best_effort
+
+    verdict = places.verdict(_profile(), use_case)
+    out = verdict.with_suffix("") / "report.html"
+    if _of_tiles(use_case):
+        from micromime.stages.report_tiles import main as report_tiles
+
+        sources = (places.tiles(use_case), places.synthetic(use_case), places.exemplars(use_case))
+        report_tiles(use_case, places.models(use_case), *sources, verdict, out)
+    else:
+        from micromime.stages.report import main as stage
+
+        scores, scoring = places.scores(use_case, "base"), places.synthetic(use_case, "scoring")
+        stage(use_case, places.models(use_case), verdict, scores, scoring, places.test_set(use_case), out)
+    with best_effort():
+        tell(use_case)
+
+
+@app.command()
+def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "") -> None:
+    """Tell MLflow all that it does not know yet of trained arms and their verdicts; twice is as good as once."""
+    from micromime.cli import publish as tell
+    from micromime.use_cases import use_cases
+
+    for each in [use_case] if use_case else use_cases():
+        tell(each)
 
 
 @app.command()
@@ -206,26 +331,18 @@ def pull() -> None:
     transfer("pull")
 
 
-@app.command()
-def sync(
-    moved: Annotated[bool, typer.Option("--moved", help="Also what was kept for another address.")] = False,
-) -> None:
-    """Send to MLflow what was kept in .micromime/outbox/ while its server did not answer; once, whatever happens."""
-    from micromime.tracking.sync import sync as sync_letters
+def _profile() -> str:
+    """Return the name of the profile in params.yaml."""
+    from micromime.scenario.parameters import read_tree
 
-    sync_letters(moved)
+    return str(read_tree(places.PARAMS).get("profile", ""))
 
 
-@app.command()
-def tune(
-    use_case: str,
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="How long each combination is timed.")] = 4,
-    params: Params = Path("params.yaml"),
-) -> None:
-    """Measure with which precision, order in memory and threads this machine trains fastest; change nothing."""
-    from micromime.commands.tune import tune as tune_stage
+def _of_tiles(use_case: str) -> bool:
+    """Return whether the networks of a use case find the class of tiles, and not masks."""
+    from micromime.use_cases import instance_kind
 
-    tune_stage(params, use_case, seconds)
+    return bool(instance_kind(use_case).classes)
 
 
 def main() -> None:

@@ -5,9 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from micromime.arms.networks import Wanted, fit_runs, network_here, networks_of
 
 from micromime.arms.arm import Arm, trained
-from micromime.arms.networks import KEPT, Wanted, fit_runs, network_here, networks_of
+from micromime.arms.queue import KEPT
 from micromime.mistakes import Mistake
 
 HOLDER = """

@@ -1,6 +1,6 @@
 import pytest
 
-from micromime.arms.pools import measured, pools
+from micromime.arms.comparisons import measured, pools
 from micromime.mistakes import Mistake
 
 

@@ -4,11 +4,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from micromime.judging.metrics import LOWER_IS_BETTER, SEGMENTATION, boundary_f1, error_rate, mean_iou, pixel_error
+from micromime.judging.metrics import (
+    LOWER_IS_BETTER,
+    SEGMENTATION,
+    average_precision,
+    boundary_f1,
+    error_rate,
+    mean_iou,
+    pixel_error,
+)
+from micromime.judging.topology import betti_error, cl_dice
 
 TRUTH = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], dtype=bool)
 PREDICTION = np.array([[1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]], dtype=bool)
-PAIRS = st.tuples(*[arrays(np.bool_, (7, 11))] * 2)
+MASKS = arrays(np.bool_, (7, 11))
+LEVELS = arrays(np.float32, (7, 11), elements=st.sampled_from([0, 0.25, 0.5, 0.75, 1]))
+OF_MASKS = {**SEGMENTATION, "cl_dice": cl_dice, "betti_error": betti_error}
 
 
 def line(col):
@@ -20,6 +31,28 @@ def line(col):
 def ring(width):
     rows, cols = np.ogrid[:61, :90]
     return np.abs(np.hypot(rows - 30, cols - 45) - 20) <= width / 2
+
+
+@pytest.mark.parametrize("name", OF_MASKS)
+@given(prediction=MASKS, truth=MASKS)
+def test_every_metric_is_a_share_does_not_care_which_mask_is_which_and_is_best_for_the_truth(name, prediction, truth):
+    score = OF_MASKS[name](prediction, truth)
+    assert type(score) is float
+    assert 0 <= score <= 1
+    assert score == pytest.approx(OF_MASKS[name](truth, prediction))
+    assert OF_MASKS[name](truth, truth.copy()) == (0 if name in LOWER_IS_BETTER else 1)
+
+
+@pytest.mark.parametrize("name", OF_MASKS)
+@pytest.mark.parametrize("other", [TRUTH.T, TRUTH[:1], TRUTH.astype(np.uint8) * 255, np.zeros((0, 4), dtype=bool)])
+def test_what_cannot_be_compared_is_refused(name, other):
+    for pair in ((PREDICTION, other), (other, PREDICTION)):
+        with pytest.raises(ValueError, match=r"cannot compare|must be boolean"):
+            OF_MASKS[name](*pair)
+
+
+def test_less_is_better_of_errors_alone():
+    assert {"pixel_error", "error_rate", "betti_error"} == LOWER_IS_BETTER
 
 
 def test_pixel_error_is_the_share_of_wrong_pixels():
@@ -60,42 +93,18 @@ def test_boundary_f1_measures_distance_along_the_diagonal():
     assert boundary_f1(here, there, tolerance_px=4.25) == 1
 
 
-def test_boundary_f1_without_boundaries():
+@pytest.mark.parametrize("metric", [boundary_f1, cl_dice])
+def test_skeletons_of_nothing_agree_with_nothing_alone(metric):
     none = np.zeros((30, 60), dtype=bool)
-    assert boundary_f1(none, none) == 1
-    assert boundary_f1(none, line(30)) == boundary_f1(line(30), none) == 0
+    assert metric(none, none) == 1
+    assert metric(none, line(30)) == metric(line(30), none) == 0
 
 
-@pytest.mark.parametrize("name", SEGMENTATION)
-@given(pair=PAIRS)
-def test_scores_are_shares_and_do_not_care_which_mask_is_which(name, pair):
-    score = SEGMENTATION[name](*pair)
-    assert type(score) is float
-    assert 0 <= score <= 1
-    assert score == pytest.approx(SEGMENTATION[name](*pair[::-1]))
-
-
-@pytest.mark.parametrize("name", SEGMENTATION)
-@given(truth=arrays(np.bool_, (7, 11)))
-def test_the_truth_itself_has_the_best_score(name, truth):
-    assert SEGMENTATION[name](truth, truth.copy()) == (0 if name in LOWER_IS_BETTER else 1)
-
-
-@given(pair=PAIRS)
-def test_exchanging_the_classes_or_turning_the_picture_changes_nothing(pair):
-    prediction, truth = pair
+@given(prediction=MASKS, truth=MASKS)
+def test_exchanging_the_classes_or_turning_the_picture_changes_nothing(prediction, truth):
     for metric in (pixel_error, mean_iou):
         assert metric(~prediction, ~truth) == pytest.approx(metric(prediction, truth))
         assert metric(prediction.T, truth.T) == pytest.approx(metric(prediction, truth))
-
-
-@pytest.mark.parametrize("name", SEGMENTATION)
-@pytest.mark.parametrize("truth", [TRUTH.T, TRUTH[:1], TRUTH.astype(np.uint8) * 255, np.zeros((0, 4), dtype=bool)])
-def test_what_cannot_be_compared_is_refused(name, truth):
-    with pytest.raises(ValueError, match=r"cannot compare|must be boolean"):
-        SEGMENTATION[name](PREDICTION, truth)
-    with pytest.raises(ValueError, match=r"cannot compare|must be boolean"):
-        SEGMENTATION[name](truth, PREDICTION)
 
 
 def test_error_rate_is_wrong_over_all():
@@ -108,3 +117,46 @@ def test_error_rate_is_wrong_over_all():
 def test_error_rate_refuses_lists_that_do_not_fit(count):
     with pytest.raises(ValueError, match="cannot compare"):
         error_rate(np.zeros(count, dtype=int), np.zeros(0, dtype=int))
+
+
+CHEQUERED = np.array([[1, 0, 1], [0, 0, 1]], dtype=bool)
+
+
+@pytest.mark.parametrize(
+    ("probability", "score"),
+    [
+        # In order of probability: right, wrong, right, wrong, wrong, right.
+        ([[0.9, 0.8, 0.7], [0.6, 0.5, 0.1]], (1 / 1 + 2 / 3 + 3 / 6) / 3),
+        ([[0.9, 0.9, 0.1], [0.1, 0.1, 0.1]], 1 / 3 * 1 / 2 + 2 / 3 * 3 / 6),  # equal ones are one step
+        ([[0.3] * 3] * 2, 3 / 6),  # what tells nothing scores the share of boundary
+    ],
+    ids=str,
+)
+def test_average_precision_by_hand(probability, score):
+    assert average_precision(np.array(probability, dtype=np.float32), CHEQUERED) == pytest.approx(score)
+
+
+@given(probability=LEVELS, truth=MASKS)
+def test_average_precision_is_the_sum_over_all_thresholds_and_only_the_order_counts(probability, truth):
+    score, recalled, total = 0.0, 0.0, truth.sum()
+    for threshold in np.unique(probability)[::-1]:
+        found = probability >= threshold
+        recall = (found & truth).sum() / max(total, 1)
+        score += (recall - recalled) * (found & truth).sum() / found.sum()
+        recalled = recall
+    seen = average_precision(probability, truth)
+    assert type(seen) is float
+    assert seen == pytest.approx(score if total else 1)  # without boundary there is nothing to miss
+    assert average_precision(probability**2 / 3, truth) == pytest.approx(seen)
+
+
+@pytest.mark.parametrize(
+    ("level", "truth"),
+    [
+        *((0, each) for each in (CHEQUERED.T, CHEQUERED[0], CHEQUERED.astype(np.uint8), np.zeros((0, 3), dtype=bool))),
+        (np.nan, CHEQUERED),
+    ],
+)
+def test_average_precision_refuses_what_cannot_be_compared(level, truth):
+    with pytest.raises(ValueError, match=r"cannot compare|must be boolean"):
+        average_precision(np.full((2, 3), level, dtype=np.float32), truth)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.multitest import multipletests
 
 from micromime.judging.statistics import agresti_coull_paper, bounds, holm, mean, paired_t_test, sd, student_interval
 
@@ -24,7 +24,6 @@ TABLE_2 = [
     (50, 0.077, 0.064, 0.091),
     (50, 0.778, 0.756, 0.799),
 ]
-SHARES = st.floats(0, 1)
 
 
 def test_agresti_coull_gives_19_of_the_20_bounds_of_the_papers_tables():
@@ -34,12 +33,6 @@ def test_agresti_coull_gives_19_of_the_20_bounds_of_the_papers_tables():
         assert interval["n"] == {200: 40_000, 50: 2_500}[runs]
         misses += [(p, c) for p, c in zip(printed, (interval["lo"], interval["hi"]), strict=True) if abs(p - c) > 0.001]
     assert misses == [(0.073, pytest.approx(0.0744, abs=5e-5))]
-
-
-def test_the_plain_normal_interval_gives_all_20():
-    for runs, mean_score, *printed in TABLE_1 + TABLE_2:
-        bounds = proportion_confint(mean_score * runs**2, runs**2, alpha=0.01, method="normal")
-        assert bounds == pytest.approx(printed, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +51,8 @@ def test_the_papers_n_makes_intervals_that_ignore_the_spread():
     assert (paper_2["hi"] - paper_2["lo"]) / 2 / student_2 == pytest.approx(8, abs=0.5)
 
 
-@given(mean_score=SHARES, runs=st.integers(1, 300))
+@pytest.mark.parametrize("mean_score", [0, 0.001, 0.5, 1])
+@pytest.mark.parametrize("runs", [1, 2, 300])
 def test_agresti_coull_stays_within_0_and_1(mean_score, runs):
     interval = agresti_coull_paper(mean_score, runs)
     assert 0 <= interval["lo"] < interval["hi"] <= 1
@@ -97,8 +91,9 @@ def test_student_interval_needs_two_runs():
     assert student_interval([0.5, 0.5]) == {"lo": 0.5, "hi": 0.5, "n": 2}
 
 
-@given(values=st.lists(st.integers(0, 1000), min_size=3, max_size=30, unique=True))
-def test_student_interval_is_scipys(values):
+@pytest.mark.parametrize("count", [2, 3, 30])
+def test_student_interval_is_scipys(count):
+    values = np.random.default_rng(count).normal(3, 2, count).tolist()
     interval = student_interval(values)
     assert (interval["lo"], interval["hi"]) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.99))
 
@@ -155,3 +150,8 @@ def test_holms_correction_keeps_the_order_and_lies_between_none_and_bonferronis(
         assert p_value <= found <= min(1, p_value * len(p_values)) + 1e-12
     order = np.argsort(p_values, kind="stable")
     assert (np.diff(np.array(corrected)[order]) >= 0).all()
+
+
+def test_holms_correction_is_statsmodels():
+    p_values = (np.random.default_rng(1).random(9) ** 2).tolist()
+    assert holm(p_values) == multipletests(p_values, method="holm")[1].tolist()

@@ -4,7 +4,7 @@ import math
 import pandas as pd
 import pytest
 
-from micromime.judging.size_comparison import compare_sizes
+from micromime.judging.grain_size import compare_sizes
 from micromime.judging.verdict import verdict
 from micromime.mistakes import Mistake
 

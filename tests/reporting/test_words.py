@@ -4,6 +4,8 @@ from micromime.judging.metrics import TESTED
 from micromime.reporting.words import (
     TITLES,
     cell,
+    filled,
+    headline,
     interval_text,
     markdown,
     mean_cell,
@@ -61,3 +63,15 @@ def test_intervals_have_both_ends_and_those_of_differences_their_signs():
 def test_every_metric_of_a_test_picture_has_a_title():
     assert {*TITLES} == {*TESTED}
     assert [title(name) for name in ("cl_dice", "hue_error")] == ["clDice", "hue error"]
+
+
+def test_the_headline_says_when_nothing_is_real():
+    surrogate = {"kind": "surrogate", "name": "potts", "reason": "no real set was given", "n": 3}
+    assert headline(surrogate) == "Test set: surrogate, not real (no real set was given); potts, n = 3"
+    real = {"kind": "real", "name": "grain_boundaries", "reason": None, "n": 3}
+    assert headline(real) == "Test set: real pictures; grain_boundaries, n = 3"
+
+
+def test_only_what_stands_between_markers_is_filled_in():
+    page = "a\n<!-- x -->\nold\n<!-- end x -->\nb <!-- y -->"
+    assert filled(page, {"x": "new"}) == "a\n<!-- x -->\nnew\n<!-- end x -->\nb <!-- y -->"

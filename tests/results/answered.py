@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from micromime.inference.judge_views import in_views
+from micromime.inference.views import in_views
 from micromime.training.architectures import architectures, finds
 
 VERSION, RTOL = "ASKING", 1e-4

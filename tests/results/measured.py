@@ -5,12 +5,10 @@ from typing import Any
 import numpy as np
 
 from micromime.judging.baselines import BASELINES, line_response
-from micromime.judging.grain_size import astm_difference, astm_number
-from micromime.judging.grain_sizes import mean_intercept
-from micromime.judging.matched_grains import match_grains
+from micromime.judging.grain_size import astm_difference, astm_number, mean_intercept
+from micromime.judging.grains import match_grains
 from micromime.judging.metrics import SEGMENTATION, TESTED
-from micromime.judging.picture_scores import Picture, classified
-from micromime.judging.tested_pictures import tested
+from micromime.judging.micrographs import Picture, classified, tested
 from micromime.judging.topology import betti_numbers
 
 VERSION, RTOL = "MEASURING", 1e-12

@@ -3,12 +3,13 @@ import subprocess
 import sys
 
 import pytest
+from micromime.stages.check import main
 from ruamel.yaml import YAML
 
+from micromime.commands.check import check_file, check_tree
 from micromime.mistakes import Mistake
 from micromime.sampling.samplers import samplers
 from micromime.scenario.parameters import read_tree
-from micromime.stages.check import check_file, check_tree, main
 
 BASE_ONLY = "'base' cannot be the name of a round; use another word, of letters and digits."
 
@@ -56,8 +57,7 @@ GRAINS = "grain_boundaries"
         (
             "GRAINS.trian",
             {},
-            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, judge, rounds, "
-            "planted_gap, ablation.",
+            f"GRAINS.trian {NOT_KNOWN} scenario, render, test_set, train, finetune, scoring, resample, judge, rounds.",
         ),
         ("GRAINS.render", None, "GRAINS.render is missing"),
         ("GRAINS.render.count", 0, "GRAINS.render.count: 0 is not allowed; it should be greater than or equal to 1"),
@@ -94,21 +94,11 @@ GRAINS = "grain_boundaries"
         ),
         ("GRAINS.scenario.styles.twinned.white_noise.sd", 3, f"styles.twinned.white_noise.sd {NOT_KNOWN} sd_grey."),
         ("GRAINS.test_set.surrogate_count", "many", "GRAINS.test_set.surrogate_count: 'many'"),
-        ("GRAINS.planted_gap", None, "GRAINS.planted_gap is missing from params.yaml; add that section."),
-        ("GRAINS.planted_gap.runs", -1, "GRAINS.planted_gap.runs: -1 is not allowed"),
-        ("GRAINS.planted_gap.experiments.gap", ["best"], "planted_gap.experiments.gap: 'best' is not known; use one"),
-        ("chip_cracks.planted_gap", {}, f"chip_cracks.planted_gap {NOT_KNOWN} scenario, render, test_set, train,"),
+        ("chip_cracks.rounds", {}, f"chip_cracks.rounds {NOT_KNOWN} scenario, render, test_set, train,"),
     ],
 )
 def test_wrong_keys_and_values_are_named_with_what_is_allowed(tree, path, value, said):
     assert_said(tree, path, value, said)
-
-
-def test_a_threshold_of_the_ablation_is_not_chosen_on_more_samples_than_there_are(tree):
-    too_many = "GRAINS.ablation.images.scoring: 61 is more than GRAINS.scoring.count, 60; give that or less."
-    tree = changed(tree, "grain_boundaries.ablation.images.scoring", 61)
-    check_tree(tree)  # nothing is run
-    assert_said(tree, "GRAINS.ablation.runs", 1, too_many)
 
 
 SAMPLER = "GRAINS.rounds.adaptive.sampler"
@@ -200,12 +190,6 @@ def test_a_round_has_a_control_of_its_generation_that_never_saw_a_score(tree):
         tree[GRAINS]["rounds"] = rounds | others
         with pytest.raises(Mistake, match=said):
             check_tree(tree)
-
-
-def test_the_oracle_is_for_experiments_alone(tree):
-    tree[GRAINS]["rounds"]["adaptive"]["sampler"] = {"oracle": {"scenario": {}}}
-    with pytest.raises(Mistake, match=r"rounds\.adaptive\.sampler: oracle is for the experiments of planted_gap"):
-        check_tree(tree)
 
 
 @pytest.mark.parametrize(("first", "second", "wrong"), [(3, 4, "first"), (5, 3, "second")])

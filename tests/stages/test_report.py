@@ -1,164 +1,194 @@
-"""The report: whose predictions it shows, of which pictures in which order, and what is written and told."""
+"""The stages that report: whose predictions are shown, what is written, and that nothing is trained."""
 
 import json
-from dataclasses import replace
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.datasets.store import Dataset
+from micromime.arms.comparisons import Pool
+from micromime.datasets.store import Dataset, write_description, write_shard
 from micromime.inference import ask
+from micromime.judging import tested_pictures
+from micromime.judging.metrics import SCORED, TESTED
+from micromime.judging.micrographs import Picture
+from micromime.judging.verdict import verdict
+from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import read_micrographs
-from micromime.reporting.figures.panels import Shown
-from micromime.scenario.parameters import read_tree
-from micromime.stages import judge, report, score
-from micromime.stages.report import made, one_of_each_source, worst_sample
+from micromime.reporting.judged import Judged, JudgedTiles
+from micromime.reporting.pages import micrographs as page_of_micrographs
+from micromime.reporting.pages import tiles as page_of_tiles
+from micromime.stages import report, report_tiles, train_pools
+from micromime.stages.tile import TEST, write_tiles
+from micromime.use_cases.chip_cracks import ChipTile
 
-VERDICT, SCORES, PAGE = Path("metrics/grains.json"), Path("scores.parquet"), Path("metrics/grains/report.html")
-ABLATION = Path("metrics/ablation.json")
-FOUND = [
-    {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": "find", "batch_size": 4},
-    {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 2},
-]
+VERDICT, PAGE = Path("metrics/of.json"), Path("metrics/of/report.html")
+TILES, SYNTHETIC, EXEMPLARS = Path("data/tiles"), Path("data/synthetic"), Path("data/exemplars")
+MODELS = ("synthetic", "real", "longer", "mixed")
+
+
+def network(run):
+    """Return what stands in for a network: run 1 is right, run 2 finds nothing, run 3 the opposite."""
+    found = {1: lambda image: image < 100, 2: np.zeros_like, 3: lambda image: image >= 100}[run]
+    return lambda image: found(image).astype(np.float32)
 
 
 @pytest.fixture
-def judged(workshop, micrographs, scoring, monkeypatch):
-    """An arm that was judged and has scored: run 1 knows, run 2 finds nothing, run 3 the opposite."""
-    for name in ("open_store", "tell_file"):
-        monkeypatch.setattr(score, name, lambda *_: None)
-    monkeypatch.setattr(report, "predictor", ask.predictor)
-    workshop.write(phases=FOUND)
-    base = workshop.train()
-    workshop.trained.clear()
-    judge.main("grain_boundaries", Path("models"), micrographs, scoring, VERDICT, Path("records"))
-    score.main("grain_boundaries", base, scoring, SCORES, Path("records"))
+def judged(workshop, micrographs, scoring):
+    """An arm of three runs that was judged and has scored; the lower the sample's number, the better run by run."""
+    base, pictures = workshop.train(), read_micrographs(micrographs)
+    rows = [
+        {
+            "arm": "base",
+            "run": run,
+            "source": each.source,
+            **tested_pictures.tested(Picture(each.name, each.image, each.mask), network(run)(each.image)),
+        }
+        for run in (1, 2, 3)
+        for each in pictures
+    ]
+    scores = pd.DataFrame(rows)
+    plain = scores[["arm", "run", "picture", "source", *TESTED]]
+    baseline = plain[plain["run"] == 2].drop(columns=["arm", "run"]).assign(baseline="nothing")
+    kind = {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given"}
+    said = verdict(kind, plain, baseline) | {"views": 1}
+    epochs = pd.DataFrame([{"arm": "base", "run": run, "epoch": n, "phase": n} for run in (1, 2, 3) for n in (1, 2)])
+    epochs = epochs.assign(train_loss=0.5, valid_loss=0.75, mean_iou=0.25, images_per_second=8.0)
+    by_metric = {f"score.{metric}{run}": [0.9, 0.8, 0.7] for metric in SCORED for run in ("", ".run-001", ".run-002")}
+    table = Dataset(scoring).samples.assign(**by_metric | {"score.boundary_f1": [0.1, 0.9, 0.5]})
+    return Judged(said, scores, epochs, table, [base])
+
+
+def written(judged):
+    """Write what was judged as the stages before do."""
     folder = VERDICT.with_suffix("")
-    tables = [pd.read_parquet(folder / "scores.parquet"), pd.read_csv(folder / "curves.csv"), pd.read_parquet(SCORES)]
-    return report.Judged(json.loads(VERDICT.read_text()), *tables, [base])
+    folder.mkdir(parents=True)
+    VERDICT.write_text(json.dumps(judged.verdict))
+    judged.scores.to_parquet(folder / "scores.parquet")
+    judged.epochs.to_csv(folder / "curves.csv", index=False)
+    judged.scoring.to_parquet("scores.parquet")
 
 
-@pytest.fixture
-def told(monkeypatch):
-    """What MLflow would have been told."""
-    calls = []
-    monkeypatch.setattr(report, "tell", lambda *said: calls.append(said))
-    return calls
+def reported(judged, micrographs, scoring, metric="mean_iou"):
+    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), network(2))
 
 
-def reported(micrographs, scoring, ablation=None):
-    ABLATION.write_text(json.dumps(ablation or {}))
-    report.main("grain_boundaries", Path("models"), VERDICT, SCORES, scoring, micrographs, ABLATION, PAGE)
-    return PAGE.read_bytes()
-
-
-def test_the_median_run_predicts_what_is_shown(judged, micrographs, scoring):
-    shown = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
-    assert shown.predicted_by == "base, run 2, the median run by mean IoU on the test set"
-    assert not any(each.prediction.any() for each in (*shown.real, *shown.synthetic))
-    assert [(each.name, each.source) for each in shown.real] == [("a", "steel"), ("c", "iron"), ("b", "steel")]
-    assert [each.truth.shape for each in shown.real] == [(40, 64), (36, 48), (64, 50)]
-    assert [each.name for each in shown.synthetic] == ["sample 000000", "sample 000001", "sample 000002"]
-
-
-def test_a_median_run_that_is_not_here_is_trained_alone(workshop, judged, micrographs, scoring):
-    for file in Path("models").rglob("weights.safetensors"):
-        file.unlink()
-    made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
-    assert workshop.trained == [[("base", 2)]]
-
-
-def test_the_worst_samples_come_first_each_with_its_own_picture(judged, micrographs, scoring):
-    worst = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs)).worst
-    assert [each.id for each in worst] == ["000002", "000001", "000000"]
-    assert [int(each.shown.truth.sum()) for each in worst] == [636, 488, 340]
-    samples = Dataset(scoring).samples.set_index("id")
-    for each in worst:
-        assert each.parameters["white_noise.sd_grey"] == samples["white_noise.sd_grey"][each.id]
-        assert {*each.parameters} == {name for name in samples.columns if "." in name}
-
-
-@pytest.mark.usefixtures("told")
-def test_the_worst_are_so_by_the_metric_that_samplers_go_by(judged, micrographs, scoring):
-    assert b"Mean IoU (over runs)" in reported(micrographs, scoring)
-    scored = judged.scoring.assign(**{"score.boundary_f1": [0.1, 0.9, 0.5]})
-    found = made(replace(judged, scoring=scored), "boundary_f1", Dataset(scoring), read_micrographs(micrographs))
-    assert [each.id for each in found.worst] == ["000000", "000002", "000001"]
-    assert found.scored_by == "boundary F1"
-    tree = read_tree(Path("params.yaml"))
-    tree["grain_boundaries"]["resample"]["score"] = "average_precision"
-    Path("params.yaml").write_text(json.dumps(tree))
-    assert b"Average precision (over runs)" in reported(micrographs, scoring)
+def test_the_median_run_predicts_what_is_shown_and_the_worst_samples_come_first(judged, micrographs, scoring):
+    found = reported(judged, micrographs, scoring)
+    assert found.predicted_by == "base, run 2, the median run by mean IoU on the test set"
+    assert not any(each.prediction.any() for each in (*found.real, *found.synthetic))
+    assert [(each.name, each.source) for each in found.real] == [("a", "steel"), ("c", "iron"), ("b", "steel")]
+    assert [each.name for each in found.synthetic] == ["sample 000000", "sample 000001", "sample 000002"]
+    assert [each.id for each in found.worst] == ["000002", "000001", "000000"]
+    assert [int(each.shown.truth.sum()) for each in found.worst] == [636, 488, 340]  # each with its own picture
+    assert {each["name"] for each in found.worst[0].parameters} == {n for n in Dataset(scoring).samples if "." in n}
+    assert len(found.grains) == 3
+    by_f1 = reported(judged, micrographs, scoring, "boundary_f1")
+    assert ([each.id for each in by_f1.worst], by_f1.scored_by) == (["000000", "000002", "000001"], "boundary F1")
 
 
 def test_more_pictures_than_there_is_room_for_are_left_out(judged, micrographs, scoring, monkeypatch):
-    monkeypatch.setattr(report, "EXAMPLES", 2)
-    monkeypatch.setattr(report, "WORST", 1)
-    shown = made(judged, "mean_iou", Dataset(scoring), read_micrographs(micrographs))
-    assert [each.name for each in shown.real] == ["a", "c"]
-    assert [len(each) for each in (shown.synthetic, shown.worst, shown.scoring)] == [2, 1, 3]
+    monkeypatch.setattr(page_of_micrographs, "EXAMPLES", 2)
+    monkeypatch.setattr(page_of_micrographs, "WORST", 1)
+    found = reported(judged, micrographs, scoring)
+    assert [each.name for each in found.real] == ["a", "c"]
+    assert [len(each) for each in (found.synthetic, found.worst, found.scoring)] == [2, 1, 3]
 
 
-def test_a_sample_s_scores_are_means_and_sds_over_runs():
-    metrics = {"mean_iou": (0.4, 0.6, 0.8), "pixel_error": (0.1, 0.1, 0.1), "boundary_f1": (0, 0, 0.3)}
-    metrics |= {"average_precision": (0.7, 0.8, 0.9)}
-    runs = {f"score.{name}.run-00{n}": v for name, values in metrics.items() for n, v in enumerate(values, 1)}
-    means = {f"score.{name}": sum(values) / 3 for name, values in metrics.items()}
-    row = pd.Series({"id": "000007", "seed": 1, "blur.kernel_px": 3, **means, **runs})
-    mask = np.zeros((4, 6), np.bool_)
-    found = worst_sample(row, Shown("n", "synthetic", mask.astype(np.uint8), mask, mask))
-    assert found.id == "000007"
-    assert found.parameters == {"blur.kernel_px": 3}
-    assert found.scores["mean_iou"] == pytest.approx((0.6, 0.2))
-    assert found.scores["pixel_error"] == pytest.approx((0.1, 0))
-    assert found.scores["boundary_f1"] == pytest.approx((0.1, 0.03**0.5))
-    assert found.scores["average_precision"] == pytest.approx((0.8, 0.1))
+def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, scoring, monkeypatch):
+    monkeypatch.setattr(report, "predictor", ask.predictor)
+    written(judged)
+    workshop.trained.clear()
+    report.main("grain_boundaries", Path("models"), VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
+    page = PAGE.read_text()
+    for text in (
+        "surrogate, not real",
+        "base, run 2, the median run",
+        "Synthetic sample 000002",
+        "Mean IoU (over runs)",
+    ):
+        assert text in page
+    pictures = [PAGE.with_name(f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
+    assert len({each for each in pictures if each.startswith(b"\x89PNG")}) == 3
+    for file in Path("models").rglob("weights.safetensors"):
+        file.unlink()
+    with pytest.raises(Mistake, match=r"models/base/run-002 has no network here .*`micromime pull`.* models/base 2`"):
+        report.main("grain_boundaries", Path("models"), VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
+    assert workshop.trained == []
 
 
-def test_one_run_has_no_spread():
-    row = pd.Series({"id": "0", **{f"score.{m}{run}": 0.5 for m in report.SCORED for run in ("", ".run-001")}})
-    assert worst_sample(row, None).scores["mean_iou"] == (0.5, None)
+@pytest.fixture
+def divided(gravel_tiles, chips, dictionary_file, workshop):
+    """Sixteen tiles of eight specimens, four of them to test on; ten synthetic tiles after the others."""
+    tiles = gravel_tiles(16)
+    classes = {"classes": ["intact", "crack"]}
+    for name, part in {TEST: tiles[:4], "all": tiles[4:]}.items():
+        write_tiles(part, workshop.folder(str(TILES)) / name, {**classes, "kind": "surrogate"})
+    instances = [chips.draw_one(0, index) for index in range(10)]
+    folder = workshop.folder("data/synthetic/all")
+    write_shard(folder / "shard-00000", 0, instances, ChipTile.render_all(instances))
+    write_description(folder, {**classes, "count": 10, "seed": 0, "scenario": {}, "parent": None})
+    folder = workshop.folder("data/exemplars/all")
+    (folder / "measured.yaml").write_text(json.dumps({"dictionary": str(dictionary_file)}))
+    (folder / "fitted.svg").write_text('<svg aria-label="fitted to all"></svg>')
 
 
-def test_every_source_comes_once_before_any_comes_again():
-    shown = [Shown(name, source, None, None, None) for name, source in zip("abcdef", "ssitsi", strict=True)]
-    assert [each.name for each in one_of_each_source(shown)] == ["a", "c", "d", "b", "f", "e"]
+@pytest.fixture
+def judged_tiles(divided, workshop, tile_verdict):  # noqa: ARG001 - what it has written
+    """All arms of the one subset, trained in no time; the median run of `real` takes two test tiles of four wrong."""
+    workshop.write(architecture="efficientnet_lite0")
+    settings = json.loads(Path("params.yaml").read_text())["grain_boundaries"]
+    asked = {"test_tiles": 4, "seed": 0, "subsets": ["all"]}
+    chip_cracks = settings | {"tiles": asked, "ablation": {"subset": "all", "ways": []}}
+    Path("params.yaml").write_text(json.dumps({"profile": "tiny", "chip_cracks": chip_cracks}))
+    for models, data in ((["synthetic"], SYNTHETIC), (["real", "mixed", "longer"], TILES)):
+        train_pools.main("chip_cracks", models, data, Path("models"), Path("records"))
+    made_of = {Path("models", model, f"{model}_all"): (model, Pool("all", "all", "filled")) for model in MODELS}
+    test = Dataset(TILES / TEST)
+    count = {"synthetic": 4, "real": 2, "longer": 1, "mixed": 0}
+    rows = [
+        {
+            "arm": arm.name,
+            "run": run,
+            "picture": name,
+            "error_rate": float(wrong),
+            "probability": abs(crack - 0.8 * wrong),
+        }
+        for arm, (model, _) in made_of.items()
+        for run in (1, 2)
+        for n, (name, crack) in enumerate(zip(test.samples["id"], test.class_numbers, strict=True))
+        for wrong in [n < count[model] + run - 1]
+    ]
+    epochs = pd.DataFrame([{"arm": arm.name, "run": 1, "epoch": n, "phase": n} for arm in made_of for n in (1, 2)])
+    epochs = epochs.assign(train_loss=0.5, valid_loss=0.75, error_rate=0.25, images_per_second=8.0)
+    said = tile_verdict("surrogate")
+    del said["subsets"]["16"]
+    return JudgedTiles(said, pd.DataFrame(rows), epochs, pd.DataFrame(), list(made_of), made_of, test)
 
 
-@pytest.mark.usefixtures("judged")
-def test_page_and_pictures_are_written_and_mlflow_is_told(micrographs, scoring, told, monkeypatch):
-    monkeypatch.setattr(report, "write_report", lambda path, shown: path.write_text(shown.predicted_by))
-    assert reported(micrographs, scoring).startswith(b"base, run 2, the median run")
-    names = sorted(each.name for each in PAGE.parent.iterdir())
-    assert names == ["curves.csv", "figure_4.png", "panel.png", "report.html", "scores.parquet", "worst.png"]
-    pictures = {name: PAGE.parent / f"{name}.png" for name in ("panel", "figure_4", "worst")}
-    assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures.values())
-    assert len({file.read_bytes() for file in pictures.values()}) == 3
-    ((use_case, judged, test_set, files, shown),) = told
-    assert (use_case, test_set, shown) == ("grain_boundaries", micrographs, pictures)
-    assert [each.name for each in files] == ["grains.md", "report.html", "scores.parquet"]
-    assert list(judged.representative.items()) == [(Path("models/base"), 2)]
+def test_the_mistakes_shown_are_those_of_the_median_run_on_test_tiles(judged_tiles):
+    found = page_of_tiles.wrong_of(judged_tiles, "all")
+    assert list(found) == [
+        "synthetic model, run 1 (4 of 4 test tiles wrong)",
+        "real model, run 1 (2 of 4 test tiles wrong)",
+        "mixed model, run 1 (0 of 4 test tiles wrong)",
+    ]
+    (first, second), none = list(found.values())[1:]
+    assert none == []
+    assert [(each.label, round(each.probability, 2)) for each in (first, second)] == [("intact", 0.8), ("crack", 0.2)]
+    assert np.array_equal(second.image, judged_tiles.test.images[1])
 
 
-@pytest.mark.usefixtures("judged", "told")
-def test_what_units_earn_stands_in_the_page_where_they_were_compared(micrographs, scoring, monkeypatch):
-    for name in ("ablation_chart", "gains_and_scores"):
-        monkeypatch.setattr(report, name, lambda said, name=name: f"{name} of {said['runs']} runs")
-    shown = []
-    monkeypatch.setattr(report, "write_report", lambda path, given: path.write_text("") or shown.append(given))
-    for said in ({}, {"runs": 3}):
-        reported(micrographs, scoring, said)
-    assert [each.ablation_svg for each in shown] == ["", "ablation_chart of 3 runs"]
-    assert [each.ablation_markdown for each in shown] == ["", "gains_and_scores of 3 runs"]
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("judged")
-def test_the_page_tells_it_all_and_is_the_same_when_it_is_written_again(micrographs, scoring, told):
-    page = reported(micrographs, scoring)
-    for text in ("surrogate, not real", "base, run 2, the median run", "Synthetic sample 000002", "Learning curves"):
-        assert text.encode() in page
-    assert reported(micrographs, scoring) == page
-    assert len(told) == 2
+def test_a_report_on_tiles_is_written_about_the_largest_subset(judged_tiles):
+    written(judged_tiles)
+    report_tiles.main("chip_cracks", Path("models"), TILES, SYNTHETIC, EXEMPLARS, VERDICT, PAGE)
+    page = PAGE.read_text()
+    assert '<svg aria-label="fitted to all"></svg>' in page
+    assert "training tiles of the subset “all” (of n = 12)" in page
+    assert "(of n = 10 synthetic tiles)" in page
+    curves = re.findall(r"Learning curves of arm (\w+)", page)
+    assert list(dict.fromkeys(curves)) == [f"{model}_all" for model in ("synthetic", "real", "mixed", "longer")]
+    assert "<td>data/synthetic/all unversioned-" in page
+    assert {file.stem for file in PAGE.parent.glob("*.png")} == {"figure_3", "contact_sheet", "wrong"}

@@ -5,11 +5,12 @@ import shutil
 from pathlib import Path
 
 import pytest
+from micromime.arms.fit import fit_missing
 
 from micromime.arms import fit, networks
 from micromime.arms.arm import trained
-from micromime.arms.fit import Fit, fit_missing
 from micromime.arms.records import Answers, RunRecord, record_file
+from micromime.fitting.laws import Fit
 from micromime.mistakes import Mistake
 from micromime.stages import train
 

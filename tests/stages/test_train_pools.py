@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from micromime.arms.arm import Arm
+from micromime.arms.comparisons import images_seen, main, planned, pools_of, times_longer
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.stages.tile import write_tiles
-from micromime.stages.train_pools import images_seen, main, planned, pools_of, times_longer
 from micromime.training.settings import TrainParameters
 
 PHASE = {"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": 0.001, "batch_size": 4}

@@ -1,236 +1,236 @@
-"""Networks in the registry: registered once, found by the arm's name, told apart by what was hashed."""
+"""Networks in the registry: registered once, found by the arm's name, and asked where this package is not."""
 
-import dataclasses
 import hashlib
-from importlib.metadata import version
+import json
+import os
+import subprocess
+import sys
+from functools import partial
+from importlib.metadata import distribution, packages_distributions, version
 from pathlib import Path
 
 import numpy as np
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from stores import MD5, arm_json, judged_on, run_json, stored
 
 from micromime.mistakes import Mistake
-from micromime.project.versions import DataVersion, Revision
-from micromime.tracking.mlflow_arm import RunDescription
-from micromime.tracking.registry import model_name, register
-from micromime.tracking.store import prepare_store, store_client
-from micromime.tracking.tracking import tracked_arm
+from micromime.tracking.publish import publish_arm, publish_model
+from micromime.tracking.store import store_client, tracking_uri
 
-pytestmark = pytest.mark.slow
-
-DESCRIBED = RunDescription(
-    use_case="grains",
-    arm="adaptive",
-    profile="tiny",
-    fingerprint="f1",
-    params={"train": {"epochs": 3}},
-    data=(DataVersion("train", "data/grains", "a" * 32 + ".dir"), DataVersion("test_set", "data/real", "b" * 32)),
-    revision=Revision("c" * 40, dirty=False),
-    base="f0",
-    test_set="surrogate",
-    test_set_reason="no real pictures here",
-)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 NAME = "micromime-grains-tiny"
+ADAPTIVE = arm_json("adaptive", "f1", "f0")
+SURROGATE = judged_on("surrogate", "no real pictures here")
+
+TOLERANCE = 2e-4
+"""Sums of float32 in another order, in another process."""
+
+ELSEWHERE = '''
+import importlib.util, json, sys
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+model, pixels, answer, away = sys.argv[1:]
+sys.path[:] = [place for place in sys.path if not Path(place, "micromime").exists()]
+assert importlib.util.find_spec("micromime") is None
+
+class Installed(PathFinder):
+    """Finds what is installed there, and nothing else."""
+    away = set(json.loads(away))
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in cls.away else super().find_spec(name, path, target)
+
+sys.meta_path[:] = [Installed if finder is PathFinder else finder for finder in sys.meta_path]
+assert not any(map(importlib.util.find_spec, ("fastai", "dvc")))
+import mlflow, numpy as np
+loaded = mlflow.pyfunc.load_model(model)
+import micromime
+assert Path(micromime.__file__).parts[-3:-1] == ("code", "micromime"), micromime.__file__
+np.save(answer, loaded.predict(np.load(pixels)))
+'''
 
 
-def network(folder: str, weight: float, run: int = 2) -> Path:
-    """Write a folder as that of a run: nothing here asks the network."""
-    from safetensors.numpy import save_file
+def made(folder: Path, architecture: str = "small_unet", **said) -> Path:
+    """Write a network that has learnt nothing, but is sure of its answers; its batch norms are not the identity."""
+    import torch
 
-    Path(folder).mkdir()
-    save_file({"weight": np.float32([weight])}, Path(folder, "weights.safetensors"))
-    Path(folder, "model.json").write_text(f'{{"architecture": "unet_efficientnet_lite0", "run": {run}}}')
-    Path(folder, "epochs.jsonl").write_text("{}\n")
-    return Path(folder)
+    from micromime.training.architectures import build
+    from micromime.training.networks import save_network
+
+    torch.manual_seed(int(folder.name[-3:]))
+    network = build(architecture, pretrained=False)
+    with torch.inference_mode():
+        network.train()(torch.randn(4, 3, 64, 64))
+        list(network.parameters())[-2].mul_(100)  # the weights of the last layer
+    save_network(network, {"architecture": architecture, "run": int(folder.name[-3:])} | said, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Path]:
+    """The networks of two runs."""
+    return [made(tmp_path_factory.mktemp("arm") / f"run-{run:03d}") for run in (1, 2)]
 
 
 def versions() -> list:
     return sorted(store_client().search_model_versions(f"name = '{NAME}'"), key=lambda each: int(each.version))
 
 
-def logged() -> list:
-    client = store_client()
-    return list(client.search_logged_models([client.get_experiment_by_name("grains").experiment_id]))
+def pixels(count, rows, cols):
+    return np.random.default_rng(rows + cols).integers(0, 256, (count, 3, rows, cols), dtype=np.uint8)
 
 
-def aliased(alias: str = "adaptive") -> str:
-    return str(store_client().get_model_version_by_alias(NAME, alias).version)
+def grey_thrice(image):
+    return np.repeat(image[None, None], 3, axis=1)
 
 
-def parent() -> object:
-    client = store_client()
-    experiment = client.get_experiment_by_name("grains").experiment_id
-    (arm,) = client.search_runs([experiment], "tags.`micromime.level` = 'arm'")
-    return arm
+def of_the_judge(folder, image):
+    """What the judge sees in a picture."""
+    from micromime.inference.networks import probability
+    from micromime.inference.views import in_all_views
+    from micromime.training.networks import load_network
+
+    return in_all_views(partial(probability, load_network(folder)), image)
 
 
 @pytest.mark.usefixtures("store")
-def test_a_network_becomes_a_version_of_its_use_case_under_the_name_of_its_arm():
-    made = register(DESCRIBED, network("run-002", 0.5))
-    assert made == (NAME, "1", "adaptive")
-    assert made.uri == "models:/micromime-grains-tiny@adaptive"
-    assert aliased() == "1"
-    (version,) = versions()
-    (model,) = logged()
-    arm = parent()
+def test_a_network_becomes_a_version_that_says_what_it_was_made_of(runs):
+    publish_arm(ADAPTIVE, {1: run_json(1), 2: run_json(2)})
+    ended = stored("arm")[0].info.end_time
+    made = publish_model(ADAPTIVE, SURROGATE, runs[1])
+    assert (made, made.uri) == ((NAME, "1", "adaptive"), f"models:/{NAME}@adaptive")
+    (version,), (arm,) = versions(), stored("arm")
+    (model,) = store_client().search_logged_models([arm.info.experiment_id])
+    assert (arm.info.status, arm.info.end_time) == ("FINISHED", ended)
     assert version.run_id == model.source_run_id == arm.info.run_id
     assert [each.model_id for each in arm.outputs.model_outputs] == [model.model_id]
     assert (model.name, model.status.value) == ("adaptive-run-002", "READY")
-    assert model.tags["mlflow.modelVersions"] == f'[{{"name": "{NAME}", "version": {version.version}}}]'
-    assert arm.info.status == "FINISHED"
-
-
-@pytest.mark.usefixtures("store")
-def test_a_version_says_what_it_was_made_of():
-    register(DESCRIBED, network("run-002", 0.5))
-    (version,) = versions()
-    own = {key.removeprefix("micromime."): value for key, value in version.tags.items()}
-    assert own == {
+    assert json.loads(model.tags["mlflow.modelVersions"]) == [{"name": NAME, "version": 1}]
+    assert {key.removeprefix("micromime."): value for key, value in version.tags.items()} == {
         "use_case": "grains",
         "arm": "adaptive",
         "profile": "tiny",
         "fingerprint": "f1",
         "comparison": "f0",
         "git_commit": "c" * 40,
-        "git_dirty": "false",
-        "data.train": "a" * 32 + ".dir",
-        "data.test_set": "b" * 32,
+        "git_dirty": "true",
+        "data.train": MD5,
+        "data.test_set": "1" + MD5[1:],
         "test_set": "surrogate, not real",
         "test_set_reason": "no real pictures here",
         "seed": "2",
-        "architecture": "unet_efficientnet_lite0",
-        "weights_sha256": hashlib.sha256(Path("run-002/weights.safetensors").read_bytes()).hexdigest(),
+        "architecture": "small_unet",
+        "weights_sha256": hashlib.sha256((runs[1] / "weights.safetensors").read_bytes()).hexdigest(),
     }
 
 
 @pytest.mark.usefixtures("store")
-def test_what_is_logged_holds_no_pickle_and_the_very_weights():
-    register(DESCRIBED, network("run-002", 0.5))
-    (model,) = logged()
-    root = Path(model.artifact_location)
-    files = [file for file in root.rglob("*") if file.is_file()]
-    kept = {file.relative_to(root).as_posix() for file in files if "code" not in file.relative_to(root).parts}
-    assert kept == {
-        "MLmodel",
-        "served_model.py",
-        "artifacts/model.json",
-        "artifacts/weights.safetensors",
-        "requirements.txt",
-        "conda.yaml",
-        "python_env.yaml",
-        "input_example.json",
-        "serving_input_example.json",
-    }
-    assert all(file.suffix == ".py" for file in (root / "code").rglob("*") if file.is_file())
-    weights = "artifacts/weights.safetensors"
-    assert (root / weights).read_bytes() == Path("run-002/weights.safetensors").read_bytes()
-    assert f"torch=={version('torch').partition('+')[0]}" in (root / "requirements.txt").read_text().splitlines()
+def test_the_same_weights_are_registered_once_and_the_alias_goes_where_they_are(runs):
+    first, second = runs
+    assert [publish_model(ADAPTIVE, SURROGATE, each).version for each in (first, first, second)] == ["1", "1", "2"]
+    assert store_client().get_registered_model(NAME).aliases == {"adaptive": 2}
+    assert (
+        publish_model(ADAPTIVE | {"revision": {"commit": "d" * 40, "dirty": False}}, judged_on(), first).version == "1"
+    )
+    assert [each.tags["micromime.seed"] for each in versions()] == ["1", "2"]
+    assert store_client().get_registered_model(NAME).aliases == {"adaptive": 1}
+    tags = [versions()[0].tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason", "git_commit")]
+    assert tags == ["real", "", "c" * 40]
+    assert publish_model(arm_json(), SURROGATE, first) == (NAME, "3", "base")
+    assert publish_model(ADAPTIVE | {"profile": "paper"}, SURROGATE, first).name == "micromime-grains-paper"
+    assert publish_model(ADAPTIVE | {"profile": ""}, SURROGATE, first).name == "micromime-grains"
 
 
-@pytest.mark.usefixtures("store")
-def test_the_same_weights_are_registered_once_and_the_alias_goes_where_they_are():
-    first, second = network("run-001", 0.5, run=1), network("run-002", 0.7)
-    assert [register(DESCRIBED, each).version for each in (first, first, second)] == ["1", "1", "2"]
-    assert aliased() == "2"
-    assert register(DESCRIBED, first).version == "1"
-    assert aliased() == "1"
-    assert [version.tags["micromime.seed"] for version in versions()] == ["1", "2"]
-    assert len(logged()) == 2
-
-
-@pytest.mark.usefixtures("store")
-def test_arms_share_a_model_and_profiles_do_not():
-    register(DESCRIBED, network("run-002", 0.5))
-    register(dataclasses.replace(DESCRIBED, arm="base", base="", fingerprint="f0"), network("base", 0.2))
-    assert (aliased("adaptive"), aliased("base")) == ("1", "2")
-    paper = dataclasses.replace(DESCRIBED, profile="paper")
-    assert register(paper, Path("run-002")).name == "micromime-grains-paper"
-    assert aliased("adaptive") == "1"
-    assert model_name(dataclasses.replace(DESCRIBED, profile="")) == "micromime-grains"
-
-
-@pytest.mark.usefixtures("store")
-def test_judged_on_another_test_set_the_version_says_so_and_keeps_its_commit():
-    register(DESCRIBED, network("run-002", 0.5))
-    real = {"test_set": "real", "test_set_reason": "", "revision": Revision("d" * 40, dirty=True)}
-    register(dataclasses.replace(DESCRIBED, **real), Path("run-002"))
-    (version,) = versions()
-    tags = [version.tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason", "git_commit", "git_dirty")]
-    assert tags == ["real", "", "c" * 40, "false"]
-
-
-@pytest.mark.usefixtures("store")
-def test_an_arm_that_was_trained_stays_finished_when_it_was():
-    with tracked_arm(DESCRIBED):
-        pass
-    before = parent().info
-    register(DESCRIBED, network("run-002", 0.5))
-    after = parent().info
-    assert (after.status, after.start_time, after.end_time) == ("FINISHED", before.start_time, before.end_time)
-    with tracked_arm(DESCRIBED):
-        pass
-    again = parent().info
-    assert (again.status, again.start_time) == ("FINISHED", before.start_time)
-    assert again.end_time >= before.end_time >= before.start_time
-
-
-@pytest.mark.usefixtures("store")
-@pytest.mark.parametrize(
-    "step", ["log_model_artifacts", "finalize_logged_model", "log_outputs", "create_model_version"]
-)
-def test_what_was_broken_off_is_completed(step, monkeypatch):
-    from mlflow import MlflowClient
-
-    def broken(*_, **__):
-        raise OSError("disk full")
-
-    folder = network("run-002", 0.5)
-    with monkeypatch.context() as patch:
-        patch.setattr(MlflowClient, step, broken)
-        with pytest.raises(Mistake, match=r"failed to register run-002 as micromime-grains-tiny \(disk full\)"):
-            register(DESCRIBED, folder)
-    assert versions() == []
-    assert register(DESCRIBED, folder).version == "1"
-    (model,) = logged()
-    assert model.status.value == "READY"
-    assert [each.model_id for each in parent().outputs.model_outputs] == [model.model_id]
-
-
-@pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("name", ["model.json", "weights.safetensors"])
-def test_a_missing_file_is_named_before_anything_is_made(name):
-    (network("run-002", 0.5) / name).unlink()
-    with pytest.raises(Mistake, match=f"run-002/{name} is missing; run-002 is no folder of a trained network"):
-        register(DESCRIBED, Path("run-002"))
+def test_a_file_that_is_missing_or_damaged_is_named_before_anything_is_made(store, name):
+    folder = store.parent / "run-001"
+    folder.mkdir()
+    for each in {"model.json", "weights.safetensors"} - {name}:
+        (folder / each).write_text('{"archi')
+    with pytest.raises(Mistake, match=f"run-001/{name} is missing; .*run-001 is no folder of a trained network"):
+        publish_model(ADAPTIVE, SURROGATE, folder)
+    (folder / name).write_text('{"archi')
+    with pytest.raises(Mistake, match=r"run-001 is damaged.*train it anew"):
+        publish_model(ADAPTIVE, SURROGATE, folder)
     assert store_client().search_registered_models() == []
 
 
-def test_a_description_that_is_cut_off_is_named(tmp_path):
-    (network(str(tmp_path / "run-002"), 0.5) / "model.json").write_text('{"archi')
-    with pytest.raises(Mistake, match=r"run-002 is damaged.*train it anew"):
-        register(DESCRIBED, tmp_path / "run-002")
+def not_required(requirements: Path) -> list[str]:
+    """Names of modules that stand in this environment, but not where only the model's requirements are installed."""
+    wanted, waiting = set(), [line.partition("==")[0] for line in requirements.read_text().splitlines()]
+    while waiting:
+        name = canonicalize_name(waiting.pop())
+        if name not in wanted:
+            wanted.add(name)
+            lines = map(Requirement, distribution(name).requires or [])
+            waiting += [each.name for each in lines if each.marker is None or each.marker.evaluate({"extra": ""})]
+    wanted.add("micromime")  # comes with the model
+    providers = packages_distributions().items()
+    return [module for module, names in providers if not wanted & {canonicalize_name(name) for name in names}]
 
 
-def test_registering_must_say_on_what_the_network_was_judged(tmp_path):
-    with pytest.raises(ValueError, match="which kind of test set"):
-        register(dataclasses.replace(DESCRIBED, test_set=""), tmp_path)
+def test_a_colleague_without_the_repository_gets_the_same_numbers(store, runs, tmp_path):
+    publish_model(ADAPTIVE, SURROGATE, runs[1])
+    (root,) = (each.parent for each in tmp_path.rglob("requirements.txt"))
+    assert f"torch=={version('torch').partition('+')[0]}" in (root / "requirements.txt").read_text().splitlines()
+    kept = {file.suffix for file in root.rglob("*") if file.is_file()}
+    assert kept == {"", ".py", ".json", ".safetensors", ".txt", ".yaml"}  # no pickle
+    image = pixels(1, 70, 50)[0, 0]
+    np.save(tmp_path / "pixels.npy", grey_thrice(image))
+    (tmp_path / "elsewhere").mkdir()
+    environment = {"MLFLOW_TRACKING_URI": tracking_uri(), "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+    away = json.dumps(not_required(root / "requirements.txt"))
+    words = [f"models:/{NAME}@adaptive", str(tmp_path / "pixels.npy"), str(tmp_path / "answer.npy"), away]
+    command = [sys.executable, "-I", "-c", ELSEWHERE, *words]
+    ended = subprocess.run(command, cwd=tmp_path / "elsewhere", env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    found = np.load(tmp_path / "answer.npy")
+    assert (found.shape, found.dtype) == ((1, 70, 50), np.float32)
+    np.testing.assert_allclose(found[0], of_the_judge(runs[1], image), atol=TOLERANCE)
+    assert found.std() > 0.001
+    assert store.is_file()
 
 
-def test_a_store_that_cannot_be_reached_is_named(tmp_path, monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")  # the port that discards; nobody listens
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    folder = network(str(tmp_path / "run-002"), 0.5)
-    with pytest.raises(Mistake, match=r"at http://127.0.0.1:9 failed to register .*run-002 .*MLFLOW_TRACKING_URI"):
-        register(DESCRIBED, folder)
+def test_each_image_is_answered_for_itself_as_the_judge_sees_it(runs):
+    from mlflow.pyfunc.model import PythonModelContext
+
+    from micromime.tracking.served_model import ServedModel
+
+    model = ServedModel()
+    model.load_context(PythonModelContext({"weights.safetensors": str(runs[0] / "weights.safetensors")}, None))
+    for rows, cols in [(64, 96), (20, 25), (1, 1)]:
+        image = pixels(1, rows, cols)[0, 0]
+        assert np.array_equal(model.predict(None, grey_thrice(image))[0], of_the_judge(runs[0], image))
+    several = pixels(3, 40, 70)
+    found = model.predict(None, several)
+    for one, image in zip(found, several, strict=True):
+        assert np.array_equal(one, model.predict(None, image[None])[0])
+    assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found, model.predict(None, several[:, ::-1]))  # colours are told apart
+    assert model.predict(None, several[:0]).shape == (0, 40, 70)
 
 
-@pytest.mark.usefixtures("store")
-def test_one_filter_shows_arms_side_by_side():
-    prepare_store("grains")
-    for arm, base, mark in (("base", "", "f0"), ("random", "f0", "f1"), ("adaptive", "f0", "f2"), ("other", "", "f3")):
-        with tracked_arm(dataclasses.replace(DESCRIBED, arm=arm, base=base, fingerprint=mark)):
-            pass
-    client = store_client()
-    said = "tags.micromime.comparison = 'f0' and tags.micromime.level = 'arm'"
-    found = client.search_runs([client.get_experiment_by_name("grains").experiment_id], said)
-    assert sorted(run.info.run_name for run in found) == ["adaptive", "base", "random"]
+def test_a_classifier_gives_each_image_a_probability_and_takes_nothing_but_pixel_values(store, tmp_path, monkeypatch):
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from micromime.inference.networks import class_probabilities
+    from micromime.training.networks import load_network
+
+    assert store.is_file()
+    monkeypatch.syspath_prepend("")  # the model's code goes in front of sys.path; this puts it back at the end
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+    folder = made(tmp_path / "run-001", "efficientnet_lite0", classes=["intact", "crack"], size_px=48)
+    model = mlflow.pyfunc.load_model(publish_model(ADAPTIVE, SURROGATE, folder).uri)
+    several = pixels(3, 40, 70)
+    found = model.predict(several)
+    assert np.array_equal(found, class_probabilities(load_network(folder), several, 48))
+    assert (found.shape, found.dtype) == ((3,), np.float32)
+    assert [each.shape for each in model.metadata.signature.outputs.inputs] == [(-1,)]
+    for wrong in (several / 255, several[:, :1], several[0]):
+        with pytest.raises(MlflowException, match="schema"):
+            model.predict(wrong)

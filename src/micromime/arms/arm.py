@@ -5,37 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from micromime.datasets.rehearsal import Rehearsed
-from micromime.datasets.store import Dataset
+from micromime.datasets.rehearsal import EARLIER, Rehearsed, earlier_names
+from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
-from micromime.project.versions import DataVersion, data_version, revision
-from micromime.project.work import code_of, fingerprint
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.project.results import LEARNER
+from micromime.project.versions import data_version
+from micromime.project.work import fingerprint
+from micromime.scenario.parameters import section, typed
 from micromime.scenario.streams import stream
-from micromime.tracking.mlflow_arm import RunDescription
-from micromime.training.architectures import finds
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
 FIRST = 1
 """The run that finds the learning rates for all others."""
-
-DECIDING = (
-    "datasets/splits",
-    "datasets/store",
-    "streams",
-    "training/augmentation",
-    "training/callbacks",
-    "training/learner",
-    "training/loaders",
-    "training/resizing",
-)
-"""Code that decides what a network becomes; what else a run imports (tracking, say) leaves its weights as they are."""
-
-DECIDING_MASKS = ("training/losses", "training/targets")
-"""The same of networks that find masks."""
-
-DECIDING_REHEARSAL = ("datasets/rehearsal",)
-"""The same where samples seen before are rehearsed."""
 
 
 @dataclass(frozen=True)
@@ -56,18 +37,13 @@ class Arm:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Return the arm that was trained to a folder; Mistake if none was."""
+        written = said_of(folder)
         try:
-            written = json.loads((folder / "arm.json").read_text())
             settings = TrainParameters.model_validate(written["params"]["train"])
-            start = Path(written["start"]) if written["start"] else None
+            start, beside = (Path(written[key]) if written[key] else None for key in ("start", "beside"))
             rates = tuple(written["rates"]) if written["rates"] else None
-            beside = Path(written["beside"]) if written["beside"] else None
             data = Path(written["data"][0]["path"])
             return cls(written["use_case"], written["arm"], settings, data, start, rates, beside)
-        except FileNotFoundError:
-            raise Mistake(
-                f"{folder} holds no arm.json; train an arm to it first, for example with `make run`."
-            ) from None
         except (ValueError, LookupError, TypeError):
             raise Mistake(f"{folder / 'arm.json'} is damaged, or of another version; train the arm anew.") from None
 
@@ -81,31 +57,7 @@ class Arm:
         """Hash of all that its runs have in common and that decides their networks; their number is no part of it."""
         settings = self.settings.model_dump(exclude={"runs"}, exclude_defaults=True)
         before = Arm.read(self.start).fingerprint if self.start else None
-        return fingerprint(settings, self.data / "dataset.json", before, code_of(*self._deciding))
-
-    @property
-    def _deciding(self) -> list[str]:
-        """The code that its networks depend on."""
-        masks = finds(self.settings.architecture) == "mask"
-        code = [*DECIDING, f"training/architectures/{self.settings.architecture}"]
-        code += DECIDING_MASKS if masks else ()
-        return [*code, *DECIDING_REHEARSAL] if self.settings.rehearsal_share > 0 else code
-
-    @property
-    def earlier(self) -> list[Path]:
-        """The data sets of all arms that it goes on with, the first of them first."""
-        if self.start is None:
-            return []
-        before = Arm.read(self.start)
-        return [*before.earlier, before.data]
-
-    def dataset(self, run: int) -> Dataset | Rehearsed:
-        """Return what a run trains on: the arm's data set, and what the run rehearses of those before."""
-        share = self.settings.rehearsal_share
-        if share == 0:
-            return Dataset(self.data)
-        earlier = [Dataset(each) for each in self.earlier]
-        return Rehearsed(Dataset(self.data), earlier, share, stream(run, "rehearsal"))
+        return fingerprint(settings, identity(self.data), before, LEARNER)
 
     def inputs(self, run: int) -> str:
         """Return the hash of all that decides the network of one run; rates that were found are part of it."""
@@ -116,12 +68,35 @@ class Arm:
         """Return the settings of one run: where the first run has found the rates, the others are given them."""
         return self.settings if run == FIRST or self.rates is None else self.settings.with_rates(self.rates)
 
-    def written(self, described: RunDescription) -> dict[str, Any]:
-        """Return arm.json: what `read` needs, and what finds the runs in MLflow or makes them there."""
-        kept = ("use_case", "arm", "profile", "fingerprint", "base", "params")
+    @property
+    def earlier(self) -> list[Path]:
+        """The data sets before its own, the first of them first: a round's carries them on."""
+        return [self.data / EARLIER / name for name in earlier_names(self.data)]
+
+    def dataset(self, run: int) -> Dataset | Rehearsed:
+        """Return what a run trains on: the arm's data set, and what the run rehearses of those before."""
+        share = self.settings.rehearsal_share
+        if share == 0:
+            return Dataset(self.data)
+        earlier = [Dataset(each) for each in self.earlier]
+        return Rehearsed(Dataset(self.data), earlier, share, stream(run, "rehearsal"))
+
+    def written(self, profile: str) -> dict[str, Any]:
+        """Return arm.json: what `read` needs, what MLflow is told of the arm, and what it was made from."""
+        drawn = Dataset(self.data).description
+        kept = ("scenario", "count", "seed", "parent", "sampler", "part", "specimens")
+        compared = self.start or self.beside
         return {
-            **{key: getattr(described, key) for key in kept},
-            "data": [each._asdict() for each in described.data],
+            "use_case": self.use_case,
+            "arm": self.name,
+            "profile": profile,
+            "fingerprint": self.fingerprint,
+            "base": Arm.read(compared).fingerprint if compared else "",
+            "params": {
+                "data": {key: drawn[key] for key in kept if key in drawn},
+                "train": self.settings.model_dump(mode="json"),
+            },
+            "data": [data_version(self.data.name, self.data)._asdict()],
             "start": self.start.as_posix() if self.start else None,
             "beside": self.beside.as_posix() if self.beside else None,
             "rates": self.rates,
@@ -143,29 +118,16 @@ def planned_arm(tree: dict[str, Any], use_case: str, data: Path, out: Path, star
     return Arm(use_case, out.name, settings, data, start)
 
 
-def describe(arm: Arm, profile: str) -> RunDescription:
-    """Return what MLflow is told of an arm: settings of the data set and of the training, versions of both."""
-    description = Dataset(arm.data).description
-    origin = {key: description.get(key) for key in ("scenario", "count", "seed", "parent", "sampler")}
-    origin |= {key: description[key] for key in ("part", "specimens") if key in description}
-    return RunDescription(
-        use_case=arm.use_case,
-        arm=arm.name,
-        profile=profile,
-        fingerprint=arm.fingerprint,
-        params={"data": origin, "train": arm.settings.model_dump()},
-        data=(data_version(arm.data.name, arm.data),),
-        revision=revision(),
-        base=Arm.read(compared).fingerprint if (compared := arm.start or arm.beside) else "",
-    )
-
-
-def described(folder: Path) -> RunDescription:
-    """Return what MLflow was told of the arm that was trained to a folder."""
-    Arm.read(folder)  # says so if there is none
-    written = json.loads((folder / "arm.json").read_text())
-    kept = {key: written[key] for key in ("use_case", "arm", "profile", "fingerprint", "base", "params")}
-    return RunDescription(**kept, data=tuple(DataVersion(**each) for each in written["data"]), revision=revision())
+def said_of(folder: Path) -> dict[str, Any]:
+    """Return what arm.json says of the arm that was trained to a folder; Mistake if none was."""
+    file = folder / "arm.json"
+    try:
+        said: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise Mistake(f"{folder} holds no arm.json; train an arm to it first, for example with `make run`.") from None
+    except ValueError:
+        raise Mistake(f"{file} is damaged, or of another version; train the arm anew.") from None
+    return said
 
 
 def run_folder(arm: Path, run: int) -> Path:
@@ -177,8 +139,3 @@ def trained(arm: Path, run: int) -> dict[str, Any]:
     """Return what run.json says of a run."""
     written: dict[str, Any] = json.loads((run_folder(arm, run) / "run.json").read_text())
     return written
-
-
-def profile_of(params: Path) -> str:
-    """Return the name of the profile in a parameter file."""
-    return str(read_tree(params).get("profile", ""))

@@ -2,15 +2,16 @@
 
 import io
 import subprocess
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedSeq
 
+from micromime.commands.check import check_tree
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree
-from micromime.stages.check import check_tree
 
 
 def profiles(folder: Path) -> list[str]:
@@ -41,13 +42,32 @@ REPLACED = frozenset({"rounds"})
 def overlaid(text: str, overlay: str) -> str:
     """Return a YAML text with the values of another laid over it, key by key; lists and rounds are replaced whole."""
     yaml = YAML()
-    yaml.width = 200
+    yaml.width = 4096  # it would break lines within a pair
     yaml.indent(mapping=2, sequence=4, offset=2)
     tree = yaml.load(text)
     _lay(tree, yaml.load(overlay))
     out = io.StringIO()
     yaml.dump(tree, out)
-    return out.getvalue()
+    return "".join(map(_broken, out.getvalue().splitlines(keepends=True)))
+
+
+WIDTH = 80
+"""Columns of a line that holds a mapping in braces."""
+
+
+def _broken(line: str) -> str:
+    """Return a line with a long mapping in braces as several lines, broken after its outermost commas."""
+    if len(line.rstrip()) <= WIDTH or "{" not in line or "#" in line:
+        return line
+    depths = accumulate((letter in "{[") - (letter in "}]") for letter in line)
+    commas = [
+        place for place, (letter, depth) in enumerate(zip(line, depths, strict=True)) if letter == "," and depth == 1
+    ]
+    fitting = [place for place in commas if place < WIDTH]
+    if not fitting:
+        return line
+    indent = " " * (len(line) - len(line.lstrip(" -")) + 2)
+    return line[: fitting[-1] + 1] + "\n" + _broken(indent + line[fitting[-1] + 2 :])
 
 
 def _lay(tree: Any, overlay: Any) -> None:

@@ -1,7 +1,9 @@
 """New samples together with some of those seen before, so that what was learnt from these is not forgotten."""
 
+import shutil
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,29 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from micromime.datasets.store import Dataset
+from micromime.project.work import linked
+
+EARLIER = "earlier"
+"""In a data set's folder, and in its dataset.json: the data sets that it goes on from, the first of them first."""
+
+
+def carry_on(parent: Path, folder: Path) -> list[str]:
+    """Link an earlier data set, and those that it carries on itself, into `folder/earlier/`; return their names.
+
+    So a round needs no other data than its own, whatever it descends from. A link is no copy, and DVC keeps and pushes
+    what has the same content once.
+    """
+    names = earlier_names(parent)
+    for name in names:
+        shutil.copytree(parent / EARLIER / name, folder / EARLIER / name, copy_function=linked)
+    alone = shutil.ignore_patterns(EARLIER)
+    shutil.copytree(parent, folder / EARLIER / parent.name, copy_function=linked, ignore=alone)
+    return [*names, parent.name]
+
+
+def earlier_names(folder: Path) -> list[str]:
+    """Return the names of the data sets that a data set carries on."""
+    return list(Dataset(folder).description.get(EARLIER, []))
 
 
 class Rehearsed:

@@ -7,12 +7,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from micromime.datasets.preview import write_preview
+from micromime.datasets.rehearsal import EARLIER, carry_on
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
-from micromime.engines.local import Progress, alone, run_here, run_tasks
+from micromime.engines.local import Progress, alone, run_tasks
 from micromime.mistakes import Mistake
 from micromime.project.results import RENDERER
+from micromime.scenario.parameters import Section
 from micromime.scenario.scenario import Instance
+from micromime.scenario.streams import LARGEST_SEED
+
+
+class RenderParameters(Section):
+    """How many images a data set has, and from which seed."""
+
+    count: int = Field(ge=1, le=10_000_000, description="Images in the data set.")
+    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the data set.")
 
 
 class _Shard(NamedTuple):
@@ -46,7 +58,10 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
             for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
         ]
         _render_missing(tasks, workers)
-        write_description(folder, {**description, "versions": versions})
+        shutil.rmtree(folder / EARLIER, ignore_errors=True)  # of a process that was killed over it
+        parent = description.get("parent")
+        carried = {EARLIER: carry_on(Path(parent["path"]), folder)} if parent else {}
+        write_description(folder, {**description, **carried, "versions": versions})
         write_preview(Dataset(folder), folder / "preview.png")
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, out)
@@ -67,12 +82,10 @@ def _begin(work: Path, description: Mapping[str, Any]) -> Path:
 def _render_missing(tasks: list[_Shard], workers: int) -> None:
     missing = [task for task in tasks if not task.folder.exists()]
     total = sum(len(task.instances) for task in tasks)
-    done = lambda: sum(len(task.instances) for task in tasks if task.folder.exists())  # noqa: E731
-    shown = Progress("render", "images", total, done)
-    if workers == 1:
-        run_here(_render_shard, missing, shown)
-    else:
-        run_tasks(_render_shard, missing, workers, shown)
+    done = Progress(
+        "render", "images", total, lambda: sum(len(task.instances) for task in tasks if task.folder.exists())
+    )
+    run_tasks(_render_shard, missing, workers, done)
 
 
 def _render_shard(task: _Shard) -> None:

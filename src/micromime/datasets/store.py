@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from micromime.mistakes import Mistake
+from micromime.project.results import RENDERER
 from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.scenario import Instance, Sample
 
@@ -100,8 +101,22 @@ def write_description(folder: Path, description: Mapping[str, Any]) -> None:
 
 
 def identity(folder: Path) -> str:
-    """Return the SHA-256 of a data set's description, which holds the hash of every file: 64 hexadecimal digits."""
-    return hashlib.sha256((folder / "dataset.json").read_bytes()).hexdigest()
+    """Return the hash of what decides a data set: 64 hexadecimal digits.
+
+    Of a rendered one that is what it was drawn from, not the bytes of its files: these differ in a few pixels between
+    kinds of processors, and a data set is the same on each. Where parts of the scenario were measured, it is what they
+    were measured on (`made_from`). Of real tiles it is every pixel and every row.
+    """
+    dataset = Dataset(folder)
+    said = dataset.description
+    if "scenario" in said:
+        measured = {"scenario", "named_files"} if "made_from" in said else set()
+        decides = {key: said[key] for key in said.keys() - {"files", "versions", "scores"} - measured}
+        parts: list[Any] = [RENDERER, decides, list(said["scenario"].get("styles", ()))]  # their order decides, too
+    else:
+        pixels = {name: sha256 for name, sha256 in said["files"].items() if name.endswith(".npy")}
+        parts = [pixels, said.get("classes"), dataset.samples.to_dict("list")]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 class Dataset:

@@ -1,6 +1,7 @@
 """Where tasks run: in processes of this machine, one thread each, that do not outlive their parent."""
 
 import atexit
+import ctypes
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from micromime.mistakes import Mistake
@@ -33,6 +35,10 @@ KEEP_MEMORY = {
 """Lets glibc keep large arrays' memory for the next ones: giving it back each time cost training 40 % of its time."""
 
 
+M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
+"""Options of glibc's mallopt, which takes plain ints."""
+
+
 @dataclass(frozen=True)
 class Progress:
     """What a person is shown of long work: what is done, the rate and the time left."""
@@ -45,13 +51,14 @@ class Progress:
 
 
 def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown: Progress) -> None:
-    """Call `work` once for each task, in `workers` processes, in no particular order.
+    """Call `work` once for each task, in `workers` processes, in no particular order; in this one, if one is enough.
 
     Both are pickled to fresh (spawned) processes. The first exception ends the work: what has not begun is
     left out, and the exception is raised here.
     """
     with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown) as show:
-        if not tasks:
+        if min(workers, len(tasks)) <= 1:
+            _work_here(work, tasks, show)
             return
         pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _live_with, (os.getpid(),))
         try:
@@ -65,12 +72,31 @@ def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown
             pool.shutdown(cancel_futures=True)
 
 
-def run_here(work: Callable[[T], None], tasks: Sequence[T], shown: Progress) -> None:
-    """Call `work` for each task in this process: for work that is shorter than starting others."""
-    with _bar(shown) as show:
-        for task in tasks:
-            work(task)
+def _work_here(work: Callable[[T], None], tasks: Sequence[T], show: Callable[[], None]) -> None:
+    """Work in this process, which spares the imports of another; the bar moves meanwhile."""
+    _keep_memory()
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.5):
             show()
+
+    watching = threading.Thread(target=watch, daemon=True)
+    with threadpool_limits(1):
+        watching.start()
+        try:
+            for task in tasks:
+                work(task)
+        finally:
+            ended.set()
+            watching.join()
+
+
+def _keep_memory() -> None:
+    """Set in this process what KEEP_MEMORY sets in those that are started; only glibc has it."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20)):
+            mallopt(option, value)
 
 
 def _wait(pending: list["Future[None]"], show: Callable[[], None]) -> None:

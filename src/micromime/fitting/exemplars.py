@@ -1,17 +1,25 @@
-"""Cut the exemplars of a surface from real tiles: patches, seed patches and whole tiles, all without a crack."""
+"""Exemplars of a surface, cut from real tiles: patches, seed patches and whole tiles, all without a crack.
+
+What is filled from such a dictionary is made as strong, at every spatial frequency, as the exemplars are.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, gaussian_filter
 
+from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
+from micromime.partial_models.surface.exemplar_texture import Filler, strengthened
+from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.tiles import Tile
-from micromime.scenario.arrays import Mask
+from micromime.scenario.arrays import Image, Mask
+from micromime.scenario.streams import stream
 
 AWAY_PX = 4
 """How far from a crack's mask a patch begins: people draw masks a little off."""
@@ -21,6 +29,13 @@ STRIDE_PX = 3
 
 TRIES = 50
 """Places at which a seed patch is looked for in a tile."""
+
+TILES, ROUNDS = 192, 4
+"""Tiles that are filled to compare with the exemplars, and how often the gain is corrected."""
+
+LEAST_GAIN, LARGEST_GAIN = 0.25, 4.0
+SMOOTH = 0.5
+"""Frequencies over which spectra are averaged (sd of a Gaussian), where there are 64 exemplars; more, if fewer."""
 
 
 def cut_dictionary(tiles: Sequence[Tile], count: int, rng: np.random.Generator) -> Dictionary:
@@ -36,9 +51,7 @@ def cut_dictionary(tiles: Sequence[Tile], count: int, rng: np.random.Generator) 
     free = [~binary_dilation(tile.mask, iterations=AWAY_PX) if tile.mask.any() else ~tile.mask for tile in tiles]
     places = [_seed_place(each, rng) for each in free]
     seeds = [
-        tile.image[row : row + SEED_PX, col : col + SEED_PX]
-        for tile, place in zip(tiles, places, strict=True)
-        for row, col in place
+        tile.image[r : r + SEED_PX, c : c + SEED_PX] for tile, at in zip(tiles, places, strict=True) for r, c in at
     ]
     for each, kept in zip(free, _kept(tiles, places), strict=True):
         for row, col in kept:
@@ -49,6 +62,53 @@ def cut_dictionary(tiles: Sequence[Tile], count: int, rng: np.random.Generator) 
     chosen = rng.permutation(len(candidates))[:count]
     gain = np.ones((side, side // 2 + 1), dtype=np.float32)
     return Dictionary(candidates[chosen], np.stack(seeds), gain, np.stack(backgrounds))
+
+
+def calibrated(dictionary: Dictionary, seed: int) -> Dictionary:
+    """Return the dictionary with the gain under which finished tiles have the spectrum of its backgrounds.
+
+    The best fit among patches is often a smooth one, and blending smooths too; rounding to whole greys adds noise at
+    the highest frequencies, where real surfaces have least. So the gain is found on finished, rounded tiles.
+    """
+    smooth = SMOOTH * max(1.0, 64 / len(dictionary.backgrounds)) ** 0.5
+    wanted = spectrum(dictionary.backgrounds.astype(np.float64), smooth)
+    raw = Filler(dictionary).fill([stream(seed, "calibration", n) for n in range(TILES)])
+    gain = np.ones_like(dictionary.gain)
+    for _ in range(ROUNDS):
+        finished = np.stack([np.clip(np.rint(strengthened(tile, gain)), 0, 255) for tile in raw])
+        gain = gain * np.sqrt(wanted / spectrum(finished, smooth)).astype(np.float32)
+        gain = np.clip(gain, LEAST_GAIN, LARGEST_GAIN)
+        gain[0, 0] = 1
+    return dictionary._replace(gain=gain.astype(np.float32))
+
+
+def spectrum(pictures: NDArray[np.float64], smooth: float) -> NDArray[np.float64]:
+    """Return (rows, cols // 2 + 1): the geometric mean of the pictures' power spectra, smoothed.
+
+    A few strong pictures would decide an arithmetic mean. Greys fall off to the rim (Hann's window): a picture's rims
+    do not meet, and the step between them would look like a spectrum.
+    """
+    window = np.outer(np.hanning(pictures.shape[1]), np.hanning(pictures.shape[2]))
+    grey = (pictures - pictures.mean(axis=(1, 2), keepdims=True)) * window
+    power = np.exp(np.log(np.abs(np.fft.rfft2(grey)) ** 2 + 1e-6).mean(axis=0))
+    smoothed: NDArray[np.float64] = gaussian_filter(power, smooth, mode=("wrap", "nearest"))
+    return smoothed
+
+
+def tiles_of(folder: Path) -> list[Tile]:
+    """Return the real tiles of a data set."""
+    dataset = Dataset(folder)
+    columns = dataset.samples.rename(columns={"id": "name"})[["name", "label", "specimen", "photograph", "row", "col"]]
+    return [
+        Tile(**{str(key): value for key, value in row.items()}, image=dataset.images[n], mask=dataset.masks[n])
+        for n, row in enumerate(columns.to_dict("records"))
+    ]
+
+
+def whole_photographs(folder: Path, test: Path) -> list[tuple[Image, Mask]]:
+    """Return image and mask of every photograph of a specimen that is not in the test set."""
+    kept_out = set(Dataset(test).description["specimens"])
+    return [(each.image, each.mask) for each in read_micrographs(folder, maskless=True) if each.source not in kept_out]
 
 
 def _seed_place(free: Mask, rng: np.random.Generator) -> list[tuple[int, int]]:

@@ -1,7 +1,7 @@
 """From measured values to a distribution in the syntax of params.yaml: maximum likelihood, chosen by AIC."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +39,7 @@ class _Candidate(NamedTuple):
     name: str
     parameters: int
     """How many were fitted."""
-    written: dict[str, dict[str, float]]
+    written: dict[str, float]
     law: Any
     """The frozen law of scipy.stats."""
 
@@ -55,9 +55,8 @@ def fit_reals(values: ArrayLike, bounds: tuple[float, float], *, signed: bool = 
     sample = _sample(values, bounds)
     if np.ptp(sample) <= 1e-9 * np.abs(sample).max():
         return _constant(_rounded(float(np.median(sample))))
-    kinds = (_lognormal, _gamma, _weibull, _normal) if sample.min() > 0 and not signed else (_normal,)
     with np.errstate(all="ignore"):  # the search for the best likelihood may look at impossible laws
-        found = [kind(sample) for kind in kinds]
+        found = list(_reals(sample, positive=sample.min() > 0 and not signed))
     return _best(found, sample, lambda law: float(law.logpdf(sample).sum()), bounds)
 
 
@@ -120,18 +119,14 @@ def _distance(cdf: Callable[[Reals], Reals], sample: Reals) -> float:
 
 def _cut(each: _Candidate, bounds: tuple[float, float]) -> dict[str, Any]:
     """Return the law with its limits, within the bounds."""
-    name, numbers = next(iter(each.written.items()))
+    numbers = {key: _rounded(value) for key, value in each.written.items()}
     low, high = (float(each.law.ppf(share)) for share in (CUT, 1 - CUT))
     low, high = max(low, bounds[0]), min(high, bounds[1])
-    if name == "negative_binomial":
-        return {name: {**_rounded_all(numbers), "low": math.floor(low), "high": math.ceil(high)}}
-    if name != "normal":
+    if "size" in numbers:
+        return {"negative_binomial": {**numbers, "low": math.floor(low), "high": math.ceil(high)}}
+    if each.name != "normal":
         low = max(low, 10.0**-DIGITS)
-    return {name: {**_rounded_all(numbers), "low": _rounded(low), "high": min(_rounded(high), bounds[1])}}
-
-
-def _rounded_all(numbers: Mapping[str, float]) -> dict[str, float]:
-    return {key: _rounded(value) for key, value in numbers.items()}
+    return {each.name: {**numbers, "low": _rounded(low), "high": min(_rounded(high), bounds[1])}}
 
 
 def _rounded(value: float) -> float:
@@ -139,28 +134,17 @@ def _rounded(value: float) -> float:
     return float(f"{value:.{DIGITS}g}")
 
 
-def _normal(sample: Reals) -> _Candidate:
+def _reals(sample: Reals, positive: bool) -> Iterator[_Candidate]:
+    """Yield fitted laws of real values; but for the normal one they have no values below 0."""
+    if positive:
+        sigma, _, median = stats.lognorm.fit(sample, floc=0)
+        yield _Candidate("lognormal", 2, {"median": median, "sigma": sigma}, stats.lognorm(sigma, scale=median))
+        shape, _, scale = stats.gamma.fit(sample, floc=0)
+        yield _Candidate("gamma", 2, {"mean": shape * scale, "shape": shape}, stats.gamma(shape, scale=scale))
+        shape, _, scale = stats.weibull_min.fit(sample, floc=0)
+        yield _Candidate("weibull", 2, {"scale": scale, "shape": shape}, stats.weibull_min(shape, scale=scale))
     mean, sd = stats.norm.fit(sample)
-    return _Candidate("normal", 2, {"normal": {"mean": mean, "sd": sd}}, stats.norm(mean, sd))
-
-
-def _lognormal(sample: Reals) -> _Candidate:
-    sigma, _, median = stats.lognorm.fit(sample, floc=0)
-    return _Candidate(
-        "lognormal", 2, {"lognormal": {"median": median, "sigma": sigma}}, stats.lognorm(sigma, scale=median)
-    )
-
-
-def _gamma(sample: Reals) -> _Candidate:
-    shape, _, scale = stats.gamma.fit(sample, floc=0)
-    return _Candidate("gamma", 2, {"gamma": {"mean": shape * scale, "shape": shape}}, stats.gamma(shape, scale=scale))
-
-
-def _weibull(sample: Reals) -> _Candidate:
-    shape, _, scale = stats.weibull_min.fit(sample, floc=0)
-    return _Candidate(
-        "weibull", 2, {"weibull": {"scale": scale, "shape": shape}}, stats.weibull_min(shape, scale=scale)
-    )
+    yield _Candidate("normal", 2, {"mean": mean, "sd": sd}, stats.norm(mean, sd))
 
 
 def _counts(name: str, sample: Reals) -> _Candidate:
@@ -175,4 +159,4 @@ def _counts(name: str, sample: Reals) -> _Candidate:
 
     known = {"geometric": 1.0, "poisson": POISSON_SIZE}.get(name)
     size = known or math.exp(minimize_scalar(loss, bounds=(-4.0, 10.0), method="bounded").x)
-    return _Candidate(name, 1 if known else 2, {"negative_binomial": {"mean": above + 1, "size": size}}, law(size))
+    return _Candidate(name, 1 if known else 2, {"mean": above + 1, "size": size}, law(size))

@@ -1,13 +1,16 @@
 """How a network is asked about pictures."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn.functional import pad
 
-from micromime.scenario.arrays import Image
-from micromime.training.networks import resized
+from micromime.scenario.arrays import Image, Probability
+from micromime.training.networks import description_of, load_network, resized
 
 TOGETHER = 16
 """Pictures that a classifier is asked about at once."""
@@ -16,6 +19,24 @@ STRIDE = 32
 """Sides are padded to a multiple of this, for the five reductions of a U-Net."""
 
 _MEAN, _SD = (torch.tensor(each).view(1, 3, 1, 1) for each in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+
+
+def predictor(network: Path) -> Callable[[Image], Probability]:
+    """Return what gives a network's probabilities for a picture: on a GPU where there is one, else with one thread."""
+    loaded = _ready(network)
+    return lambda image: probability(loaded, image)
+
+
+def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
+    """Return what gives the probability of the second class for pictures, by a network that finds classes."""
+    loaded, size_px = _ready(network), int(description_of(network)["size_px"])
+
+    def ask(images: Sequence[Image]) -> Sequence[float]:
+        colours = np.repeat(np.stack(images)[:, None], 3, axis=1)
+        found: list[float] = class_probabilities(loaded, colours, size_px).tolist()
+        return found
+
+    return ask
 
 
 def class_probabilities(network: nn.Module, pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.float32]:
@@ -62,3 +83,8 @@ def probabilities(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.f
             scores = network(((padded - _MEAN) / _SD).to(device))
         found[index] = scores.softmax(dim=1)[0, 1, :rows, :cols].cpu().numpy()
     return found
+
+
+def _ready(network: Path) -> nn.Module:
+    torch.set_num_threads(1)
+    return load_network(network).to("cuda" if torch.cuda.is_available() else "cpu")

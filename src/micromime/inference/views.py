@@ -1,15 +1,39 @@
 """All ways in which a micrograph may lie: it has no up and no left, and a network should not care."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
+
+from micromime.scenario.arrays import Image, Probability
+from micromime.scenario.parameters import Section, section, typed
 
 VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """Quarter turns, and whether a picture is mirrored before them."""
 
+ALL_VIEWS = len(VIEWS)
+
 Pixels = NDArray[np.uint8]
 """A grey image, (rows, cols), or several channels of one, (channels, rows, cols)."""
+
+
+class JudgeParameters(Section):
+    """How networks that find masks are judged: `<use case>.judge`."""
+
+    views: Literal[1, 8] = Field(description="Ways in which a picture is asked about; the mean of the answers counts.")
+
+
+def views_of(tree: Mapping[str, Any], use_case: str) -> int:
+    """Return in how many views params.yaml has networks judged."""
+    return typed(JudgeParameters, section(dict(tree), use_case, "judge"), f"{use_case}.judge").views
+
+
+def in_views(find: Callable[[Image], Probability], views: int) -> Callable[[Image], Probability]:
+    """Return what gives the mean of a network's answers in all views of a picture, or its one answer."""
+    return find if views == 1 else partial(in_all_views, find)
 
 
 def in_all_views(find: Callable[[Pixels], NDArray[np.float32]], image: Pixels) -> NDArray[np.float32]:

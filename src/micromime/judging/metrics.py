@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 
-from micromime.scenario.arrays import Mask
+from micromime.scenario.arrays import Mask, Probability
 
 
 def pixel_error(prediction: Mask, truth: Mask) -> float:
@@ -16,7 +16,7 @@ def pixel_error(prediction: Mask, truth: Mask) -> float:
     Misleading alone: where boundaries are a tenth of the picture, finding nothing scores 0.1.
     Raises ValueError unless both are masks of one shape.
     """
-    _comparable(prediction, truth)
+    comparable(prediction, truth)
     return float(np.mean(prediction != truth))
 
 
@@ -27,7 +27,7 @@ def mean_iou(prediction: Mask, truth: Mask) -> float:
     as 1: the other class then fills both masks and has 1 too, so leaving it out would give the same. Falls with a
     wrong line width even where every line is found. Raises ValueError unless both are masks of one shape.
     """
-    _comparable(prediction, truth)
+    comparable(prediction, truth)
     return (_iou(prediction, truth) + _iou(~prediction, ~truth)) / 2
 
 
@@ -39,13 +39,12 @@ def boundary_f1(prediction: Mask, truth: Mask, tolerance_px: float = 3) -> float
     doi 10.1109/TPAMI.2004.1273918, with nearness instead of one-to-one matching). Two masks without any boundary
     agree (1); a boundary against none does not (0). Raises ValueError unless both are masks of one shape.
     """
-    _comparable(prediction, truth)
-    found, real = skeletonize(prediction), skeletonize(truth)
-    if not found.any() or not real.any():
-        return float(found.any() == real.any())
-    precision = float(np.mean(_distance_px(real)[found] <= tolerance_px))
-    recall = float(np.mean(_distance_px(found)[real] <= tolerance_px))
-    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+    def near(_: Mask, skeleton: Mask) -> Mask:
+        distance_px: NDArray[np.float64] = distance_transform_edt(~skeleton)
+        return distance_px <= tolerance_px
+
+    return f1_of_skeletons(prediction, truth, near)
 
 
 def error_rate(predicted_classes: NDArray[np.integer], true_classes: NDArray[np.integer]) -> float:
@@ -59,23 +58,42 @@ def error_rate(predicted_classes: NDArray[np.integer], true_classes: NDArray[np.
     return float(wrong / true_classes.size)
 
 
-SEGMENTATION: dict[str, Callable[[Mask, Mask], float]] = {
-    "pixel_error": pixel_error,
-    "mean_iou": mean_iou,
-    "boundary_f1": boundary_f1,
-}
-"""The metrics of a segmentation, by the name they have in every table and file."""
+def average_precision(probability: Probability, truth: Mask) -> float:
+    """Return the area under the precision-recall curve over all pixels, 0 to 1: the higher, the better they are told.
 
-AVERAGE_PRECISION = "average_precision"
+    Summed in steps, as scikit-learn does: sum of (R_n - R_n-1) P_n over all thresholds, not interpolated. Probabilities
+    without any information score the share of boundary, so compare within one picture. 1 where the truth has no
+    boundary: nothing can be missed there, and no network is better than another. Raises ValueError unless both have one
+    shape, the truth is a mask and the probabilities are numbers.
+    """
+    from sklearn.metrics import average_precision_score  # seconds that no other metric waits for
 
-SCORED = (*SEGMENTATION, AVERAGE_PRECISION)
-"""What is said of a network's answer to one picture, and what a sampler may go by."""
+    comparable(truth, truth)
+    if probability.shape != truth.shape or not np.isfinite(probability).all():
+        raise ValueError(f"cannot compare {probability.shape} with a truth of {truth.shape}; probabilities are finite")
+    return float(average_precision_score(truth.ravel(), probability.ravel())) if truth.any() else 1.0
 
-TESTED = (*SCORED, "cl_dice", "betti_error", "matched_grains")
-"""What is said of it besides where the picture is a test picture: see topology.py and matched_grains.py."""
 
-LOWER_IS_BETTER = frozenset({"pixel_error", "error_rate", "betti_error"})
-"""Metrics of which less is better; of all others more is."""
+def f1_of_skeletons(prediction: Mask, truth: Mask, near: Callable[[Mask, Mask], Mask]) -> float:
+    """Return 2 P R / (P + R): P is the share of the predicted skeleton that is near the truth, R that of the true one.
+
+    `near` says of a mask and its skeleton which pixels count as near. 1 for two masks without boundary, 0 where only
+    one has none. Raises ValueError unless both are masks of one shape.
+    """
+    comparable(prediction, truth)
+    found, real = skeletonize(prediction), skeletonize(truth)
+    if not found.any() or not real.any():
+        return float(found.any() == real.any())
+    precision, recall = float(np.mean(near(truth, real)[found])), float(np.mean(near(prediction, found)[real]))
+    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+
+
+def comparable(prediction: Mask, truth: Mask) -> None:
+    """Stop what numpy would broadcast or take for indices: other shapes, and masks of 0 and 255."""
+    if prediction.shape != truth.shape or truth.ndim != 2 or truth.size == 0:
+        raise ValueError(f"cannot compare a prediction of shape {prediction.shape} with a truth of shape {truth.shape}")
+    if prediction.dtype != np.bool_ or truth.dtype != np.bool_:
+        raise ValueError(f"masks must be boolean, not {prediction.dtype} and {truth.dtype}")
 
 
 def _iou(prediction: Mask, truth: Mask) -> float:
@@ -85,15 +103,23 @@ def _iou(prediction: Mask, truth: Mask) -> float:
     return float(tp / (tp + fp + fn)) if tp + fp + fn > 0 else 1.0
 
 
-def _distance_px(skeleton: Mask) -> NDArray[np.float64]:
-    """Return every pixel's distance to the nearest pixel of the skeleton."""
-    distance: NDArray[np.float64] = distance_transform_edt(~skeleton)
-    return distance
+SEGMENTATION: dict[str, Callable[[Mask, Mask], float]] = {
+    "pixel_error": pixel_error,
+    "mean_iou": mean_iou,
+    "boundary_f1": boundary_f1,
+}
+"""The metrics of a mask, by the name they have in every table and file; equal masks score 1, or 0 if less is better."""
 
+AVERAGE_PRECISION = "average_precision"
 
-def _comparable(prediction: Mask, truth: Mask) -> None:
-    """Stop what numpy would broadcast or take for indices: other shapes, and masks of 0 and 255."""
-    if prediction.shape != truth.shape or truth.ndim != 2 or truth.size == 0:
-        raise ValueError(f"cannot compare a prediction of shape {prediction.shape} with a truth of shape {truth.shape}")
-    if prediction.dtype != np.bool_ or truth.dtype != np.bool_:
-        raise ValueError(f"masks must be boolean, not {prediction.dtype} and {truth.dtype}")
+SCORED = (*SEGMENTATION, AVERAGE_PRECISION)
+"""What is said of a network's answer to one picture, and what a sampler may go by."""
+
+TESTED = (*SCORED, "cl_dice", "betti_error", "matched_grains")
+"""What is said of it besides where the picture is a test picture: see topology.py and grains.py."""
+
+_LINE = np.eye(3, dtype=np.bool_)
+_ERRORS = (name for name, metric in SEGMENTATION.items() if metric(_LINE, _LINE) == 0)
+
+LOWER_IS_BETTER = frozenset({"error_rate", "betti_error", *_ERRORS})
+"""Metrics of which less is better; of all others more is."""

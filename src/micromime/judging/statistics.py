@@ -10,14 +10,13 @@ in Table 1 (synthetic model, test data) and eight times as wide in Table 2 (rand
 comparison with the paper's tables only.
 """
 
+import gc
 import math
 from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 from scipy.stats import t as student_t
-from statsmodels.stats.multitest import multipletests
-from statsmodels.stats.proportion import proportion_confint
 
 CONFIDENCE = 0.99
 
@@ -75,6 +74,8 @@ def agresti_coull_paper(mean: float, runs: int) -> Interval:
     `mean` is a score from 0 to 1, taken for a proportion; n = runs * runs (why not to trust it: see this file's head).
     Raises ValueError for a mean outside of 0 to 1 or no run.
     """
+    from statsmodels.stats.proportion import proportion_confint  # seconds that measuring a picture need not wait for
+
     if not 0 <= mean <= 1 or runs < 1:
         raise ValueError(f"no proportion: mean {mean} of {runs} runs")
     n = runs * runs
@@ -105,5 +106,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     """Return p values corrected for their number after Holm (1979): the chance of any false finding stays below p."""
     if not p_values:
         return []
-    corrected: list[float] = multipletests(list(p_values), method="holm")[1].tolist()
+    from statsmodels.stats.multitest import multipletests
+
+    gc.freeze()  # statsmodels 0.15 collects garbage in every call, in all that was ever imported: most of a second
+    try:
+        corrected: list[float] = multipletests(list(p_values), method="holm")[1].tolist()
+    finally:
+        gc.unfreeze()
     return corrected

@@ -2,8 +2,8 @@
 
 import numpy as np
 from skimage.measure import euler_number, label
-from skimage.morphology import skeletonize
 
+from micromime.judging.metrics import comparable, f1_of_skeletons
 from micromime.scenario.arrays import Mask
 
 
@@ -16,12 +16,7 @@ def cl_dice(prediction: Mask, truth: Mask) -> float:
     without any boundary agree (1); a boundary against none does not (0). Raises ValueError unless both are masks of one
     shape.
     """
-    _comparable(prediction, truth)
-    found, real = skeletonize(prediction), skeletonize(truth)
-    if not found.any() or not real.any():
-        return float(found.any() == real.any())
-    precision, recall = float(np.mean(truth[found])), float(np.mean(prediction[real]))
-    return 2 * precision * recall / (precision + recall) if precision + recall > 0 else 0.0
+    return f1_of_skeletons(prediction, truth, lambda mask, _: mask)
 
 
 def betti_numbers(mask: Mask) -> tuple[int, int]:
@@ -43,17 +38,9 @@ def betti_error(prediction: Mask, truth: Mask) -> float:
     (|b0 - b0'| + |b1 - b1'|) / (b0 + b0' + b1 + b1'): as a share of all components and loops, since a picture of four
     times the area has four times as many, and bounded, since one speckled prediction would outweigh all others in a
     mean. Only numbers are compared, not places: a loop too many here makes up for one that is missing there; see
-    `match_grains` for places. Raises ValueError unless both are masks of one shape.
+    `grains.match_grains` for places. Raises ValueError unless both are masks of one shape.
     """
-    _comparable(prediction, truth)
+    comparable(prediction, truth)
     found, real = np.array(betti_numbers(prediction)), np.array(betti_numbers(truth))
     total = int(found.sum() + real.sum())
     return float(np.abs(found - real).sum() / total) if total else 0.0
-
-
-def _comparable(prediction: Mask, truth: Mask) -> None:
-    """Stop what numpy would broadcast or take for indices: other shapes, and masks of 0 and 255."""
-    if prediction.shape != truth.shape or truth.ndim != 2 or truth.size == 0:
-        raise ValueError(f"cannot compare a prediction of shape {prediction.shape} with a truth of shape {truth.shape}")
-    if prediction.dtype != np.bool_ or truth.dtype != np.bool_:
-        raise ValueError(f"masks must be boolean, not {prediction.dtype} and {truth.dtype}")

@@ -1,13 +1,15 @@
 """From the scores of single pictures to the verdict: arms beside baselines, by source and over all pictures."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from micromime.judging.size_comparison import compare_sizes
+from micromime.judging.grain_size import compare_sizes
 from micromime.judging.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
 from micromime.mistakes import Mistake
 
@@ -16,6 +18,9 @@ REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
 
 KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
 """Columns of score tables that are no metric."""
+
+SCORES, CURVES = "scores.parquet", "curves.csv"
+"""In the folder beside a verdict: the scores of every picture, and the learning curves that `dvc plots` shows."""
 
 Pairs = Sequence[tuple[str, str]]
 """Names of arms that are compared: (later, earlier)."""
@@ -62,13 +67,22 @@ def verdict(
     }
     if pairs is not None:
         said["paired"] = _corrected(said["paired"])
-        gained = {source: dict(_by_run(rows, pairs, source)) for source, rows in _parts(scores, "source")}
-        for source, tests in _corrected_by_metric(gained, metrics).items():
+        for source, tests in _gains_by_source(scores, pairs, metrics).items():
             said["by_source"][source]["paired"] = tests
     if sizes is not None:
         _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
         said["grain_size"] = compare_sizes(sizes)
     return said
+
+
+def write_verdict(out: Path, said: Verdict, table: str, scores: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Write a verdict (JSON), its table beside it (.md), and scores and learning curves in the folder of its name."""
+    folder = out.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(said, indent=1) + "\n")
+    out.with_suffix(".md").write_text(table)
+    scores.to_parquet(folder / SCORES, index=False)
+    curves.to_csv(folder / CURVES, index=False)
 
 
 def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -77,15 +91,16 @@ def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(name), rows
 
 
-def _per_run(rows: pd.DataFrame, metric: str) -> "pd.Series[float]":
-    return rows.groupby("run")[metric].mean()
+def _per_run(rows: pd.DataFrame, metric: str) -> list[float]:
+    means: list[float] = rows.groupby("run")[metric].mean().tolist()
+    return means
 
 
 def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
     runs = int(rows["run"].nunique())
     summaries: Verdict = {"n_runs": runs}
     for metric in metrics:
-        values = _per_run(rows, metric).tolist()
+        values = _per_run(rows, metric)
         summaries[metric] = {
             "mean": mean(values),
             "sd": sd(values),
@@ -96,10 +111,8 @@ def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
 
 
 def _source(scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
-    arms: Verdict = {}
-    for arm, rows in _parts(scores, "arm"):
-        values = {metric: _per_run(rows, metric).tolist() for metric in metrics}
-        arms[arm] = {metric: {"mean": mean(values[metric]), "sd": sd(values[metric])} for metric in metrics}
+    values = {arm: {metric: _per_run(rows, metric) for metric in metrics} for arm, rows in _parts(scores, "arm")}
+    arms = {arm: {key: {"mean": mean(each), "sd": sd(each)} for key, each in by.items()} for arm, by in values.items()}
     return {"n": int(scores["picture"].nunique()), "arms": arms, "baselines": _baseline_means(baselines, metrics)}
 
 
@@ -159,16 +172,13 @@ def _corrected(tests: Mapping[Name, Verdict]) -> dict[Name, Verdict]:
     }
 
 
-def _corrected_by_metric(gained: Mapping[str, Mapping[str, Verdict]], metrics: Sequence[str]) -> dict[str, Verdict]:
+def _gains_by_source(scores: pd.DataFrame, pairs: Pairs, metrics: Sequence[str]) -> dict[str, Verdict]:
     """Return the tests by source, their p values corrected for the number of those in the same metric (Holm 1979)."""
-    found: dict[str, Verdict] = {source: {} for source in gained}
+    sources = dict(_parts(scores, "source"))
+    tests = {(source, name): test for source, rows in sources.items() for name, test in _by_run(rows, pairs, source)}
+    found: dict[str, Verdict] = {source: {} for source in sources}
     for metric in metrics:
-        alike = {
-            (source, name): test
-            for source, tests in gained.items()
-            for name, test in tests.items()
-            if test["metric"] == metric
-        }
+        alike = {key: test for key, test in tests.items() if test["metric"] == metric}
         for (source, name), test in _corrected(alike).items():
             found[source][name] = test
     return found

@@ -1,31 +1,38 @@
 """Where a test set comes from: real micrographs given on this machine, the stored copy of them, or a surrogate.
 
-DVC does not see environment variables. What a machine gives is therefore described in a file, the source, which
-names every file with its SHA-256 but no path; the stage that brings the test set in depends on that file.
+DVC does not see environment variables. What a machine gives is therefore described in a file, its origin, which
+names every picture with its SHA-256 but no path; the stage that brings the test set in depends on that file.
 """
 
+import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, sha256, stays_inside
-from micromime.pictures.surrogates.grains import simulate_micrographs, write_micrographs
-from micromime.pictures.surrogates.parts import write_parts
 from micromime.pictures.tiles import read_tiles, tile_files
+from micromime.project.dvc_cache import cached_file, dvc_settings
+from micromime.project.dvc_lock import LOCK, recorded_stages
 from micromime.scenario.parameters import Section
 from micromime.scenario.streams import LARGEST_SEED
 
 VARIABLE = "MICROMIME_REAL"
 """Environment variable: a folder with one folder a use case, each with an images.csv; unset or empty means none."""
-SOURCE_NAME = "source.json"
+ORIGIN_FILE = "source.json"
 NO_REAL_SET = f"{VARIABLE} gives none, and no stored copy is in the DVC cache or remote"
 AGAIN = "run `micromime sources` or `make run` again"
+
+PATIENCE_S = 60.0
+"""How long a remote may take to give the stored test set before it counts as dead."""
 
 
 class TestSetParameters(Section):
@@ -37,7 +44,7 @@ class TestSetParameters(Section):
     surrogate_seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the simulator.")
 
 
-class Source(BaseModel):
+class Origin(BaseModel):
     """What a test set is, file by file; the same set gives the same bytes on every machine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,7 +63,7 @@ class Source(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Return the source that a file describes."""
+        """Return the origin that a file describes."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
@@ -66,28 +73,39 @@ class Source(BaseModel):
             raise Mistake(f"{path} does not describe a test set ({wrong}); delete it and {AGAIN}.") from None
 
     def write(self, path: Path) -> None:
-        """Write the source to a file, unless just that stands there already."""
+        """Write the origin to a file, unless just that stands there already."""
         text = json.dumps(self.model_dump(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
         if not path.exists() or path.read_bytes() != text.encode():
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(text.encode())
 
 
-def choose_source(use_case: str, classes: Sequence[str], file: Path, stored: Callable[[], bool]) -> Source:
-    """Return the source to use here and now: given, else stored, else surrogate.
+def tested_on(folder: Path, use_case: str) -> dict[str, Any]:
+    """Return what a test set or the tiles of one are, as a verdict says it: kind, name and reason."""
+    origin = Origin.read(folder / ORIGIN_FILE)
+    return {"kind": origin.kind, "name": use_case, "reason": origin.reason}
+
+
+def choose_origin(use_case: str, classes: Sequence[str], project: Path, fetch: bool = True) -> Origin:
+    """Return the origin to use here and now: given, else stored, else surrogate.
 
     A set under MICROMIME_REAL is checked whole; where there are `classes`, it has tiles of each. Without one, a real
-    set that `file` describes stays when `stored()` says that DVC can give it back.
+    set that the project's file describes stays if DVC's cache has it, or its remote, which is asked if `fetch`.
     """
-    given = given_folder(use_case)
-    if given is not None:
+    if given := given_folder(use_case):
         read_micrographs(given, maskless=bool(classes))
         if classes:
             read_tiles(given, classes)
-        return Source(kind="real", reason=None, files=listed_files(given) | tile_files(given))
-    if file.exists() and (known := Source.read(file)).kind == "real" and stored():
+        return Origin(kind="real", reason=None, files=listed_files(given) | tile_files(given))
+    file = origin_file(use_case, project)
+    if file.exists() and (known := Origin.read(file)).kind == "real" and _obtained(use_case, file, project, fetch):
         return known
-    return Source(kind="surrogate", reason=NO_REAL_SET, files={})
+    return Origin(kind="surrogate", reason=NO_REAL_SET, files={})
+
+
+def origin_file(use_case: str, project: Path) -> Path:
+    """Return where the origin of a use case's test set stands."""
+    return project / "data" / "sources" / f"{use_case}.json"
 
 
 def given_folder(use_case: str) -> Path | None:
@@ -105,23 +123,37 @@ def check_given(use_cases: Sequence[str]) -> None:
         raise Mistake(f"{VARIABLE} is set but has no folder {folders} ({root}); add one or unset {VARIABLE}.")
 
 
-def bring_in(
-    source: Source, out: Path, parameters: TestSetParameters, given: Path | None, stored: Mapping[str, Path]
-) -> None:
+def stored_files(use_case: str, file: Path, project: Path) -> dict[str, Path]:
+    """Return relative name -> file in DVC's cache of the test set last brought in as the origin `file` describes it.
+
+    Empty unless dvc.lock records stage `import_<use case>` with `file` as it stands now and the cache holds
+    all of its out. Neither DVC nor the network is started.
+    """
+    listed = cached_file(_recorded_out(use_case, file, project), project)
+    entries = json.loads(listed.read_bytes()) if listed else []
+    files = {entry["relpath"]: cached_file(entry["md5"], project) for entry in entries}
+    found = {name: path for name, path in files.items() if path}
+    return found if len(found) == len(files) else {}
+
+
+def bring_in(origin: Origin, out: Path, parameters: TestSetParameters, places: Mapping[str, Path]) -> None:
     """Make the folder `out`: images.csv, the images and masks that it lists, and source.json.
 
-    A real set is copied from `given`, without that from `stored` (relative name -> file, possibly empty), and
-    must match the source's SHA-256 file by file; a surrogate is simulated. `out` appears whole or not at all.
+    A real set is copied from `places` (relative name -> file) and must match the origin's SHA-256 file by file; a
+    surrogate is simulated. `out` appears whole or not at all.
     """
     partial = out.with_name(f"{out.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        if source.kind == "surrogate":
-            _simulate(parameters, partial)
+        if origin.kind == "surrogate":
+            simulator = import_module(f"micromime.pictures.surrogates.{parameters.simulator}")
+            simulator.write(
+                parameters.surrogate_count, parameters.surrogate_side_px, parameters.surrogate_seed, partial
+            )
         else:
-            _copy(source, {name: given / name for name in source.files} if given else stored, partial)
-        source.write(partial / SOURCE_NAME)
+            _copy(origin, places, partial)
+        origin.write(partial / ORIGIN_FILE)
         if out.exists():
             shutil.rmtree(out)
         partial.rename(out)
@@ -129,21 +161,54 @@ def bring_in(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _simulate(parameters: TestSetParameters, folder: Path) -> None:
-    made = (parameters.surrogate_count, parameters.surrogate_side_px, parameters.surrogate_seed)
-    if parameters.simulator == "parts":
-        write_parts(*made, folder)
-    else:
-        write_micrographs(simulate_micrographs(*made), folder)
+def _obtained(use_case: str, file: Path, project: Path, fetch: bool) -> bool:
+    """Return whether the cache holds the test set that `file` describes, fetched from the remote if need be."""
+    if stored_files(use_case, file, project):
+        return True
+    remote = dvc_settings(project)["core"].get("remote")
+    if remote is None or not _recorded_out(use_case, file, project):
+        return False
+    why = _fetch(f"import_{use_case}", project) if fetch else "it does not answer"
+    if fetch and stored_files(use_case, file, project):  # `dvc fetch` ends well where a remote cannot be reached, too
+        return True
+    print(
+        f"micromime: the DVC remote {remote!r} does not give the stored test set of {use_case} ({why}); "
+        f"a surrogate takes its place until {file.name} is restored.",
+        file=sys.stderr,
+    )
+    return False
 
 
-def _copy(source: Source, places: Mapping[str, Path], folder: Path) -> None:
+def _fetch(stage: str, project: Path) -> str:
+    """Try to fetch a stage's outs into the cache; return where to look if they are not there then."""
+    command, none = [sys.executable, "-m", "dvc", "fetch", "--quiet", stage], subprocess.DEVNULL
+    given = {"cwd": project, "stdin": none, "stdout": none, "stderr": none}
+    try:  # in a session of its own it cannot ask for a password
+        subprocess.run(command, **given, start_new_session=True, timeout=PATIENCE_S)  # type: ignore[call-overload]
+    except subprocess.TimeoutExpired:
+        return f"no answer within {PATIENCE_S:g} s"
+    return f"`dvc fetch {stage}` says why"
+
+
+def _recorded_out(use_case: str, file: Path, project: Path) -> str:
+    """Return the hash in dvc.lock of the folder that was brought in from `file` as it stands now; else nothing."""
+    lock = project / LOCK
+    stages = recorded_stages(lock.read_text(), "here") if lock.exists() else {}
+    stage = stages.get(f"import_{use_case}", {})
+    recorded = {entry["path"]: entry.get("md5") for entry in stage.get("deps", [])}
+    now = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+    if recorded.get(Path(os.path.relpath(file, project)).as_posix()) != now:
+        return ""
+    return next((entry["md5"] for entry in stage.get("outs", []) if entry.get("md5", "").endswith(".dir")), "")
+
+
+def _copy(origin: Origin, places: Mapping[str, Path], folder: Path) -> None:
     if not places:
         raise Mistake(
             f"the test set is recorded as real but is neither in the cache nor given: set {VARIABLE}, "
             "or run `make run`, which falls back to the surrogate."
         )
-    for name, expected in source.files.items():
+    for name, expected in origin.files.items():
         copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if name not in places or not places[name].is_file():

@@ -8,6 +8,9 @@ that change when the version should have been raised, so that it cannot be forgo
 RENDERER = 1
 """What an instance looks like: partial models, use cases, streams, distributions."""
 
+FITTING = 1
+"""What is measured on real pictures: laws of cracks, dictionaries of surfaces."""
+
 LEARNER = 1
 """What a network becomes: architectures, ImageNet weights, loaders, augmentation, losses, schedule, splits."""
 

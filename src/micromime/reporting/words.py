@@ -1,4 +1,4 @@
-"""How numbers stand in tables: words, digits, Markdown."""
+"""How numbers stand in tables and on pages: words, digits, Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,10 +18,22 @@ SIGNIFICANT_P = 0.05
 """The p value below which the paper calls a difference significant (section 2.2)."""
 
 
+def headline(test_set: Mapping[str, Any]) -> str:
+    """Return the sentence that says what was tested on: first line of every table, title of every page and panel."""
+    kind = "real pictures" if test_set["kind"] == "real" else "surrogate, not real"
+    reason = f" ({test_set['reason']})" if test_set["reason"] else ""
+    return f"Test set: {kind}{reason}; {test_set['name']}, n = {test_set['n']}"
+
+
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table, its first column to the left, the others to the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def made_lines(made: Mapping[str, str]) -> str:
+    """Return how something was made, a line for each thing that is said of it."""
+    return "\n".join(["How this was made:\n", *(f"- {what}: {said}" for what, said in made.items())])
 
 
 def cell(score: Any, form: str = ".3f") -> str:
@@ -41,24 +53,24 @@ def p_text(p_value: float) -> str:
     return f"{p_value:#.2g}"
 
 
-def interval_text(interval: Mapping[str, Any] | None) -> str:
-    """Return both ends of an interval, or why there is none."""
-    return "none (1 run)" if interval is None else f"[{interval['lo']:.3f}, {interval['hi']:.3f}]"
-
-
-def signed_interval(interval: Mapping[str, Any] | None) -> str:
-    """Return both ends of an interval of a difference, with their signs, or why there is none."""
-    return "none" if interval is None else f"[{interval['lo']:+.3f}, {interval['hi']:+.3f}]"
-
-
 def p_or_none(p_value: float | None) -> str:
     """Return a p value, or that there is no test."""
     return "none" if p_value is None else p_text(p_value)
 
 
-def made_lines(made: Mapping[str, str]) -> str:
-    """Return how something was made, a line for each thing that is said of it."""
-    return "\n".join(["How this was made:\n", *(f"- {what}: {said}" for what, said in made.items())])
+def ends_text(interval: Mapping[str, Any], form: str = ".3f") -> str:
+    """Return both ends of an interval; an end that it lacks is `none`."""
+    return f"[{mean_cell(interval['lo'], form)}, {mean_cell(interval['hi'], form)}]"
+
+
+def interval_text(interval: Mapping[str, Any] | None) -> str:
+    """Return both ends of an interval over runs, or why there is none."""
+    return "none (1 run)" if interval is None else ends_text(interval)
+
+
+def signed_interval(interval: Mapping[str, Any] | None) -> str:
+    """Return both ends of an interval of a difference, with their signs, or that there is none."""
+    return "none" if interval is None else ends_text(interval, "+.3f")
 
 
 def title(metric: str) -> str:
@@ -69,3 +81,12 @@ def title(metric: str) -> str:
 def capital(words: str) -> str:
     """Return words as a sentence begins with them: `Mean IoU`."""
     return words[:1].upper() + words[1:]
+
+
+def filled(text: str, blocks: Mapping[str, str]) -> str:
+    """Return a page of the documentation with what stands between `<!-- name -->` and `<!-- end name -->` replaced."""
+    for name, block in blocks.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- end {name} -->")
+        text = f"{before}{begin}\n{block}\n{end}{after}"
+    return text

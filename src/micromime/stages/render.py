@@ -1,90 +1,84 @@
-"""Render a data set: instances drawn from a scenario, in shards."""
+"""Render data sets: instances drawn from the scenario of a use case, in shards."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-import typer
-from pydantic import Field
-
-from micromime.arms.pools import measured, pools
-from micromime.datasets.render import render_dataset
+from micromime.arms.comparisons import measured, pools
+from micromime.datasets.render import RenderParameters, render_dataset
 from micromime.engines.local import cores
 from micromime.pictures.micrographs import sha256
+from micromime.project import places
 from micromime.project.work import sole_maker, work_folder
-from micromime.scenario.parameters import Section, filled_in, one_of, read_tree, section, typed
+from micromime.scenario.parameters import filled_in, one_of, read_tree, section, typed
 from micromime.scenario.scenario import Scenario
-from micromime.scenario.streams import LARGEST_SEED
-from micromime.stages import command
 from micromime.use_cases import instance_kind
 
-
-class RenderParameters(Section):
-    """How many images a data set has, and from which seed."""
-
-    count: int = Field(ge=1, le=10_000_000, description="Images in the data set.")
-    seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the data set.")
+PURPOSES = {"base": "instance", "scoring": "scoring", "pools": "instance"}
+"""Data set -> name of the streams its instances are drawn from: no two sets share an instance."""
 
 
-PURPOSES = {"render": "instance", "scoring": "scoring"}
-"""Section of params.yaml -> name of the streams its instances are drawn from: no two sets share an instance."""
-
-
-def main(
-    use_case: str,
-    out: Annotated[Path, typer.Option()],
-    which: Annotated[
-        str, typer.Option("--section", help="render: what is trained on; scoring: what is scored.")
-    ] = "render",
-    params: Annotated[Path, typer.Option()] = Path("params.yaml"),
-    exemplars: Annotated[
-        Path | None,
-        typer.Option(help="What was measured, a folder for each subset: there is then a set for each pool."),
-    ] = None,
-) -> None:
-    """Render the data set that params.yaml describes under USE_CASE.render, or under USE_CASE.scoring."""
-    one_of(which, PURPOSES, "--section")
+def render(use_case: str, name: str, params: Path = places.PARAMS) -> None:
+    """Render `base` (what is trained on), `scoring` (what is scored), or `pools` (a set for each subset of tiles)."""
+    one_of(name, PURPOSES, "data set")
     tree = read_tree(params)
-    asked = typed(RenderParameters, section(tree, use_case, which), f"{use_case}.{which}")
+    key = "scoring" if name == "scoring" else "render"
+    asked = typed(RenderParameters, section(tree, use_case, key), f"{use_case}.{key}")
+    out = places.synthetic(use_case, "" if name == "pools" else name)
     with sole_maker(out):
-        for folder, content in scenarios_of(tree, use_case, out, exemplars).items():
-            work = work_folder("render", content, asked.model_dump(), which)
-            render(use_case, content, asked, folder, work, cores(), PURPOSES[which])
+        for folder, content in scenarios_of(tree, use_case, name).items():
+            render_scenario(use_case, content, asked, folder, cores(), PURPOSES[name])
 
 
-def scenarios_of(tree: dict[str, Any], use_case: str, out: Path, exemplars: Path | None) -> dict[Path, dict[str, Any]]:
-    """Return each data set's folder and its scenario, in which what was measured is filled in."""
-    if exemplars is None:
-        return {out: scenario_of(tree, use_case, None)}
+def render_own(
+    use_case: str, asked: tuple[int, int], out: Path, workers: int, drawn_from: tuple[Path, Path | None]
+) -> None:
+    """Render a set of one's own: `asked` is count and seed, `drawn_from` the parameter file and measured exemplars."""
+    params, exemplars = drawn_from
+    count, seed = asked
+    sized = typed(RenderParameters, {"count": count, "seed": seed}, "render")
+    render_scenario(use_case, scenario_of(read_tree(params), use_case, exemplars), sized, out, workers)
+
+
+def scenarios_of(tree: dict[str, Any], use_case: str, name: str) -> dict[Path, dict[str, Any]]:
+    """Return the folder of each data set, and what its description says of its scenario."""
+    if name != "pools":
+        return {places.synthetic(use_case, name): scenario_of(tree, use_case, None)}
     found = {}
     for pool in pools(tree, use_case):
-        content = scenario_of(tree, use_case, exemplars / pool.subset)
-        found[out / pool.name] = content | {"exemplar_texture": {**content["exemplar_texture"], "way": pool.way}}
+        said = scenario_of(tree, use_case, places.exemplars(use_case) / pool.subset)
+        for content in (said["scenario"], said["made_from"]["scenario"]):
+            content["exemplar_texture"] = {**content["exemplar_texture"], "way": pool.way}
+        found[places.synthetic(use_case, pool.name)] = said
     return found
 
 
 def scenario_of(tree: dict[str, Any], use_case: str, exemplars: Path | None) -> dict[str, Any]:
-    """Return the scenario of a use case; what was measured, if anything, is filled in from the folder of a subset."""
+    """Return the scenario of a use case as dataset.json has it.
+
+    What was measured on a subset of the real tiles, if anything, is filled in from its folder; `made_from` then has
+    the scenario without it, and what it was measured on.
+    """
     instance_kind(use_case)  # says so if there is none
     content = section(tree, use_case, "scenario")
-    return content if exemplars is None else filled_in(content, measured(exemplars), f"{use_case}.scenario")
+    if exemplars is None:
+        return {"scenario": content}
+    found = measured(exemplars)
+    filled = filled_in(content, found, f"{use_case}.scenario")
+    made_from = {"scenario": dict(content), "measured": found.get("made_from")}
+    return {"scenario": filled, "named_files": named_files(filled), "made_from": made_from}
 
 
-def render(  # noqa: PLR0913 - the command `micromime render` hands on all that a person can choose
-    use_case: str,
-    content: dict[str, Any],
-    asked: RenderParameters,
-    out: Path,
-    work: Path,
-    workers: int,
-    purpose: str = "instance",
+def render_scenario(  # noqa: PLR0913 - what to draw from and how much of it, where, and by how many
+    use_case: str, said: dict[str, Any], asked: RenderParameters, out: Path, workers: int, purpose: str = "instance"
 ) -> None:
     """Draw the instances of a scenario and render them to a folder; other purposes draw others, with the same seed."""
     kind = instance_kind(use_case)
-    scenario = Scenario.read(kind, content, f"{use_case}.scenario")
+    scenario = Scenario.read(kind, said["scenario"], f"{use_case}.scenario")
     instances = [scenario.draw_one(asked.seed, index, purpose) for index in range(asked.count)]
-    description = {"use_case": use_case, "scenario": content, **asked.model_dump(), "parent": None}
+    description = {"use_case": use_case, **said, "purpose": purpose, **asked.model_dump(), "parent": None}
     if kind.classes:
-        description |= {"classes": kind.classes, "named_files": named_files(content)}
+        description |= {"classes": kind.classes}
+    work = work_folder("render", description, out.as_posix())
     render_dataset(instances, description, out, work, workers)
 
 
@@ -92,7 +86,3 @@ def named_files(content: dict[str, Any]) -> dict[str, str]:
     """Return the SHA-256 of every file that a scenario's parameters name: they decide its pixels, too."""
     words = [word for part in content.values() if isinstance(part, dict) for word in part.values()]
     return {word: sha256(Path(word)) for word in words if isinstance(word, str) and Path(word).is_file()}
-
-
-if __name__ == "__main__":
-    command(main)

@@ -1,46 +1,46 @@
-"""Score the fixed synthetic set by the runs of an arm: what a sampler is given to choose by."""
+"""Score samples: how well the networks of an arm find the boundaries of each sample of a fixed synthetic set."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from typer import Option
 
-from micromime.arms.arm import Arm, described
+from micromime.arms.answers import SCORING, Question, answers
+from micromime.arms.arm import Arm, said_of
 from micromime.datasets.store import Dataset, identity
-from micromime.inference.ask import Asked, answers
-from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
+from micromime.project import places
 from micromime.project.work import sole_maker
-from micromime.sampling.scores import write_scores
-from micromime.stages import command
-from micromime.tracking.delivery import open_store
-from micromime.tracking.letters import tell_file
+from micromime.sampling.scores import joined, scores_before, write_scores
+from micromime.scenario.parameters import read_tree, section
+from micromime.tracking.publish import publish_file
+from micromime.tracking.store import best_effort
 
 
-def main(  # noqa: PLR0913 - one argument an option
-    use_case: str,
-    arm: Annotated[Path, Option(help="Folder of the arm whose networks score.")],
-    scoring: Annotated[Path, Option(help="The synthetic data set that is scored; no run has trained on it.")],
-    out: Annotated[Path, Option(help="The table, Parquet: a row a sample.")],
-    records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
-    runs: Annotated[str, Option(help="How many of its networks score, the first ones: a number, or all.")] = "all",
-    before: Annotated[Path | None, Option(help="The same table of the arm that this one goes on with.")] = None,
-) -> None:
-    """Write the scores of these runs and their means beside every parameter of the samples; log the same file."""
+def score(use_case: str, arm: str, params: Path = places.PARAMS) -> None:
+    """Write the scores of an arm's runs and their means beside every parameter of the samples; log the same file.
+
+    Of a round, the scores of the arm that it goes on with stand beside them.
+    """
+    tree = read_tree(params)
+    asked = section(tree, use_case, "resample").get("runs", "all")
+    folder, out = places.models(use_case, arm), places.scores(use_case, arm)
+    scoring = places.synthetic(use_case, "scoring")
     with sole_maker(out):
-        numbers = scoring_runs(Arm.read(arm), runs)
-        given = answers([arm], records, Asked("scoring", scoring), numbers)
+        trained = Arm.read(folder)
+        runs = scoring_runs(trained, asked, f"{use_case}.resample.runs")
+        kept = places.records(str(tree.get("profile", "")), use_case)
+        given = answers([folder], kept, Question(SCORING, scoring, views=1), runs)
         rows = joined(Dataset(scoring).samples, given)
-        if before:
+        if trained.start:
+            before = places.scores(use_case, trained.start.name)
             rows = pd.concat([rows, scores_before(before, rows["id"].tolist())], axis=1)
-        write_scores(out, rows, _origin(use_case, arm, scoring) | {"runs": len(numbers)})
-        open_store(use_case)
-        tell_file(described(arm), out)
+        write_scores(out, rows, origin(use_case, folder, scoring) | {"runs": len(runs)})
+        with best_effort():
+            publish_file(said_of(folder), out)
 
 
-def scoring_runs(arm: Arm, asked: str) -> range:
+def scoring_runs(arm: Arm, asked: str | int, where: str) -> range:
     """Return the runs of an arm that score: all, or as many as asked, the first ones.
 
     Where these are fewer than all, runs that are added to the arm leave the table, and all that is made from it, as
@@ -48,28 +48,13 @@ def scoring_runs(arm: Arm, asked: str) -> range:
     """
     if asked == "all":
         return arm.runs
-    if not asked.isdecimal() or not 1 <= int(asked) <= len(arm.runs):
-        raise Mistake(f"--runs: {asked!r} is not allowed; give all, or a number from 1 to {len(arm.runs)}.")
+    if int(asked) > len(arm.runs):
+        raise Mistake(f"{where} is {asked}, but {arm.name} has {len(arm.runs)} runs; lower it, or write all.")
     return arm.runs[: int(asked)]
 
 
-def scores_before(table: Path, ids: Sequence[str]) -> pd.DataFrame:
-    """Return the scores in another arm's table of the same samples, as `before.<metric>`."""
-    rows = pd.read_parquet(table).set_index("id").loc[list(ids)].reset_index()
-    return pd.DataFrame({f"before.{metric}": rows[f"score.{metric}"] for metric in SCORED})
-
-
-def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
-    """Return the samples' rows with `score.<metric>`, a mean over runs, and `score.<metric>.run-001` and so on."""
-    columns: dict[str, Any] = {}
-    for metric in SCORED:
-        by_run = given.pivot(index="picture", columns="run", values=metric).loc[samples["id"]]
-        columns[f"score.{metric}"] = by_run.mean(axis=1).to_numpy()
-        columns |= {f"score.{metric}.run-{run:03d}": by_run[run].to_numpy() for run in by_run}
-    return pd.concat([samples, pd.DataFrame(columns, index=samples.index)], axis=1)
-
-
-def _origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
+def origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
+    """Return what was scored, by which networks: the table keeps it."""
     trained = Arm.read(arm)
     return {
         "use_case": use_case,
@@ -78,7 +63,3 @@ def _origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
         "parent": {"path": trained.data.as_posix(), "sha256": identity(trained.data)},
         "scored": {"path": scoring.as_posix(), "sha256": identity(scoring)},
     }
-
-
-if __name__ == "__main__":
-    command(main)

@@ -2,43 +2,40 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from typer import Option
 
-from micromime.arms.pools import ALL, TileParameters
+from micromime.arms.comparisons import ALL, TileParameters
 from micromime.datasets.splits import farthest_specimens, nested_order
 from micromime.datasets.store import SHARD_SIZE, write_arrays, write_description
+from micromime.judging.tiles import EVERY, TEST
 from micromime.judging.two_sample import features
 from micromime.mistakes import Mistake
-from micromime.pictures.test_set import SOURCE_NAME, Source
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.pictures.tiles import Tile, read_tiles
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
-from micromime.stages import command
 from micromime.use_cases import instance_kind
-
-TEST, EVERY = "test", "every"
-"""Folders of the test tiles, and of all real tiles together (the paper's "all data")."""
 
 
 def main(
     use_case: str,
-    photographs: Annotated[Path, Option(help="Folder of photographs and tiles: images.csv, tiles.csv, source.json.")],
-    out: Annotated[Path, Option(help="Folder to make: a data set for each part.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.tiles.")] = Path("params.yaml"),
+    photographs: Path,
+    out: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write `test/`, `every/`, and a folder for each subset to train on."""
     asked = typed(TileParameters, section(read_tree(params), use_case, "tiles"), f"{use_case}.tiles")
     classes = instance_kind(use_case).classes
     tiles = read_tiles(photographs, classes)
-    source = Source.read(photographs / SOURCE_NAME)
+    origin = Origin.read(photographs / ORIGIN_FILE)
     with sole_maker(out):
         for name, part in divided(tiles, asked, f"{use_case}.tiles").items():
-            write_tiles(part, out / name, {"use_case": use_case, "part": name, "classes": classes, "kind": source.kind})
-        source.write(out / SOURCE_NAME)
+            write_tiles(part, out / name, {"use_case": use_case, "part": name, "classes": classes, "kind": origin.kind})
+        origin.write(out / ORIGIN_FILE)
 
 
 def divided(tiles: Sequence[Tile], asked: TileParameters, where: str) -> dict[str, list[Tile]]:
@@ -67,21 +64,8 @@ def write_tiles(tiles: Sequence[Tile], folder: Path, description: dict[str, Any]
     folder.mkdir(parents=True)
     for number, first in enumerate(range(0, len(tiles), SHARD_SIZE)):
         part = tiles[first:][:SHARD_SIZE]
-        rows = [
-            {
-                "id": tile.name,
-                "label": tile.label,
-                "specimen": tile.specimen,
-                "photograph": tile.photograph,
-                "row": tile.row,
-                "col": tile.col,
-            }
-            for tile in part
-        ]
+        columns = ("label", "specimen", "photograph", "row", "col")
+        rows = [{"id": tile.name, **{each: getattr(tile, each) for each in columns}} for tile in part]
         write_arrays(folder / f"shard-{number:05d}", part, rows)
     specimens = sorted({tile.specimen for tile in tiles})
     write_description(folder, {**description, "count": len(tiles), "specimens": specimens})
-
-
-if __name__ == "__main__":
-    command(main)

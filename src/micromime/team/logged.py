@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.mlflow_arm import TEST_SETS
-from micromime.tracking.outbox import OFFLINE, offline
-from micromime.tracking.store import answering, store_client, tracking_uri
+from micromime.tracking.publish import TEST_SETS
+from micromime.tracking.store import OFFLINE, answering, offline, store_client, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

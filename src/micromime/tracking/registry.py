@@ -18,19 +18,18 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from micromime.mistakes import Mistake
 from micromime.tracking.imported import SOURCES, files_of, requirements_of
-from micromime.tracking.mlflow_arm import ArmRecords, RunDescription
-from micromime.tracking.store import answering, store_client
-from micromime.training.architectures import Finds, finds
+from micromime.training.architectures import finds
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import LoggedModel
+    from mlflow.entities import LoggedModel, Run
+    from mlflow.models import ModelSignature
 
 # MLflow 3.17 says this of its own code when mlflow.pyfunc is imported; users can do nothing.
 warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
@@ -56,30 +55,32 @@ class Registered(NamedTuple):
         return f"models:/{self.name}@{self.alias}"
 
 
-def model_name(described: RunDescription) -> str:
-    """Return the name that the networks of a use case and profile have in the registry."""
-    return "-".join(filter(None, ("micromime", described.use_case, described.profile)))
-
-
-def register(described: RunDescription, network: Path) -> Registered:
+def register(client: MlflowClient, arm: Run, of_arm: Mapping[str, str], network: Path) -> Registered:
     """Give the network that stands for an arm a version in the registry, and the arm's alias to that version.
 
-    `network` is the folder of its run. Where the arm has a version of these very weights, that one gets the alias, and
-    its tags are brought up to date. Raises Mistake where files are missing, or where the store fails.
+    `arm` is the arm's parent run, `of_arm` its tags, `network` the folder of one of its runs. Where the arm has a
+    version of these very weights, that one gets the alias, and its tags are brought up to date; its commit stays the
+    first. Raises Mistake where files are missing or damaged; failures of the store come out as MLflow raises them.
     """
-    if not described.test_set:
-        raise ValueError("a network that is registered must say on which kind of test set it was judged")
-    tags = _tags(described, network)
-    name = model_name(described)
-    with answering(f"to register {network} as {name}"):
-        client = store_client()
-        version = _found(client, name, tags) or _added(client, described, network, tags)
-        client.set_registered_model_alias(name, described.arm, version)
-    return Registered(name, version, described.arm)
+    tags = {**of_arm, **_tags(network)}
+    alias, profile = tags["micromime.arm"], tags["micromime.profile"]
+    name = "-".join(filter(None, ("micromime", tags["micromime.use_case"], profile)))
+    wanted = f"name = '{name}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}' and tags.`micromime.arm` = '{alias}'"
+    found = client.search_model_versions(wanted, order_by=["version_number DESC"])
+    model = _logged(client, arm, tags, network)
+    version = str(found[0].version) if found else _added(client, name, tags, model)
+    link = json.dumps([{"name": name, "version": int(version)}])  # on the run's page
+    if model.tags.get("mlflow.modelVersions") != link:
+        client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
+    for key, value in tags.items():
+        if found and found[0].tags.get(key) != value and not key.startswith("micromime.git_"):
+            client.set_model_version_tag(name, version, key, value)
+    client.set_registered_model_alias(name, alias, version)
+    return Registered(name, version, alias)
 
 
-def _tags(described: RunDescription, network: Path) -> dict[str, str]:
-    """Return the tags of a version: those of its arm, its run number and architecture, the sha256 of its weights."""
+def _tags(network: Path) -> dict[str, str]:
+    """Return the tags of a version that its arm has not: run number, architecture, the sha256 of its weights."""
     for file in NETWORK_FILES:
         if not (network / file).is_file():
             raise Mistake(f"{network / file} is missing; {network} is no folder of a trained network.")
@@ -89,54 +90,28 @@ def _tags(described: RunDescription, network: Path) -> dict[str, str]:
     except (ValueError, KeyError, TypeError):
         raise Mistake(f"The network in {network} is damaged, or of another version; train it anew.") from None
     with (network / "weights.safetensors").open("rb") as weights:
-        return described.tags() | own | {WEIGHTS: hashlib.file_digest(weights, "sha256").hexdigest()}
+        return own | {WEIGHTS: hashlib.file_digest(weights, "sha256").hexdigest()}
 
 
-def _found(client: MlflowClient, name: str, tags: Mapping[str, str]) -> str | None:
-    """Return the arm's version of these weights, if there is one, with today's tags; its commit stays the first."""
-    wanted = " and ".join(f"tags.`{key}` = '{tags[key]}'" for key in (WEIGHTS, "micromime.arm"))
-    versions = client.search_model_versions(f"name = '{name}' and {wanted}", order_by=["version_number DESC"])
-    if not versions:
-        return None
-    for key, value in tags.items():
-        if versions[0].tags.get(key) != value and not key.startswith("micromime.git_"):
-            client.set_model_version_tag(name, versions[0].version, key, value)
-    return str(versions[0].version)
-
-
-def _added(client: MlflowClient, described: RunDescription, network: Path, tags: Mapping[str, str]) -> str:
-    """Return a new version, of what is then logged to the arm's parent run."""
-    from mlflow.exceptions import MlflowException
-
-    name = model_name(described)
-    try:
+def _added(client: MlflowClient, name: str, tags: dict[str, str], model: LoggedModel) -> str:
+    """Return a new version, of what was logged to the arm's parent run."""
+    if not client.search_registered_models(f"name = '{name}'"):
         client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
-    model = _logged(client, described, network, tags)
-    said = f"Run {tags['micromime.seed']} of the arm {described.arm}."
-    made = client.create_model_version(
-        name, model.artifact_location, model.source_run_id, dict(tags), description=said, model_id=model.model_id
-    )
-    versions = json.dumps([{"name": name, "version": made.version}])
-    client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": versions})  # the link on the run's page
+    said = f"Run {tags['micromime.seed']} of the arm {tags['micromime.arm']}."
+    source, run = model.artifact_location, model.source_run_id
+    made = client.create_model_version(name, source, run, tags, description=said, model_id=model.model_id)
     return str(made.version)
 
 
-def _logged(client: MlflowClient, described: RunDescription, network: Path, tags: Mapping[str, str]) -> LoggedModel:
+def _logged(client: MlflowClient, arm: Run, tags: Mapping[str, str], network: Path) -> LoggedModel:
     """Return the model logged to the arm's parent run; one that an earlier process was killed over is completed."""
     from mlflow.entities import LoggedModelOutput
 
-    records = ArmRecords.open(client, described)
-    arm = records.arm()
-    arm_id = arm.info.run_id
-    if arm.info.status != "FINISHED":  # made just now, for a network that DVC restored
-        client.set_terminated(arm_id, "FINISHED")
+    arm_id, experiment = arm.info.run_id, arm.info.experiment_id
     wanted = f"source_run_id = '{arm_id}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}'"
-    begun = client.search_logged_models([records.experiment_id], wanted)
-    name = f"{described.arm}-{network.name}"
-    model = begun[0] if begun else client.create_logged_model(records.experiment_id, name, arm_id, dict(tags))
+    begun = client.search_logged_models([experiment], wanted)
+    name = f"{tags['micromime.arm']}-{network.name}"
+    model = begun[0] if begun else client.create_logged_model(experiment, name, arm_id, dict(tags))
     if model.status != "READY":
         with TemporaryDirectory() as folder:
             _save(Path(folder), network, model)
@@ -155,9 +130,9 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
 
     from micromime.tracking import served_model
 
-    architecture = f"micromime.training.architectures.{model.tags['micromime.architecture']}"
-    files = files_of(served_model.__name__, architecture)  # each is fetched on its own from a server: only these
-    for file in files:
+    architecture = model.tags["micromime.architecture"]
+    files = files_of(served_model.__name__, f"micromime.training.architectures.{architecture}")
+    for file in files:  # each is fetched on its own from a server: only these
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCES / file, folder / file)
     id_ = model.model_id
@@ -167,13 +142,13 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         python_model=served_model.__file__,
         artifacts={file: str(network / file) for file in NETWORK_FILES},
         code_paths=[str(folder / "micromime")],
-        signature=_signature(finds(model.tags["micromime.architecture"])),
+        signature=_signature(architecture),
         input_example=EXAMPLE,
         pip_requirements=requirements_of(files),
     )
 
 
-def _signature(found: Finds) -> Any:
+def _signature(architecture: str) -> ModelSignature:
     """Return what goes in, pixel values (n, 3, rows, cols), and what comes out.
 
     That is a probability for each pixel where a mask is found, for each image where its class is.
@@ -182,5 +157,5 @@ def _signature(found: Finds) -> Any:
     from mlflow.types import Schema, TensorSpec
 
     pixels = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1))
-    shape = (-1,) if found == "class" else (-1, -1, -1)
+    shape = (-1,) if finds(architecture) == "class" else (-1, -1, -1)
     return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), shape)]))

@@ -11,11 +11,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from filelock import FileLock
+
 from micromime.mistakes import Mistake
-from micromime.tracking.mlflow_arm import experiment_id
+from micromime.project.work import OURS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+OFFLINE = "MICROMIME_OFFLINE"
+"""Environment variable: set by a user whose machine does not reach the store, or by us once that is found out."""
 
 UNLESS_SET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -37,20 +42,31 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
-def served() -> bool:
-    """Return whether a server keeps the store; if not, it is a database that this process opens itself."""
-    return urlsplit(tracking_uri()).scheme in ("http", "https")
+def offline() -> bool:
+    """Return whether the store is not asked at all."""
+    return os.environ.get(OFFLINE, "") not in ("", "0")
 
 
-def store_name() -> str:
-    """Return the store's address without the user and password that it may hold."""
-    parts = urlsplit(tracking_uri())
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if served() else tracking_uri()
+@contextmanager
+def best_effort() -> Iterator[None]:
+    """Tell MLflow what can be told: where its store does not answer, say so once and go on.
+
+    From then on this process, and those that it starts, ask it no more; `micromime publish` tells it from the records.
+    """
+    try:
+        yield
+    except Unreachable as why:
+        if not offline():
+            later = "work goes on, and `micromime publish` tells MLflow later what it has missed"
+            print(f"micromime: {str(why).rstrip('.')}; {later}.", file=sys.stderr, flush=True)
+        os.environ[OFFLINE] = "1"
 
 
 @contextmanager
 def answering(asked: str = "") -> Iterator[None]:
     """Set MLflow up, and turn what the store answers instead of doing as `asked` ("to take it") into one sentence."""
+    if offline():
+        raise Unreachable(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
     for name, value in UNLESS_SET.items():
         os.environ.setdefault(name, value)
     from alembic.util import CommandError
@@ -81,27 +97,36 @@ def _reason(error: Exception) -> str:
 def _advice(error: Exception) -> str:
     if any(said in str(error) for said in ("error code 401", "error code 403", "not authenticated", "Unauthorized")):
         return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin has given you"
+    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
+        return "name what is there, or set MLFLOW_TRACKING_URI to the store that has it"
     return "see that it can be reached and written to, or set MLFLOW_TRACKING_URI to another store"
 
 
 @answering()
-def prepare_store(experiment: str) -> None:
-    """Make the store and the experiment, or bring an older store up to date.
+def prepare_store(experiment: str) -> str:
+    """Make the store and the experiment, or bring an older store up to date; return the experiment's id.
 
-    To be called once before several processes log at the same time: those that meet a store without tables all start
-    to make them, and all but one fail.
+    Raises Mistake where the experiment was deleted. Of processes that meet a store without tables at the same time
+    one makes them: where all start to, all but one fail.
     """
     from mlflow.exceptions import MlflowException
 
-    try:
-        client = store_client()
-    except MlflowException as error:
-        if "out-of-date" not in str(error) or not tracking_uri().startswith("sqlite:"):
-            raise  # a database that others use too is theirs to upgrade
-        command = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri()]
-        subprocess.run(command, check=False, capture_output=True)
-        client = store_client()
-    experiment_id(client, experiment)
+    with FileLock(OURS / "mlflow.lock", mode=0o644):
+        try:
+            client = store_client()
+        except MlflowException as error:
+            if "out-of-date" not in str(error) or not tracking_uri().startswith("sqlite:"):
+                raise  # a database that others use too is theirs to upgrade
+            command = [sys.executable, "-m", "mlflow", "db", "upgrade", tracking_uri()]
+            subprocess.run(command, check=False, capture_output=True)
+            client = store_client()
+        found = client.get_experiment_by_name(experiment)
+        if found is None:
+            return str(client.create_experiment(experiment))
+    if found.lifecycle_stage != "active":
+        restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
+        raise Mistake(f"The MLflow experiment {experiment!r} was deleted; bring it back with `{restore}`.")
+    return str(found.experiment_id)
 
 
 def store_client() -> MlflowClient:

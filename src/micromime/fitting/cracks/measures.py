@@ -76,7 +76,7 @@ def measure_cracks(image: Image, mask: Mask) -> list[MeasuredCrack]:
     """Return the cracks of a picture (rows, cols), one for each connected crack of its mask, in no special order.
 
     The mask says where a crack runs, roughly: the centre line is moved to the dark line beside it, and width and depth
-    are read from the grey levels. Cracks below 20 px are left out (see `crack_lines.centre_lines`); a mask without
+    are read from the grey levels. Cracks below 20 px are left out (see `lines.centre_lines`); a mask without
     cracks gives an empty list. Raises ValueError for a mask that is not boolean or of another size.
     """
     if mask.dtype != np.bool_ or mask.shape != image.shape:

@@ -1,6 +1,7 @@
 """Cracks drawn from given laws, rendered as the real pictures show theirs, and measured as those are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +22,6 @@ LEAST_EXTRA_PX = 1.0
 """Least distance by which a drawn mask goes beyond the exact one, px."""
 
 Picture = tuple[Image, Mask]
-
 
 COURSE = ("segments", "segment_px", "segment_spread", "bend_deg", "bend_spread", "return_share")
 """What is measured of a crack's polyline."""
@@ -106,25 +106,9 @@ def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
 
 
 def _row(crack: MeasuredCrack) -> dict[str, float]:
-    further = {
-        at(key, tolerance): value for tolerance, line in crack.further.items() for key, value in _course(line).items()
-    }
-    return {
-        **_course(crack.line),
-        "direction_deg": crack.direction_deg,
-        "width_px": crack.width_px,
-        "depth": crack.depth,
-        "depth_spread": crack.depth_spread,
-        "depth_correlation_px": crack.depth_correlation_px,
-        "depth_likeness": crack.depth_likeness,
-        "taper_px": crack.taper_px,
-        "ends": crack.ends,
-        "drawn_px": crack.drawn_px,
-        "grey": crack.grey,
-        "noise": crack.noise,
-        "noise_px": crack.noise_px,
-        **further,
-    }
+    plain = {each.name: getattr(crack, each.name) for each in fields(crack) if each.name not in ("line", "further")}
+    further = {at(key, px): value for px, line in crack.further.items() for key, value in _course(line).items()}
+    return {**_course(crack.line), **plain, **further}
 
 
 def _course(line: Polyline) -> dict[str, float]:

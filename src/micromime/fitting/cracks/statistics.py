@@ -6,30 +6,39 @@ and held near where they were then, because few cracks cannot tell all of them a
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from micromime.fitting.cracks.laws import Laws, clipped, laws_of
-from micromime.fitting.cracks.simulation import Picture, Scene, measured_table, simulate
-from micromime.fitting.cracks.summary import (
-    FITTED,
-    LEAST,
-    MOVED,
-    POOLED,
-    STATISTICS,
-    Summary,
-    covariance,
-    summary,
-    vector,
-    with_vector,
-)
+from micromime.fitting.cracks.simulation import FURTHER_COURSES, Picture, Scene, measured_table, simulate
 from micromime.fitting.indirect_inference import Sensitivity, step
+from micromime.fitting.laws import empirical, fit_counts, fit_reals
 from micromime.mistakes import Mistake
+from micromime.partial_models.cracks.crack import Crack
 from micromime.scenario.arrays import Reals
+
+FITTED = ("segments", "segment_px", "bend_deg", "direction_deg", "width_px", "depth")
+"""Parameters that differ from crack to crack: each gets a law."""
+POOLED = ("segment_spread", "bend_spread", "return_share", "depth_spread", "depth_correlation_px", "taper_px")
+"""Parameters of how things differ within a crack: each gets one value for all cracks."""
+UNSEEN = {"bend_deg": 1.0, "segment_spread": 0.3, "bend_spread": 0.3, "return_share": 0.5, "taper_px": 0.0}
+"""What a parameter is taken to be where no crack shows it: none has a bend, or an end inside its picture."""
+MOVED = (*(key for key in FITTED if key != "direction_deg"), *POOLED)
+"""Parameters that are told apart only together: what measuring does to one depends on the others."""
+STATISTICS = (*MOVED, "depth_likeness", *FURTHER_COURSES)
+"""What tells them apart. At one tolerance many short segments with small bends look like few long ones; at several
+they do not."""
+LEAST = 1e-3
+"""Pooled values below this count as this: they are compared by their logarithms."""
+LEAST_SHARE = 0.02
+"""Shares stay this far from 0 and 1, and likeness from -1 and 1, where log odds and z end."""
+SHRUNK = 0.05
+"""Share of a covariance that is taken from its diagonal alone, because few cracks say little of the rest."""
+WITHIN = (1e-3, 0.98)
+"""Corrected values stay within these shares of what lies between the ends of their bounds."""
 
 GAINS = (1.0, 1.0, 1.0, 1.0, 1 / 2, 1 / 3, 1 / 4, 1 / 5, 1 / 6)
 """Share of a step that each round takes: at the end what is found is the mean of what the last rounds ask for."""
@@ -47,18 +56,32 @@ LEAST_SPREAD = 0.1
 """Share of the spread over cracks that is kept, even where measuring alone spreads them more than that."""
 
 
+class Summary(NamedTuple):
+    """Centre and spread over cracks of each fitted parameter (of logarithms, but for the direction), and the pooled."""
+
+    centre: dict[str, float]
+    spread: dict[str, float]
+    pooled: dict[str, float]
+
+
 @dataclass(frozen=True)
-class CrackStatistics:
-    """What was found, and what shows whether it is right."""
+class Laws:
+    """What is drawn, the values it was fitted to, and all laws that were tried."""
 
     parameters: dict[str, Any]
     """For every parameter of `Crack` a value or a distribution as params.yaml has it."""
     empirical: dict[str, Any]
     """For those that differ from crack to crack the corrected values themselves, or quantiles of them."""
-    cracks: pd.DataFrame
-    """One row a measured crack, uncorrected (see `crack_simulation.measured_table`)."""
     fits: pd.DataFrame
     """One row a law that was tried: parameter, law, parameters, aic, ks, chosen."""
+
+
+@dataclass(frozen=True)
+class CrackStatistics(Laws):
+    """What was found, and what shows whether it is right."""
+
+    cracks: pd.DataFrame
+    """One row a measured crack, uncorrected (see `simulation.measured_table`)."""
     simulated: pd.DataFrame
     """Cracks drawn from the parameters, rendered and measured: what `cracks` must look like."""
 
@@ -76,13 +99,10 @@ class _Search:
     """Cracks of a simulation."""
     middle_deg: float
 
-    def laws(self, truth: Summary) -> Laws:
-        """Return the laws with these centres, spreads and pooled values."""
-        return laws_of(self.cracks, self.seen, truth, self.whole)
-
     def simulate(self, truth: Summary, scene: Scene, number: int) -> pd.DataFrame:
         """Return measured simulated cracks of these laws; with one number, cracks of other laws are much the same."""
-        found = simulate(self.laws(truth).parameters, scene, self.simulated, (self.seed, number))
+        laws = laws_of(self.cracks, self.seen, truth, self.whole)
+        found = simulate(laws.parameters, scene, self.simulated, (self.seed, number))
         return _unfolded(found, self.middle_deg)
 
     def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> Sensitivity:
@@ -143,9 +163,97 @@ def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simula
                 answers = search.sensitivity(truth, scene, number, found)
             truth = _moved(truth, gain * search.change(truth, said, answers, expected), search.seen, said, gain)
         scene = _as_seen(scene, cracks, found)
-    laws = search.laws(truth)
+    laws = laws_of(turned, search.seen, truth, whole)
     last = simulate(laws.parameters, scene, simulated, (seed, len(GAINS)))
-    return CrackStatistics(laws.parameters, laws.empirical, cracks, laws.fits, last)
+    return CrackStatistics(laws.parameters, laws.empirical, laws.fits, cracks, last)
+
+
+def laws_of(cracks: pd.DataFrame, seen: Summary, truth: Summary, whole: bool) -> Laws:
+    """Return the laws of cracks whose measured values are moved from seen to true."""
+    parameters: dict[str, Any] = {}
+    by_value: dict[str, Any] = {}
+    fits = []
+    for key in FITTED:
+        values = straight(key, cracks[key].dropna().to_numpy(dtype=np.float64))
+        if len(values) == 0 or (key == "segments" and not whole):
+            values = np.array([seen.centre[key]])
+        scale = truth.spread[key] / seen.spread[key] if seen.spread[key] > 0 else 0.0
+        moved = truth.centre[key] + (values - seen.centre[key]) * scale
+        corrected = moved if key == "direction_deg" else np.exp(np.minimum(moved, 20))
+        bounds, signed = bounds_of(key, truth.centre["direction_deg"]), key == "direction_deg"
+        counted = key == "segments"
+        fit = fit_counts(corrected, (1, 400)) if counted else fit_reals(corrected, bounds, signed=signed)
+        parameters[key], by_value[key] = fit.written, empirical(corrected, bounds, whole=counted)
+        fits.append(fit.candidates.assign(parameter=key))
+    parameters |= {key: clipped(key, truth.pooled[key]) for key in POOLED}
+    # Most cracks of a whole picture end in it once where they begin at an edge of the specimen. A frame cannot say.
+    parameters["tips"] = 1 if whole and cracks["ends"].mean() < 1.5 else 2
+    table = pd.concat([each for each in fits if not each.empty] or fits[:1], ignore_index=True)
+    ordered = {key: parameters[key] for key in Crack.model_fields}
+    return Laws(ordered, by_value, table[["parameter", *table.columns.drop("parameter")]])
+
+
+def bounds_of(key: str, middle_deg: float = 0.0) -> tuple[float, float]:
+    """Return between which values a parameter may be, a little within the bounds of its field."""
+    if key == "direction_deg":
+        return (max(middle_deg - 90, -180), min(middle_deg + 90, 180))
+    bounds = {
+        name: getattr(each, name)
+        for each in Crack.model_fields[key].metadata
+        for name in ("ge", "gt", "le")
+        if hasattr(each, name)
+    }
+    low, high = float(bounds.get("ge", bounds.get("gt", 0))), float(bounds["le"])
+    return (low, high) if key == "segments" else (max(low, WITHIN[0] * min(high, 1)), WITHIN[1] * high)
+
+
+def clipped(key: str, value: float) -> float:
+    """Return the value, or the bound that it lies beyond, with five digits."""
+    return float(f"{np.clip(value, *bounds_of(key)):.5g}")
+
+
+def summary(cracks: pd.DataFrame, whole: bool) -> Summary:
+    """Return what a table of measured cracks says of all parameters.
+
+    Where the pictures do not show the cracks `whole`, the number of segments is segments seen / (ends seen / 2).
+    """
+    centre, spread = {}, {}
+    for key in [*FITTED, *(each for each in FURTHER_COURSES if _course(each) in FITTED)]:
+        values = straight(key, cracks[key].dropna().to_numpy(dtype=np.float64))
+        centre[key] = float(values.mean()) if len(values) else math.log(UNSEEN[_course(key)])
+        spread[key] = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+        if not whole and _course(key) == "segments":
+            ends = max(float(cracks["ends"].sum()), 0.5)  # none seen: longer than all that was seen
+            centre[key] = math.log(cracks[key].sum() / (ends / 2))
+    pooled = [*POOLED, "depth_likeness", *(each for each in FURTHER_COURSES if _course(each) in POOLED)]
+    return Summary(centre, spread, {key: _pooled(cracks, key) for key in pooled})
+
+
+def straight(key: str, values: Any) -> Any:
+    """Return values on the scale on which they are moved: logarithms, but for the direction."""
+    return values if key == "direction_deg" else np.log(np.maximum(values, 1e-6))
+
+
+def vector(said: Summary, keys: Sequence[str]) -> Reals:
+    """Return the centres and pooled values by these names as logarithms, shares as log odds, likeness as Fisher's z."""
+    return np.array([said.centre[key] if key in said.centre else _raised(key, said.pooled[key]) for key in keys])
+
+
+def with_vector(said: Summary, keys: Sequence[str], values: Reals) -> Summary:
+    """Return the summary with other centres and pooled values by these names, given as `vector` returns them."""
+    new = dict(zip(keys, values.tolist(), strict=True))
+    centre = {key: new.get(key, value) for key, value in said.centre.items()}
+    return said._replace(centre=centre, pooled=dict(said.pooled) | _lowered(new, said.pooled))
+
+
+def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
+    """Return (statistics, statistics): the covariance of `vector`, by what each crack does to it (the delta method).
+
+    A little is added to the diagonal, so that it can be inverted whatever the cracks are.
+    """
+    by_crack = np.stack([_influence(cracks, key, whole) for key in STATISTICS], axis=1)
+    seen: Reals = by_crack.T @ by_crack / len(cracks) ** 2
+    return (1 - SHRUNK) * seen + np.diag(SHRUNK * np.diag(seen) + LEAST**2)
 
 
 def _axis(directions_deg: Reals) -> float:
@@ -163,8 +271,7 @@ def _unfolded(cracks: pd.DataFrame, middle_deg: float) -> pd.DataFrame:
 
 def _highest(key: str) -> float:
     """Return the highest that `vector` says of a pooled parameter."""
-    bounded = Summary({}, {}, {key: clipped(key, math.inf)})
-    return float(vector(bounded, [key])[0])
+    return _raised(key, clipped(key, math.inf))
 
 
 def _as_seen(scene: Scene, cracks: pd.DataFrame, found: pd.DataFrame) -> Scene:
@@ -189,7 +296,7 @@ def _moved(truth: Summary, change: Reals, seen: Summary, found: Summary, gain: f
 
     The direction's centre moves by the difference. Variances over cracks move by their difference, because measuring
     adds its own to them, to a quarter at least and never below a tenth of the seen spread; that of the segments is a
-    Poisson law's at least, the narrowest law of counts there is (`fits.fit_counts`).
+    Poisson law's at least, the narrowest law of counts there is (`laws.fit_counts`).
     """
     moved = with_vector(truth, MOVED, vector(truth, MOVED) + change)
     turned = moved.centre["direction_deg"] + gain * (seen.centre["direction_deg"] - found.centre["direction_deg"])
@@ -201,3 +308,55 @@ def _moved(truth: Summary, change: Reals, seen: Summary, found: Summary, gain: f
     spread["segments"] = max(spread["segments"], math.exp(-moved.centre["segments"] / 2))
     pooled = moved.pooled | {key: clipped(key, moved.pooled[key]) for key in POOLED}
     return Summary(moved.centre | {"direction_deg": turned}, spread, pooled)
+
+
+def _influence(cracks: pd.DataFrame, key: str, whole: bool) -> Reals:
+    """Return (cracks,): by how much, times their number, each crack moves a statistic."""
+    values = cracks[key].to_numpy(dtype=np.float64)
+    if _course(key) == "segments" and not whole:
+        ends = cracks["ends"].to_numpy(dtype=np.float64)
+        moves: Reals = values / values.mean() - ends / max(ends.mean(), 0.5 / len(ends))
+        return moves
+    fitted = _course(key) in FITTED
+    values = straight(key, values) if fitted else values
+    weights = np.isfinite(values) * (1.0 if fitted else cracks["segments"].to_numpy(dtype=np.float64))
+    values = np.nan_to_num(values)
+    middle = float(weights @ values / max(weights.sum(), LEAST))
+    moves = len(cracks) * weights * (values - middle) / max(weights.sum(), LEAST)
+    return moves if fitted else moves / _slope(key, middle)
+
+
+def _slope(key: str, value: float) -> float:
+    """Return what a small change of a pooled value is divided by on the scale on which it is compared."""
+    if key == "depth_likeness":
+        return max(1 - value**2, LEAST_SHARE)
+    return max(value * (1 - value), LEAST_SHARE) if _course(key) == "return_share" else max(value, LEAST)
+
+
+def _course(key: str) -> str:
+    """Return the parameter that a statistic belongs to, at whatever tolerance it was measured."""
+    return key.partition("_at_")[0]
+
+
+def _pooled(cracks: pd.DataFrame, key: str) -> float:
+    """Return the mean over cracks, each with the weight of its segments."""
+    rows = cracks[cracks[key].notna()]
+    return float(np.average(rows[key], weights=rows["segments"])) if len(rows) else UNSEEN[_course(key)]
+
+
+def _raised(key: str, value: float) -> float:
+    """Return a pooled value on the scale on which it is compared."""
+    if key == "depth_likeness":
+        return math.atanh(min(max(value, LEAST_SHARE - 1), 1 - LEAST_SHARE))
+    if _course(key) != "return_share":
+        return math.log(max(value, LEAST))
+    share = min(max(value, LEAST_SHARE), 1 - LEAST_SHARE)
+    return math.log(share / (1 - share))
+
+
+def _lowered(new: Mapping[str, float], pooled: Mapping[str, float]) -> dict[str, float]:
+    return {
+        key: 1 / (1 + math.exp(-value)) if _course(key) == "return_share" else math.exp(value)
+        for key, value in new.items()
+        if key in pooled
+    }

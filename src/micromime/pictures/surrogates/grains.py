@@ -6,25 +6,22 @@ lamp close to the specimen, an aperture, a camera that counts photons. Scores on
 carry over to pictures of another making; they say nothing about real ones.
 """
 
-import csv
 import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import PIL.Image
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from micromime.pictures.micrographs import LIST_NAME, Micrograph
+from micromime.pictures.surrogates import FINE, save, shrunk, write_table
 from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.scenario.streams import stream
 
 Spins = NDArray[np.int64]
 
-FINE = 2
-"""Everything is simulated at twice the resolution and averaged by the camera; "fine" pixels are halves."""
 LATTICE = 4
 """Fine pixels to a site of the lattice on which grains grow."""
 SHAPES = ((1.0, 1.0), (0.75, 1.0), (1.0, 0.875))
@@ -64,6 +61,11 @@ MICROSCOPES = (
 )
 
 
+def write(count: int, side_px: int, seed: int, folder: Path) -> None:
+    """Write what `simulate_micrographs` returns into an existing folder."""
+    write_micrographs(simulate_micrographs(count, side_px, seed), folder)
+
+
 def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph]:
     """Return `count` simulated micrographs of three sources in turn, none longer than `side_px` a side.
 
@@ -81,18 +83,16 @@ def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph
 
 def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
     """Write the micrographs as images.csv, images/ and masks/ (PNG, 255 on a boundary) into an existing folder."""
-    columns = ["image", "mask", "source", "width", "height", "boundary_fraction"]
     for kind in ("images", "masks"):
         (folder / kind).mkdir()
-    with (folder / LIST_NAME).open("w", encoding="utf-8", newline="") as opened:
-        table = csv.writer(opened, lineterminator="\n")
-        table.writerow(columns)
-        for each in micrographs:
-            names = [f"{kind}/{each.name}.png" for kind in ("images", "masks")]
-            PIL.Image.fromarray(each.image).save(folder / names[0])
-            PIL.Image.fromarray(np.where(each.mask, 255, 0).astype(np.uint8)).save(folder / names[1])
-            rows, cols = each.image.shape
-            table.writerow([*names, each.source, cols, rows, f"{each.mask.mean():.4f}"])
+    table: list[list[object]] = [["image", "mask", "source", "width", "height", "boundary_fraction"]]
+    for each in micrographs:
+        names = [f"{kind}/{each.name}.png" for kind in ("images", "masks")]
+        for name, pixels in zip(names, (each.image, np.uint8(255) * each.mask), strict=True):
+            save(folder / name, pixels)
+        rows, cols = each.image.shape
+        table.append([*names, each.source, cols, rows, f"{each.mask.mean():.4f}"])
+    write_table(folder / LIST_NAME, table)
 
 
 def _simulate(microscope: _Microscope, rows: int, cols: int, rng: np.random.Generator) -> tuple[Image, Mask]:
@@ -112,7 +112,7 @@ def _simulate(microscope: _Microscope, rows: int, cols: int, rng: np.random.Gene
     width = FINE * rng.uniform(0.6, 1.3)
     field -= depth / (1 + (distance / width) ** 4)
     field -= _pits(microscope, distance, rng)
-    mask = _shrink(distance <= FINE * LINE_PX / 2 - 1) >= 0.5
+    mask = shrunk(distance <= FINE * LINE_PX / 2 - 1) >= 0.5
     return _photograph(field * _lamp(grains.shape, rng), microscope.photons, rng), mask
 
 
@@ -231,11 +231,6 @@ def _photograph(field: NDArray[np.float64], photons: float, rng: np.random.Gener
     span = np.arange(-2, 3)
     disc = np.clip(reach + 0.5 - np.hypot(span[:, None], span), 0, 1)
     exposure = rng.uniform(0.65, 1.15)
-    light = exposure * _shrink(ndimage.convolve(field, disc / disc.sum(), mode="nearest"))
+    light = exposure * shrunk(ndimage.convolve(field, disc / disc.sum(), mode="nearest"))
     counted: Grey = (rng.poisson(photons * np.clip(light, 5, None)) / photons).astype(np.float32)
     return np.clip(np.rint(counted), 0, 255).astype(np.uint8)
-
-
-def _shrink(field: NDArray[np.float64] | Mask) -> NDArray[np.float64]:
-    rows, cols = field.shape[0] // FINE, field.shape[1] // FINE
-    return np.asarray(field.reshape(rows, FINE, cols, FINE).mean(axis=(1, 3)))

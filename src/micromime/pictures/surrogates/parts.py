@@ -5,13 +5,11 @@ surfaces are mixed from textures that come with scikit-image (gravel, grass; CC0
 whether a network can carry over to pictures of another making; they say nothing about real ones.
 """
 
-import csv
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import PIL.Image
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import data
@@ -19,7 +17,8 @@ from skimage.graph import route_through_array
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME
-from micromime.scenario.arrays import Image, Mask, Points, Reals
+from micromime.pictures.surrogates import FINE, save, shrunk, write_table
+from micromime.scenario.arrays import Image, Points, Reals
 from micromime.scenario.streams import stream
 
 Field = NDArray[np.float64]
@@ -38,8 +37,6 @@ RIM_PX = 48
 """No crack runs nearer to the upper or lower rim of its photograph."""
 LAYERS = 5
 """Textures in a surface, each turned and moved: gravel, grass, gravel ..."""
-FINE = 2
-"""Cracks are made at twice the resolution; "fine" pixels are halves."""
 
 
 class _Part(NamedTuple):
@@ -77,7 +74,7 @@ class _Tile(NamedTuple):
     col: int
 
 
-def write_parts(count: int, side_px: int, seed: int, folder: Path) -> None:
+def write(count: int, side_px: int, seed: int, folder: Path) -> None:
     """Write two photographs of each of `count` simulated parts, with masks and tiles, into a new or empty folder.
 
     Photographs are `side_px` (256 or more, else Mistake) rows by 500 columns, one of each part cracked, one not.
@@ -100,13 +97,12 @@ def write_parts(count: int, side_px: int, seed: int, folder: Path) -> None:
         intact = _Photograph(f"images/{group}_intact.png", _photograph(part, plain, rng), plain.mask)
         mask = f"masks/{group}_cracked.png"
         for name, pixels in (cracked[:2], intact[:2], (mask, crack.mask)):
-            PIL.Image.fromarray(pixels).save(folder / name)
+            save(folder / name, pixels)
         photographs += [[cracked.name, mask, group], [intact.name, "", group]]
-        tiles += _save(_crack_tiles(cracked, crack.course, rng), "crack", group, folder)
-        tiles += _save(_intact_tiles((cracked, intact), rng), "intact", group, folder)
-    for name, table in ((LIST_NAME, photographs), ("tiles.csv", tiles)):
-        with (folder / name).open("w", encoding="utf-8", newline="") as opened:
-            csv.writer(opened, lineterminator="\n").writerows(table)
+        tiles += _saved(_crack_tiles(cracked, crack.course, rng), "crack", group, folder)
+        tiles += _saved(_intact_tiles((cracked, intact), rng), "intact", group, folder)
+    write_table(folder / LIST_NAME, photographs)
+    write_table(folder / "tiles.csv", tiles)
 
 
 def _draw_part(rng: np.random.Generator) -> _Part:
@@ -135,8 +131,8 @@ def _draw_crack(rows: int, rng: np.random.Generator) -> _Crack:
     flank = FINE * rng.uniform(1.0, 2.5)
     lost = np.clip(depth[here], 0, 0.9) * np.clip((half[here] - ragged) / flank + 0.5, 0, 1)
     drawn = FINE * (4.5 + 0.4 * _speckle(fade.shape, (100,), rng))
-    mask = np.where(_shrink(distance <= drawn[here]) >= 0.5, 255, 0).astype(np.uint8)
-    return _Crack(_shrink(lost), mask, course)
+    mask = np.where(shrunk(distance <= drawn[here]) >= 0.5, 255, 0).astype(np.uint8)
+    return _Crack(shrunk(lost), mask, course)
 
 
 def _draw_course(rows: int, rng: np.random.Generator) -> Points:
@@ -223,15 +219,15 @@ def _intact_tiles(photographs: tuple[_Photograph, _Photograph], rng: np.random.G
     return tiles
 
 
-def _save(tiles: list[_Tile], label: str, group: str, folder: Path) -> list[list[str]]:
+def _saved(tiles: list[_Tile], label: str, group: str, folder: Path) -> list[list[str]]:
     """Write the tiles and, of crack tiles, the masks; return their lines of tiles.csv."""
     lines = []
     for number, (photograph, row, col) in enumerate(tiles):
         name = f"{label}_{group}_{number}.png"
         window = np.s_[row : row + TILE_PX, col : col + TILE_PX]
-        PIL.Image.fromarray(photograph.image[window]).save(folder / "tiles" / label / name)
+        save(folder / "tiles" / label / name, photograph.image[window])
         if label == "crack":
-            PIL.Image.fromarray(photograph.mask[window]).save(folder / "tile_masks" / name)
+            save(folder / "tile_masks" / name, photograph.mask[window])
         lines.append([f"tiles/{label}/{name}", label, group, photograph.name, str(col), str(row)])
     return lines
 
@@ -243,8 +239,3 @@ def _speckle(shape: tuple[int, ...], size: tuple[float, ...], rng: np.random.Gen
 
 def _standard(field: Field) -> Field:
     return np.asarray((field - field.mean()) / field.std())
-
-
-def _shrink(field: Field | Mask) -> Field:
-    rows, cols = field.shape[0] // FINE, field.shape[1] // FINE
-    return np.asarray(field.reshape(rows, FINE, cols, FINE).mean(axis=(1, 3)))

@@ -1,8 +1,9 @@
-"""Charts of the report, as SVG text to stand in a page: same numbers, same bytes."""
+"""Charts of the report, as SVG text to stand in a page: same numbers, same bytes. Their style, and what all share."""
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
@@ -10,13 +11,15 @@ from zlib import crc32
 import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
+from scipy.stats import ks_2samp
 
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.reporting.failures import SCORE, in_common, worst
 from micromime.reporting.words import capital
-from micromime.scenario.arrays import Mask
+from micromime.scenario.arrays import Mask, Reals
 
 INK, FAINT_INK, GRID = "#222222", "#666666", "#dddddd"
 BLUE, ORANGE, GREEN, PURPLE, VERMILION = "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#d55e00"
@@ -50,161 +53,23 @@ MOST_PARAMETERS = 16
 VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
 """What learning curves show of the validation, as their axis writes it."""
 
-
 MOST_WIDE = 4
 """Panels beside one another over which there is room for titles of the usual size."""
 
 
-def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
-    """Return one panel a metric of `titles`: every baseline's mean, every arm's mean with its 99 % interval over runs.
+@contextmanager
+def chart(height_in: float, count: int = 1, across: int = 1, **shared: Any) -> Iterator[tuple[Figure, list[Axes]]]:
+    """Give a figure in the charts' style with `count` panels in lines of `across`, to be drawn on and made to `svg`.
 
-    Metrics that the verdict lacks are left out; the interval is Student's, cut at 0 and 1, and missing for one run.
+    It is `height_in` and a line of panels high each time; `shared` says which axes panels have in common.
     """
-    baselines, arms = verdict["baselines"], verdict["arms"]
-    metrics = [name for name in titles if all(name in part for part in (*baselines.values(), *arms.values()))]
-    names = [*baselines, *arms]
-    panels = {
-        f"{titles[metric]}\n({'less' if metric in LOWER_IS_BETTER else 'more'} is better)": [
-            each[metric] for each in (*baselines.values(), *arms.values())
-        ]
-        for metric in metrics
-    }
-    return panels_of_scores(names, panels, (1, len(metrics)), f"Mean scores of {', '.join(names)}, by metric.")
-
-
-def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], grid: tuple[int, int], alt: str) -> str:
-    """Return a panel for each title: the scores of `names`, numbers of baselines and summaries of arms.
-
-    `grid` says how many panels stand below one another and beside one another. Those in a column share their axis.
-    """
+    rows = max(math.ceil(count / across), 1)
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, (0.7 + 0.32 * len(names)) * grid[0]), layout="constrained")
-        every = figure.subplots(*grid, sharex="col", sharey=True, squeeze=False)
-        for axes, (title, scores) in zip(every.ravel(), panels.items(), strict=True):
-            _scores(axes, scores)
-            axes.set_title(title, fontsize="medium" if grid[1] <= MOST_WIDE else "small")
-        every[0, 0].set_yticks(range(len(names)), names, color=INK)
-        every[0, 0].set_ylim(len(names) - 0.5, -0.5)
-        for axes in every[1:, 0]:
-            axes.tick_params(axis="y", labelcolor=INK)
-        return svg(figure, "scores", alt)
-
-
-def learning_curves(epochs: pd.DataFrame, arm: str) -> str:
-    """Return one arm's losses and validation scores by epoch: a thin line a run, a thick one their median.
-
-    `epochs` has a row for every arm, run and epoch (columns arm, run, epoch, phase, train_loss, valid_loss, and the
-    first metric of VALIDATED that there is). Dashed lines stand where one phase ends and the next begins.
-    """
-    rows = epochs[epochs["arm"] == arm]
-    metric = next(name for name in VALIDATED if name in rows)
-    curves = (
-        ("loss", {"train_loss": ("training", BLUE), "valid_loss": ("validation", ORANGE)}),
-        (VALIDATED[metric], {metric: ("validation", ORANGE)}),
-    )
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 2.9), layout="constrained")
-        for axes, (label, columns) in zip(figure.subplots(1, 2), curves, strict=True):
-            for column, (name, colour) in columns.items():
-                _runs(axes, rows, column, (name, colour))
-            axes.set_ylabel(label)
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            _phases(axes, rows)
-        figure.axes[0].legend(loc="best")
-        runs = rows["run"].nunique()
-        return svg(
-            figure,
-            f"curves-{crc32(arm.encode()):08x}",
-            f"Learning curves of arm {arm}: losses and {VALIDATED[metric]} by epoch, runs: {runs}.",
-        )
-
-
-def charted(scoring: pd.DataFrame) -> str:
-    """Return in words which numeric parameters `score_by_parameter` shows."""
-    count = len(in_common(scoring))
-    if count <= MOST_PARAMETERS:
-        return "each parameter"
-    return f"the {MOST_PARAMETERS} of {count} parameters in which the worst tenth differ most,"
-
-
-def score_by_parameter(scoring: pd.DataFrame, score: str) -> str:
-    """Return small charts of numeric parameters: every sample's score against the value, the worst marked.
-
-    `score` says what that is, such as `mean IoU`. Of at most `MOST_PARAMETERS`; those in which the worst tenth differ
-    most come first (see `failures.in_common`). A dark line joins the medians of tenths of the samples in the order of
-    the parameter.
-    """
-    table, chosen = in_common(scoring).head(MOST_PARAMETERS), worst(scoring)
-    across = 4
-    down = max(math.ceil(len(table) / across), 1)
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 0.3 + 1.75 * down), layout="constrained")
-        every = figure.subplots(down, across, sharey=True, squeeze=False).ravel()
-        for axes in every[len(table) :]:
+        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        every = figure.subplots(rows, across, squeeze=False, **shared).ravel()
+        for axes in every[count:]:
             axes.set_axis_off()
-        for axes, row in zip(every, table.itertuples(), strict=False):
-            _scatter(axes, scoring[str(row.parameter)], scoring[SCORE], chosen)
-            axes.set_title(f"{row.parameter}", fontsize=8)
-            _corner(axes, f"r = {row.rank_correlation:+.2f}")
-        figure.supylabel(score, fontsize=9)
-        return svg(figure, "parameters", f"{capital(score)} of {len(scoring)} samples against {len(table)} parameters.")
-
-
-def _scores(axes: Axes, scores: Sequence[Any]) -> None:
-    """Draw baselines (numbers) as open diamonds, arms (summaries) as dots with their interval."""
-    colours = iter((BLUE, ORANGE, GREEN, PURPLE) * len(scores))
-    for place, score in enumerate(scores):
-        arm = isinstance(score, Mapping)
-        mean, colour = (score["mean"], next(colours)) if arm else (score, FAINT_INK)
-        interval = score["ci99_student"] if arm else None
-        if interval is not None:
-            axes.plot([max(interval["lo"], 0), min(interval["hi"], 1)], [place] * 2, color=colour, linewidth=2)
-        axes.plot(
-            mean,
-            place,
-            "o" if arm else "D",
-            color=colour,
-            markersize=7 if arm else 5,
-            fillstyle="full" if arm else "none",
-        )
-        axes.annotate(f"{mean:.3f}", (mean, place), (0, 5), textcoords="offset points", ha="center", fontsize=7.5)
-    axes.margins(x=0.12)
-
-
-def _runs(axes: Axes, rows: pd.DataFrame, column: str, named: tuple[str, str]) -> None:
-    name, colour = named
-    for _, run in rows.groupby("run"):
-        axes.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.45)
-    median = rows.groupby("epoch")[column].median()
-    axes.plot(median.index, median, color=colour, linewidth=2.2, label=name)
-
-
-def _phases(axes: Axes, rows: pd.DataFrame) -> None:
-    """Mark where a phase begins, and name it if there are several."""
-    starts = rows.groupby("phase", sort=False)["epoch"].min()
-    for phase, start in starts.items() if len(starts) > 1 else ():
-        if start > starts.min():
-            axes.axvline(start - 0.5, color=FAINT_INK, linewidth=0.9, linestyle=(0, (4, 3)))
-        axes.text(
-            start - 0.4, 1.01, f"phase {phase}", transform=axes.get_xaxis_transform(), color=FAINT_INK, fontsize=8
-        )
-
-
-def _scatter(axes: Axes, values: "pd.Series[float]", scores: "pd.Series[float]", chosen: Mask) -> None:
-    # As pixels: thousands of points would make a page of megabytes.
-    axes.plot(
-        values[~chosen], scores[~chosen], ".", color=BLUE, alpha=0.4, markersize=3, markeredgewidth=0, rasterized=True
-    )
-    axes.plot(values[chosen], scores[chosen], ".", color=VERMILION, markersize=5, markeredgewidth=0, rasterized=True)
-    tenths = pd.qcut(values, 10, labels=False, duplicates="drop")
-    axes.plot(values.groupby(tenths).median(), scores.groupby(tenths).median(), color=INK, linewidth=1.3)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
-
-
-def _corner(axes: Axes, text: str) -> None:
-    paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    axes.text(0.98, 0.97, text, ha="right", va="top", transform=axes.transAxes, fontsize=8, bbox=paper)
+        yield figure, list(every[:count])
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:
@@ -246,3 +111,159 @@ def _owned(value: str, key: str, owner: str) -> str:
     if _local(key) == "href" and value.startswith("#"):
         return f"#{owner}-{value[1:]}"
     return value.replace("url(#", f"url(#{owner}-")
+
+
+def named(name: str, whose: str) -> str:
+    """Return a chart's name for `svg` where a page has one for each arm: letters and digits, whatever the arm's are."""
+    return f"{name}-{crc32(whose.encode()):08x}"
+
+
+def note(axes: Axes, text: str, top: bool = True) -> None:
+    """Write on white, in the right corner at the top or the bottom."""
+    paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
+    height, va = (0.97, "top") if top else (0.05, "bottom")
+    axes.text(0.98, height, text, ha="right", va=va, transform=axes.transAxes, fontsize=8, bbox=paper)
+
+
+def plain_logarithmic(axis: Axis) -> None:
+    """Mark a logarithmic axis at 1, 2, 5, 10 and so on, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def in_lines(axes: Axes, names: Sequence[str]) -> None:
+    """Give each name a line of its own, the first at the top."""
+    axes.set_yticks(range(len(names)), names, color=INK)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+
+
+def distance(one: Reals, other: Reals) -> str:
+    """Return the Kolmogorov-Smirnov distance of two distributions in words, nothing where one of them is empty."""
+    return f"KS = {float(ks_2samp(one, other).statistic):.2f}" if len(one) and len(other) else ""
+
+
+def ends(interval: Mapping[str, float]) -> list[float]:
+    """Return both ends of the interval of a share, cut at 0 and 1."""
+    return [max(interval["lo"], 0), min(interval["hi"], 1)]
+
+
+def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
+    """Return one panel a metric of `titles`: every baseline's mean, every arm's mean with its 99 % interval over runs.
+
+    Metrics that the verdict lacks are left out; the interval is Student's, cut at 0 and 1, and missing for one run.
+    """
+    every = {**verdict["baselines"], **verdict["arms"]}
+    panels = {
+        f"{title}\n({'less' if metric in LOWER_IS_BETTER else 'more'} is better)": [
+            each[metric] for each in every.values()
+        ]
+        for metric, title in titles.items()
+        if all(metric in each for each in every.values())
+    }
+    return panels_of_scores(list(every), panels, len(panels), f"Mean scores of {', '.join(every)}, by metric.")
+
+
+def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], across: int, alt: str) -> str:
+    """Return a panel for each title: the scores of `names`, numbers of baselines and summaries of arms.
+
+    In lines of `across`. Panels in a column share their axis.
+    """
+    height_in = (0.7 + 0.32 * len(names)) * (len(panels) // across)
+    with chart(height_in, len(panels), across, sharex="col", sharey=True) as (figure, every):
+        for axes, (title, scores) in zip(every, panels.items(), strict=True):
+            _scores(axes, scores)
+            axes.set_title(title, fontsize="medium" if across <= MOST_WIDE else "small")
+        in_lines(every[0], names)
+        for axes in every[across::across]:
+            axes.tick_params(axis="y", labelcolor=INK)
+        return svg(figure, "scores", alt)
+
+
+def _scores(axes: Axes, scores: Sequence[Any]) -> None:
+    """Draw baselines (numbers) as open diamonds, arms (summaries) as dots with their interval."""
+    colours = iter((BLUE, ORANGE, GREEN, PURPLE) * len(scores))
+    for place, score in enumerate(scores):
+        if isinstance(score, Mapping):
+            mean, colour = score["mean"], next(colours)
+            if interval := score["ci99_student"]:
+                axes.plot(ends(interval), [place] * 2, color=colour, linewidth=2)
+            axes.plot(mean, place, "o", color=colour, markersize=7)
+        else:
+            mean = score
+            axes.plot(mean, place, "D", color=FAINT_INK, markersize=5, fillstyle="none")
+        axes.annotate(f"{mean:.3f}", (mean, place), (0, 5), textcoords="offset points", ha="center", fontsize=7.5)
+    axes.margins(x=0.12)
+
+
+def learning_curves(epochs: pd.DataFrame, arm: str) -> str:
+    """Return one arm's losses and validation scores by epoch: a thin line a run, a thick one their median.
+
+    `epochs` has a row for every arm, run and epoch (columns arm, run, epoch, phase, train_loss, valid_loss, and the
+    first metric of VALIDATED that there is). Dashed lines stand where one phase ends and the next begins.
+    """
+    rows = epochs[epochs["arm"] == arm]
+    metric = next(name for name in VALIDATED if name in rows)
+    training, validation = ("training", BLUE), ("validation", ORANGE)
+    curves = {"loss": {"train_loss": training, "valid_loss": validation}, VALIDATED[metric]: {metric: validation}}
+    with chart(2.9, 2, 2) as (figure, every):
+        for axes, (label, columns) in zip(every, curves.items(), strict=True):
+            for column, (name, colour) in columns.items():
+                for _, run in rows.groupby("run"):
+                    axes.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.45)
+                median = rows.groupby("epoch")[column].median()
+                axes.plot(median.index, median, color=colour, linewidth=2.2, label=name)
+            axes.set_ylabel(label)
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            _phases(axes, rows)
+        every[0].legend(loc="best")
+        runs = rows["run"].nunique()
+        alt = f"Learning curves of arm {arm}: losses and {VALIDATED[metric]} by epoch, runs: {runs}."
+        return svg(figure, named("curves", arm), alt)
+
+
+def _phases(axes: Axes, rows: pd.DataFrame) -> None:
+    """Mark where a phase begins, and name it if there are several."""
+    starts = rows.groupby("phase", sort=False)["epoch"].min()
+    for phase, start in starts.items() if len(starts) > 1 else ():
+        if start > starts.min():
+            axes.axvline(start - 0.5, color=FAINT_INK, linewidth=0.9, linestyle=(0, (4, 3)))
+        above = axes.get_xaxis_transform()
+        axes.text(start - 0.4, 1.01, f"phase {phase}", transform=above, color=FAINT_INK, fontsize=8)
+
+
+def charted(scoring: pd.DataFrame) -> str:
+    """Return in words which numeric parameters `score_by_parameter` shows."""
+    count = len(in_common(scoring))
+    if count <= MOST_PARAMETERS:
+        return "each parameter"
+    return f"the {MOST_PARAMETERS} of {count} parameters in which the worst tenth differ most,"
+
+
+def score_by_parameter(scoring: pd.DataFrame, score: str) -> str:
+    """Return small charts of numeric parameters: every sample's score against the value, the worst marked.
+
+    `score` says what that is, such as `mean IoU`. Of at most `MOST_PARAMETERS`; those in which the worst tenth differ
+    most come first (see `failures.in_common`). A dark line joins the medians of tenths of the samples in the order of
+    the parameter.
+    """
+    table, chosen = in_common(scoring).head(MOST_PARAMETERS), worst(scoring)
+    down = max(math.ceil(len(table) / 4), 1)
+    with chart(0.3 + 1.75 * down, len(table), 4, sharey=True) as (figure, every):
+        for axes, row in zip(every, table.itertuples(), strict=True):
+            _scatter(axes, scoring[str(row.parameter)], scoring[SCORE], chosen)
+            axes.set_title(f"{row.parameter}", fontsize=8)
+            note(axes, f"r = {row.rank_correlation:+.2f}")
+        figure.supylabel(score, fontsize=9)
+        return svg(figure, "parameters", f"{capital(score)} of {len(scoring)} samples against {len(table)} parameters.")
+
+
+def _scatter(axes: Axes, values: "pd.Series[float]", scores: "pd.Series[float]", chosen: Mask) -> None:
+    # As pixels: thousands of points would make a page of megabytes.
+    dots: dict[str, Any] = {"markeredgewidth": 0, "rasterized": True}
+    axes.plot(values[~chosen], scores[~chosen], ".", color=BLUE, alpha=0.4, markersize=3, **dots)
+    axes.plot(values[chosen], scores[chosen], ".", color=VERMILION, markersize=5, **dots)
+    tenths = pd.qcut(values, 10, labels=False, duplicates="drop")
+    axes.plot(values.groupby(tenths).median(), scores.groupby(tenths).median(), color=INK, linewidth=1.3)
+    axes.xaxis.set_major_locator(MaxNLocator(4))

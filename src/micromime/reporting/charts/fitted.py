@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from scipy.stats import ks_2samp
 
-from micromime.reporting.charts.base import BLUE, ORANGE, STYLE, VERMILION, WIDTH_IN, svg
+from micromime.reporting.charts.base import BLUE, ORANGE, VERMILION, chart, distance, note, svg
 from micromime.scenario.arrays import Reals
 from micromime.scenario.distributions import distribution
 
@@ -29,17 +26,13 @@ def fitted_chart(
     the others. A parameter that is one value is an upright dashed line. In the corner: how many were measured, the
     law's name and the Kolmogorov-Smirnov distance between measured and simulated values. NaN does not count.
     """
-    down = math.ceil(len(titles) / ACROSS)
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 0.6 + 2.0 * down), layout="constrained")
-        every = figure.subplots(down, ACROSS, sharey=True, squeeze=False).ravel()
-        for axes in every[len(titles) :]:
-            axes.set_axis_off()
-        for axes, (key, title) in zip(every, titles.items(), strict=False):
-            _panel(axes, parameters[key], _seen(measured, key), _seen(simulated, key))
+    height_in = 0.6 + 2.0 * math.ceil(len(titles) / ACROSS)
+    with chart(height_in, len(titles), ACROSS, sharey=True) as (figure, every):
+        for axes, (key, title) in zip(every, titles.items(), strict=True):
+            seen, again = (table[key].dropna().to_numpy(dtype=np.float64) for table in (measured, simulated))
+            _panel(axes, parameters[key], seen, again)
             axes.set_title(title)
-        handles, names = every[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper left", ncols=3)
+        figure.legend(*every[0].get_legend_handles_labels(), loc="outside upper left", ncols=3)
         figure.supylabel("share of cracks below", fontsize=9)
         alt = f"Measured, simulated and fitted values of {len(titles)} parameters; cracks measured: {len(measured)}."
         return svg(figure, "fitted", alt)
@@ -56,14 +49,8 @@ def _panel(axes: Axes, written: Any, measured: Reals, simulated: Reals) -> None:
     axes.set_ylim(0, 1.02)
     if len(measured) and len(simulated):
         axes.set_xlim(*_room(np.concatenate([measured, simulated, drawn])))
-    said = f"n = {len(measured)}\n{_name(written)}\n{_distance(measured, simulated)}"
-    paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
-    axes.text(0.98, 0.05, said, ha="right", va="bottom", transform=axes.transAxes, fontsize=8, bbox=paper)
-
-
-def _seen(cracks: pd.DataFrame, key: str) -> Reals:
-    values: Reals = cracks[key].dropna().to_numpy(dtype=np.float64)
-    return values
+    name = next(iter(written)).replace("_", " ") if isinstance(written, dict) else f"{written:g}"
+    note(axes, f"n = {len(measured)}\n{name}\n{distance(measured, simulated) or 'not seen'}", top=False)
 
 
 def _room(values: Reals) -> tuple[float, float]:
@@ -71,13 +58,3 @@ def _room(values: Reals) -> tuple[float, float]:
     low, high = np.quantile(values, (0.005, 0.995))
     room = 0.05 * (high - low) + 1e-3 * max(abs(high), 1)
     return float(low - room), float(high + room)
-
-
-def _name(written: Any) -> str:
-    return str(next(iter(written))).replace("_", " ") if isinstance(written, dict) else f"{written:g}"
-
-
-def _distance(measured: Reals, simulated: Reals) -> str:
-    if len(measured) == 0 or len(simulated) == 0:
-        return "not seen"
-    return f"KS = {float(ks_2samp(measured, simulated).statistic):.2f}"

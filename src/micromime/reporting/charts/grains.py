@@ -3,22 +3,31 @@
 import math
 from itertools import cycle
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
-from scipy.stats import ks_2samp
 
-from micromime.reporting.charts.base import BLUE, FAINT_INK, GREEN, INK, ORANGE, PURPLE, STYLE, VERMILION, WIDTH_IN, svg
+from micromime.reporting.charts.base import (
+    BLUE,
+    FAINT_INK,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    VERMILION,
+    chart,
+    distance,
+    in_lines,
+    named,
+    plain_logarithmic,
+    svg,
+)
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
 """Of sources, both going round: no colour has to be told from another, as the marker differs too."""
 
-PANELS = 3
+ACROSS = 3
 """Charts of diameters beside one another."""
 
 DRAWN_AS: dict[str, dict[str, Any]] = {
@@ -39,56 +48,16 @@ def grains_chart(sizes: pd.DataFrame, name: str) -> str:
     true_grains, intercept_px, true_intercept_px and astm_difference, NaN or None where there is none; 95 % intervals
     are drawn where it has astm_lo and astm_hi. What has no place on an axis is counted in the panel's title.
     """
-    looks = {str(each): look for each, look in zip(sizes["source"].unique(), _looks(), strict=False)}
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 3.6), layout="constrained")
-        counts, intercepts, differences = figure.subplots(1, 3)
+    looks = dict(
+        zip(map(str, sizes["source"].unique()), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False)
+    )
+    with chart(3.6, 3, 3) as (figure, (counts, intercepts, differences)):
         counts.set_title(f"number of grains ({_against(counts, sizes, 'grains', looks)})")
         intercepts.set_title(f"mean linear intercept, px ({_against(intercepts, sizes, 'intercept_px', looks)})")
         differences.set_title(f"ASTM number ({_by_source(differences, sizes, looks)})")
-        handles, names = counts.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper left", ncols=6)
+        figure.legend(*counts.get_legend_handles_labels(), loc="outside upper left", ncols=6)
         alt = f"Grains found by {name} against the true ones, for {len(sizes)} rows of {len(looks)} sources."
-        return svg(figure, f"grains-{crc32(name.encode()):08x}", alt)
-
-
-def diameters_chart(diameters: pd.DataFrame, name: str) -> str:
-    """Return a panel for each source: shares of its grains below each equivalent diameter, true and found by `name`.
-
-    With how many grains there are, and KS, the Kolmogorov-Smirnov distance of both distributions. `diameters` has a
-    row for every grain: source, kind (`true` or `found`) and diameter_px.
-    """
-    sources = [str(each) for each in diameters["source"].unique()]
-    rows = math.ceil(len(sources) / PANELS)
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 2.6 * rows), layout="constrained")
-        every = figure.subplots(rows, PANELS, sharey=True, squeeze=False).ravel()
-        for axes in every[len(sources) :]:
-            axes.set_axis_off()
-        for axes, source in zip(every, sources, strict=False):
-            _diameters(axes, diameters[diameters["source"] == source], source)
-        for axes in every[::PANELS]:
-            axes.set_ylabel("share of grains below")
-        alt = f"Equivalent diameters of grains found by {name} and of true ones, for {len(sources)} sources."
-        return svg(figure, f"diameters-{crc32(name.encode()):08x}", alt)
-
-
-def _diameters(axes: Axes, diameters: pd.DataFrame, source: str) -> None:
-    parts = {kind: diameters.loc[diameters["kind"] == kind, "diameter_px"].to_numpy(np.float64) for kind in DRAWN_AS}
-    for kind, look in DRAWN_AS.items():
-        if len(parts[kind]):
-            axes.ecdf(parts[kind], label=f"{kind} ({len(parts[kind])})", linewidth=1.6, **look)
-    both = all(len(part) for part in parts.values())
-    axes.set_title(f"{source}, KS = {float(ks_2samp(*parts.values()).statistic):.2f}" if both else source)
-    axes.set(xscale="log", xlabel="equivalent diameter, px", ylim=(0, 1.02))
-    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.legend(loc="upper left", fontsize=8)
-
-
-def _looks() -> "zip[tuple[str, str]]":
-    return zip(cycle(COLOURS), cycle(MARKERS), strict=False)
+        return svg(figure, named("grains", name), alt)
 
 
 def _against(axes: Axes, sizes: pd.DataFrame, what: str, looks: Looks) -> str:
@@ -103,9 +72,7 @@ def _against(axes: Axes, sizes: pd.DataFrame, what: str, looks: Looks) -> str:
     axes.plot(ends, ends, color=FAINT_INK, linewidth=0.9, zorder=0)
     axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="true", ylabel="found")
     for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_locator(NullLocator())
+        plain_logarithmic(axis)
     return _counted(there)
 
 
@@ -122,11 +89,38 @@ def _by_source(axes: Axes, sizes: pd.DataFrame, looks: Looks) -> str:
         if len(mine):
             axes.plot([mine.mean()] * 2, [place - 0.35, place + 0.35], color=INK, linewidth=1.6)
     axes.axvline(0, color=FAINT_INK, linewidth=0.9, zorder=0)
-    axes.set_yticks(range(len(looks)), list(looks), color=INK)
-    axes.set_ylim(len(looks) - 0.5, -0.5)
+    in_lines(axes, list(looks))
     axes.set_xlabel("found - true (above 0: finer)")
     return _counted(number.notna())
 
 
 def _counted(there: "pd.Series[bool]") -> str:
     return f"n = {there.sum()}" + ("" if there.all() else f", none: {(~there).sum()}")
+
+
+def diameters_chart(diameters: pd.DataFrame, name: str) -> str:
+    """Return a panel for each source: shares of its grains below each equivalent diameter, true and found by `name`.
+
+    With how many grains there are, and KS, the Kolmogorov-Smirnov distance of both distributions. `diameters` has a
+    row for every grain: source, kind (`true` or `found`) and diameter_px.
+    """
+    sources = dict(list(diameters.groupby("source", sort=False)))
+    height_in = 2.6 * math.ceil(len(sources) / ACROSS)
+    with chart(height_in, len(sources), ACROSS, sharey=True) as (figure, every):
+        for axes, (source, grains) in zip(every, sources.items(), strict=True):
+            _diameters(axes, grains, str(source))
+        for axes in every[::ACROSS]:
+            axes.set_ylabel("share of grains below")
+        alt = f"Equivalent diameters of grains found by {name} and of true ones, for {len(sources)} sources."
+        return svg(figure, named("diameters", name), alt)
+
+
+def _diameters(axes: Axes, diameters: pd.DataFrame, source: str) -> None:
+    parts = {kind: diameters.loc[diameters["kind"] == kind, "diameter_px"].to_numpy(np.float64) for kind in DRAWN_AS}
+    for kind, look in DRAWN_AS.items():
+        if len(parts[kind]):
+            axes.ecdf(parts[kind], label=f"{kind} ({len(parts[kind])})", linewidth=1.6, **look)
+    axes.set_title(", ".join(filter(None, [source, distance(parts["true"], parts["found"])])))
+    axes.set(xscale="log", xlabel="equivalent diameter, px", ylim=(0, 1.02))
+    plain_logarithmic(axes.xaxis)
+    axes.legend(loc="upper left", fontsize=8)

@@ -1,41 +1,39 @@
 """The page that says why networks fail: complete in itself, of one table of scores and the round before it."""
 
+import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from matplotlib import style
+from matplotlib.figure import Figure
+from sklearn.inspection import PartialDependenceDisplay
 
-from micromime.reporting.charts.base import charted, score_by_parameter
-from micromime.reporting.explanation.charts import asked_chart, change_chart, dependence_chart, importance_chart
-from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Asked
-from micromime.reporting.explanation.scores import BEFORE, Explanation, factors
-from micromime.reporting.explanation.words import (
-    about_parameters,
-    about_round,
-    about_scores,
-    about_together,
-    correlation,
-    interval,
-    p_value,
-    written,
-)
-from micromime.reporting.failures import SCORE, lowest, percentile
+from micromime.reporting.charts.base import BLUE, INK, STYLE, WIDTH_IN, charted, score_by_parameter, svg
+from micromime.reporting.explanation.forest import grown
+from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Round
+from micromime.reporting.explanation.scores import Explanation, factors, worded
+from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
-from micromime.reporting.figures.panels import Colours, agreement, in_colours, reduced
+from micromime.reporting.figures.panels import agreement, in_colours, reduced
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, data_uri, number
-from micromime.reporting.words import capital
+from micromime.reporting.words import capital, p_text
 from micromime.scenario.arrays import Image, Mask
 
 TEMPLATE = Path(__file__).parents[1] / "pages" / "explanation.html.j2"
-WORST, MOST_PARENTS, MOST_PAIRS = 6, 12, 12
-"""Samples that are shown one by one, lines of the table of those varied, and pairs that are named, at most."""
+WORST = 6
+"""Samples that are shown one by one, at most."""
+
+MOST_CURVES = 4
 
 KINDS = {
-    VARIED: "varied by the sampler",
-    LIKE: "like what was asked for, not varied",
+    VARIED: "those varied by the sampler",
+    LIKE: "those like what was requested",
     REST: "the rest",
 }
 
@@ -51,15 +49,15 @@ class Told:
     whose: str
     """Whose scores these are: `run 2`, `mean over 3 runs`."""
     scoring: pd.DataFrame
-    """See `explanation.scoring_set`."""
+    """See `scores.scoring_set`."""
     explanation: Explanation
-    asked: Asked | None = None
-    """None where the networks were trained on draws that no sampler asked for."""
+    round_: Round | None = None
+    """None where the networks were trained on draws that no sampler requested."""
     meanings: Mapping[str, str] = field(default_factory=dict)
     """What a parameter means, in a few words, by its column."""
     pictures: Mapping[str, tuple[Image, Mask]] = field(default_factory=dict)
     """Image and truth by a sample's id; those that are not at hand are left out."""
-    remarks: Sequence[str] = ()
+    remark: str = ""
     """What could not be told, and why."""
     origin: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,93 +72,108 @@ def explanation_page(told: Told) -> str:
     """Return the page as HTML: pictures as PNG data URIs, charts as inline SVG, no scripts."""
     pages = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
     pages.trim_blocks = pages.lstrip_blocks = True
-    pages.filters |= {
-        "picture": data_uri,
-        "p": p_value,
-        "correlation": correlation,
-        "interval": interval,
-        "value": number,
-        "capital": capital,
-    }
-    explanation, scoring = told.explanation, told.scoring
-    values = {
-        "told": told,
-        "about_scores": about_scores(scoring, told.score, told.whose),
-        "in_short": list(about_parameters(explanation, scoring)),
-        "together": about_together(explanation, MOST_PAIRS) if explanation.together else None,
-        "by_parameter": score_by_parameter(scoring, told.score) if numeric(scoring) else None,
-        "charted": charted(scoring),
-        "importance": _importance(explanation),
-        "dependence": dependence_chart(explanation.curves, scoring, told.score) if explanation.curves else None,
-        "table": explanation.table.to_dict("records"),
-        "words": _words(told),
-        "worst": [_worst(told, row) for _, row in lowest(scoring, WORST).iterrows()],
-        "asked": told.asked and _asked(told, told.asked),
-    }
-    return pages.get_template(TEMPLATE.name).render(**values)
+    pages.filters |= {"picture": data_uri, "p": p_value, "correlation": correlation, "capital": capital}
+    scoring, explanation, round_ = told.scoring, told.explanation, told.round_
+    table = explanation.table[explanation.table["parameter"].isin(numeric(scoring))]
+    curves = table["parameter"][table["always"]].tolist()[:MOST_CURVES] if explanation.explains else []
+    numbers, worst = in_common(scoring)["parameter"].tolist(), lowest(scoring, WORST)
+    return pages.get_template(TEMPLATE.name).render(
+        told=told,
+        about_scores=about_scores(told),
+        about_round=about_round(told),
+        table=explanation.table.to_dict("records"),
+        words=by_word(told),
+        by_parameter=score_by_parameter(scoring, told.score) if numbers else None,
+        charted=charted(scoring),
+        dependence=dependence_chart(scoring, curves, told.score) if curves else None,
+        worst=[_shown(told, row) for _, row in worst.iterrows()],
+        worst_values={
+            name: [(number(value), percentile(scoring, name, value)) for value in worst[name]]
+            for name in worded(scoring) + numbers
+        },
+        round=round_,
+        sampler=json.dumps(round_.requests.said["sampler"]) if round_ else "",
+        shifts=round_.shifts.to_dict("records") if round_ else [],
+        changes=round_.changes.to_dict("records") if round_ else [],
+        kinds=KINDS,
+    )
 
 
-def _importance(explanation: Explanation) -> str | None:
-    if explanation.forest is None or not explanation.explains:
-        return None
-    return importance_chart(explanation.forest, explanation.table["parameter"].tolist())
+def by_word(told: Told) -> list[dict[str, Any]]:
+    """Return a row for each style (or other word), lowest scores first: its samples and scores, the share requested."""
+    rows = list[dict[str, Any]]()
+    for name in worded(told.scoring):
+        requested = told.round_.requests.samples[name] if told.round_ else pd.Series(dtype=object)
+        for word, of in told.scoring.groupby(name)[SCORE]:
+            row = {"parameter": name, "word": word, "n": len(of), "mean": of.mean(), "sd": of.std()}
+            rows.append(row | {"requested": (requested == word).mean()})
+    return sorted(rows, key=lambda row: (row["parameter"], row["mean"]))
 
 
-def _words(told: Told) -> list[dict[str, Any]]:
-    """Return a row for each style (or other word): how many samples, their scores, and the share asked for."""
-    scoring, rows = told.scoring, []
-    for name in factors(scoring):
-        if pd.api.types.is_numeric_dtype(scoring[name]):
-            continue
-        for word, scores in scoring.groupby(name)[SCORE]:
-            row: dict[str, Any] = {
-                "parameter": name,
-                "word": word,
-                "n": len(scores),
-                "share": len(scores) / len(scoring),
-            }
-            row |= {"mean": scores.mean(), "sd": scores.std() if len(scores) > 1 else None}
-            asked = told.asked.round_.samples[name] if told.asked else None
-            rows.append(row | {"asked": None if asked is None else float((asked == word).mean())})
-    return rows
-
-
-def _worst(told: Told, row: "pd.Series[Any]") -> dict[str, Any]:
-    """Return what the page shows of a sample: its score, its pictures, its parameters and where they lie."""
-    names = [str(name) for name in row.index if name not in ("id", SCORE, BEFORE)]
-    varying = [name for name in names if told.scoring[name].nunique() > 1]
+def _shown(told: Told, row: "pd.Series[Any]") -> dict[str, Any]:
+    """Return what the page shows of one of the worst: its score, its pictures, how often the sampler varied it."""
+    image, truth = told.pictures.get(row["id"], (None, None))
+    colours = {} if image is None or truth is None else {"image": in_colours(image), "truth": agreement(truth, truth)}
     return {
         "id": row["id"],
         "score": row[SCORE],
-        "pictures": _pictures(*told.pictures[row["id"]]) if row["id"] in told.pictures else {},
-        "parameters": [
-            {"name": name, "value": number(row[name]), "percentile": percentile(told.scoring, name, row[name])}
-            for name in varying
-        ],
+        "pictures": {title: reduced(each, LARGEST_SIDE_PX) for title, each in colours.items()},
+        "times": int((told.round_.requests.samples["parent"] == row["id"]).sum()) if told.round_ else 0,
     }
 
 
-def _pictures(image: Image, truth: Mask) -> dict[str, Colours]:
-    shown = {"image": in_colours(image), "truth": agreement(truth, truth)}
-    return {title: reduced(each, LARGEST_SIDE_PX) for title, each in shown.items()}
+def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) -> str:
+    """Return a panel for each number of `names`: its partial dependence (Friedman 2001, doi 10.1214/aos/1013203451).
+
+    Thin lines are single samples (Goldstein et al. 2015, doi 10.1080/10618600.2014.907095).
+    """
+    inputs = pd.get_dummies(scoring[factors(scoring)], dtype=np.float64).astype(np.float64)
+    at = {name: np.unique(np.percentile(inputs[name], range(5, 100, 5))) for name in names}
+    with style.context(["default", STYLE]):
+        figure = Figure(figsize=(WIDTH_IN, 2.7), layout="constrained")
+        every = figure.subplots(1, len(names), squeeze=False).ravel()
+        PartialDependenceDisplay.from_estimator(
+            grown(inputs, scoring[SCORE]),
+            inputs,
+            list(names),
+            **{"kind": "both", "centered": True, "subsample": 50, "random_state": 0, "custom_values": at, "ax": every},
+            ice_lines_kw={"color": BLUE, "linewidth": 0.5},
+            pd_line_kw={"color": INK, "linewidth": 2.5, "linestyle": "-"},
+        )
+        for axes in every:
+            axes.get_legend().remove()
+            axes.set_ylabel("" if axes is not every[0] else f"change of {score}")
+        return svg(figure, "dependence", f"Partial dependence of the {score} on {', '.join(names)}.")
 
 
-def _asked(told: Told, asked: Asked) -> dict[str, Any]:
-    """Return what the page tells of a round."""
-    far = asked.distances.groupby(asked.kinds).median()
-    groups = asked.outcome.groups if asked.outcome else {}
-    return {
-        "round_": asked.round_,
-        "sentences": list(about_round(asked, told.score)),
-        "sampler": written(dict(asked.round_.sampler)),
-        "chart": asked_chart(asked.shifts) if asked.shifts["place_50"].notna().any() else None,
-        "shifts": asked.shifts.to_dict("records"),
-        "n": len(asked.round_.samples),
-        "units": asked.n_fresh + len(asked.varied),
-        "others": asked.n_others,
-        "parents": asked.varied.head(MOST_PARENTS).to_dict("records"),
-        "n_parents": len(asked.varied),
-        "groups": [{"title": KINDS[name], "distance": far[name], **each._asdict()} for name, each in groups.items()],
-        "p_holm": list(asked.outcome.p_holm.values()) if asked.outcome else [],
-        "change": change_chart(told.scoring, asked, told.score) if asked.outcome else None,
-    }
+def about_scores(told: Told) -> str:
+    """Return what the scores are, whose, of how many samples, and how they spread."""
+    scores, n = told.scoring[SCORE], len(told.scoring)
+    spread = f" ± {scores.std():.3f} (sd between samples)" if n > 1 else ""
+    reach = f"{scores.mean():.3f}{spread}, from {scores.min():.3f} to {scores.max():.3f}"
+    return f"{capital(told.score)}, {told.whose}, of the n = {n} samples of the scoring set: {reach}."
+
+
+def about_round(told: Told) -> str:
+    """Return what a sampler requested and how the scores changed on samples like those; nothing without a sampler."""
+    round_ = told.round_
+    if round_ is None:
+        return ""
+    parents = round_.requests.samples["parent"]
+    varied = parents[parents != ""]
+    of = f", {len(varied)} of them variations of {varied.nunique()} scored samples" if len(varied) else ""
+    rows = round_.changes.to_dict("records")
+    said = [f"{row['after'] - row['before']:+.3f} on {KINDS[row['kind']]} (n = {row['n']})" for row in rows]
+    changed = f". {capital(told.score)} changed by {', '.join(said)}" if said else ""
+    return f"For the round {round_.requests.name} the sampler requested {len(parents)} samples{of}{changed}."
+
+
+def p_value(p: float) -> str:
+    """Return a p value as a table has it."""
+    return "none" if math.isnan(p) else "< 0.0001" if p < 1e-4 else p_text(p)
+
+
+def correlation(row: Mapping[Any, Any]) -> str:
+    """Return the rank correlation in a row of an explanation's table, that of numbers with its sign."""
+    r, words = float(row["rank_correlation"]), math.isnan(row["worst_percentile"])
+    return "none" if math.isnan(r) else f"{r:.2f}" if words else f"{r:+.2f}"

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.reporting.explanation.page import WORST, Told
-from micromime.reporting.explanation.rounds import Round, beside
-from micromime.reporting.explanation.scores import BEFORE, explained, factors, scoring_set
+from micromime.reporting.explanation.rounds import Requests, beside
+from micromime.reporting.explanation.scores import column_of, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE, lowest, score_title
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.arrays import Image, Mask
@@ -24,154 +24,126 @@ from micromime.use_cases import instance_kind, use_cases
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ScoredArm:
     """An arm, or one run of it."""
 
     use_case: str
-    arm: str
+    name: str
     fingerprint: str
-    data: tuple[str, str] | None
+    data: tuple[str, str] | None = None
     """Path and DVC's hash of what it was trained on."""
     run: int | None = None
-    logged: str = ""
-    """Id of the arm's run in MLflow, where it was chosen by an id."""
     start: tuple[str, str] | None = None
     """Name and fingerprint of the arm that it goes on with, where its folder says so."""
-    asked: str = field(default="", compare=False)
-    """What a person gave to choose it."""
+    logged: str = ""
+    """Id of the arm's run in MLflow, where it was named by an id."""
+    named: str = field(default="", compare=False)
+    """What a person gave to name it."""
 
     @classmethod
-    def of(cls, said: Mapping[str, Any], run: int | None, asked: str) -> Self:
-        """Return the arm that arm.json describes, or a run of it; Mistake where that is damaged."""
+    def read(cls, folder: Path, run: int | None = None) -> Self:
+        """Return the arm in a folder, or a run of it; Mistake where there is no arm.json, or a damaged one."""
         try:
+            said = json.loads((folder / "arm.json").read_text())
+            start = (Path(said["start"]).name, said["base"]) if said.get("start") else None
             data = (said["data"][0]["path"], said["data"][0]["digest"])
+            named = folder if run is None else folder / f"run-{run:03d}"
             known = said["use_case"], said["arm"], said["fingerprint"]
-            return cls(*known, data, run, start=start_of(said), asked=asked)
-        except (LookupError, TypeError):
-            raise Mistake(f"The arm.json of {asked} is damaged, or of another version; train the arm anew.") from None
+            return cls(*known, data, run, start, named=named.as_posix())
+        except (FileNotFoundError, NotADirectoryError):
+            advice = "name the folder of an arm that was trained, or bring this one with `micromime pull`"
+            raise Mistake(f"{folder} holds no arm.json; {advice}.") from None
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise Mistake(f"{folder / 'arm.json'} is damaged, or of another version; train the arm anew.") from None
 
     @property
     def table(self) -> Path:
         """Where the arm's table of scores lies."""
-        return Path("data/scores", self.use_case, f"{self.arm}.parquet")
+        return Path("data/scores", self.use_case, f"{self.name}.parquet")
 
     @property
-    def name(self) -> str:
-        """The arm and the run, as a title has it."""
-        return f"arm {self.arm} of {self.use_case}" + ("" if self.run is None else f", run {self.run}")
+    def title(self) -> str:
+        """The arm and the run, as a heading has it."""
+        return f"arm {self.name} of {self.use_case}" + ("" if self.run is None else f", run {self.run}")
 
 
 @dataclass(frozen=True)
-class Scores:
-    """A table of scores."""
+class ScoreTable:
+    """A table of scores, what its file says of what was scored by which networks, and where it was found."""
 
     rows: pd.DataFrame
     origin: Mapping[str, Any]
-    """What the file says of what was scored, and by which networks."""
     place: str
-    """Where it was found, in a few words."""
 
-    @property
-    def runs(self) -> list[int]:
-        """The numbers of the runs that have scores of their own."""
-        own = (re.fullmatch(r"score\.\w+\.run-(\d+)", str(name)) for name in self.rows)
-        return sorted({int(each[1]) for each in own if each})
+    @classmethod
+    def read(cls, file: Path, place: str = "") -> Self:
+        """Return the table in a file; Mistake where it is none."""
+        place = place or file.as_posix()
+        try:
+            table = pq.read_table(file)
+            return cls(table.to_pandas(), json.loads(table.schema.metadata[ORIGIN]), place)
+        except FileNotFoundError:
+            advice = "bring it with `micromime pull`, or make it with `make run`"
+            raise Mistake(f"{place} is not there; {advice}.") from None
+        except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
+            raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
 
-    @property
-    def metrics(self) -> list[str]:
-        """The metrics that there are scores by."""
-        means = (re.fullmatch(r"score\.(\w+)", str(name)) for name in self.rows)
-        return [each[1] for each in means if each]
-
-
-def start_of(said: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return name and fingerprint of the arm that an arm goes on with, by its arm.json."""
-    return (PurePosixPath(said["start"]).name, said["base"]) if said.get("start") else None
-
-
-def read(file: Path, place: str) -> Scores:
-    """Return the table in a file; Mistake where it is none."""
-    try:
-        table = pq.read_table(file)
-        origin = json.loads(table.schema.metadata[ORIGIN])
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
-        raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
-    return Scores(table.to_pandas(), origin, place)
+    def known(self, pattern: str) -> list[str]:
+        """Return what matches the group of a pattern in the names of the columns of scores: metrics, or runs."""
+        found = (re.fullmatch(rf"score\.{pattern}", str(name)) for name in self.rows)
+        return list(dict.fromkeys(each[1] for each in found if each))
 
 
 def told_of(
-    chosen: Chosen, scores: Scores, metric: str, earlier: Scores | None, trained_on: tuple[Path | None, str]
+    arm: ScoredArm, table: ScoreTable, metric: str, earlier: ScoreTable | None, trained_on: tuple[Path | None, str]
 ) -> Told:
     """Return all that is told of an arm (the means over its runs) or of one run, by the scores of a metric.
 
     `earlier` is the table of the arm gone on from, `trained_on` the folder of what the networks were trained on, or why
     it cannot be looked at. Raises Mistake where there are no such scores.
     """
-    _refuse_missing(scores, metric, chosen.run)
-    scoring = scoring_of(chosen, scores, metric, earlier)
+    metrics, runs = table.known(r"(\w+)"), table.known(r"\w+\.run-0*(\d+)")
+    if SCORE + column_of(metric, arm.run) not in table.rows:
+        asked = f"by {metric!r}" + ("" if arm.run is None else f" of run {arm.run}")
+        has = f"by {', '.join(metrics) or 'none'} (--score), of the runs {', '.join(runs) or 'none'}"
+        raise Mistake(f"{table.place} has no scores {asked}; it has those {has}.")
+    same_set = earlier and earlier.origin["scored"]["sha256"] == table.origin["scored"]["sha256"]
+    scoring = scoring_set(table.rows, metric, arm.run, earlier.rows if earlier and same_set else None)
     folder, remark = trained_on
-    round_, remark = round_of(folder, scores.origin, scoring) if folder else (None, remark)
-    number, scored = len(scores.runs), scores.origin["scored"]
-    mean = "of its one run" if number == 1 else f"mean over {number} runs"
+    requests, remark = requests_in(folder, table.origin, scoring) if folder else (None, remark)
+    scored = table.origin["scored"]
+    mean = "of its one run" if len(runs) == 1 else f"mean over {len(runs)} runs"
     return Told(
-        subject=chosen.name,
+        subject=arm.title,
         score=score_title(metric),
-        whose=mean if chosen.run is None else f"of run {chosen.run} alone",
+        whose=mean if arm.run is None else f"of run {arm.run} alone",
         scoring=scoring,
         explanation=explained(scoring),
-        asked=beside(scoring, round_) if round_ else None,
-        meanings=meanings(chosen.use_case),
+        round_=beside(scoring, requests) if requests else None,
+        meanings=meanings(arm.use_case),
         pictures=pictures(scored, lowest(scoring, WORST)["id"].tolist()),
-        remarks=[remark] if remark else [],
+        remark=remark,
         origin={
-            "Table of scores": scores.place,
-            "Networks": f"{chosen.name}, fingerprint {chosen.fingerprint}",
-            "Trained on": " ".join(chosen.data) if chosen.data else "not known",
+            "Table of scores": table.place,
+            "Networks": f"{arm.title}, fingerprint {arm.fingerprint}",
+            "Trained on": " ".join(arm.data) if arm.data else "not known",
             "Scoring set": f"{scored['path']}, SHA-256 of dataset.json {scored['sha256']}",
-            "Command": f"micromime explain {chosen.asked} --score {metric}",
+            "Command": f"micromime explain {arm.named} --score {metric}",
         },
     )
 
 
-def _refuse_missing(scores: Scores, metric: str, run: int | None) -> None:
-    place = scores.place
-    if metric not in scores.metrics:
-        has = ", ".join(scores.metrics) or "none"
-        raise Mistake(f"{place} has no scores by {metric!r}; it has those by: {has}. Give one of these as --score.")
-    if run is not None and run not in scores.runs:
-        has = ", ".join(map(str, scores.runs)) or "none"
-        raise Mistake(
-            f"{place} has no scores of run {run}; it has those of the runs: {has} (resample.runs says of how many)."
-        )
-
-
-def scoring_of(chosen: Chosen, scores: Scores, metric: str, earlier: Scores | None) -> pd.DataFrame:
-    """Return what is to be explained, see `explanation.scoring_set`; of a run, `before` is by its own predecessor.
-
-    Where the table has no scores from before, they come from `earlier`, the table of the arm gone on from.
-    """
-    scoring = scoring_set(scores.rows, metric, chosen.run)
-    if BEFORE in scoring or earlier is None:
-        return scoring
-    same_set = earlier.origin["scored"]["sha256"] == scores.origin["scored"]["sha256"]
-    fits = same_set and metric in earlier.metrics
-    if not fits or (chosen.run is not None and chosen.run not in earlier.runs):
-        return scoring
-    known = scoring_set(earlier.rows, metric, chosen.run).set_index("id")[SCORE]
-    return scoring.assign(**{BEFORE: known.loc[scoring["id"]].to_numpy()})
-
-
-def round_of(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) -> tuple[Round | None, str]:
-    """Return the round in a folder, if a sampler asked for it by scores of the same set; or why it is left out."""
+def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) -> tuple[Requests | None, str]:
+    """Return the requests in a data set, if a sampler made them by scores of the same set; or why they are left out."""
     dataset = Dataset(folder)
     said = dataset.description
     if not said.get("sampler"):
         return None, ""
     if said["scored"]["sha256"] != origin["scored"]["sha256"]:
-        return None, f"What a sampler asked for is left out: {folder} was asked for by scores of another scoring set."
+        return None, f"What a sampler requested is left out: {folder} was requested by scores of another scoring set."
     if missing := [name for name in factors(scoring) if name not in dataset.samples]:
-        return None, f"What a sampler asked for is left out: {folder} has no {', '.join(missing)}."
-    return Round(folder.name, said["sampler"], said["arm"], said["score"], dataset.samples), ""
+        return None, f"What a sampler requested is left out: {folder} has no {', '.join(missing)}."
+    return Requests(folder.name, said, dataset.samples), ""
 
 
 def pictures(scored: Mapping[str, str], ids: list[str]) -> dict[str, tuple[Image, Mask]]:

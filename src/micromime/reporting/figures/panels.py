@@ -1,10 +1,9 @@
-"""The panel: every test picture beside its truth and its prediction, none distorted; and the tools of figures."""
+"""Test pictures beside their truth and prediction, none distorted: the panel of all, figure 4; and figures' tools."""
 
 import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +30,30 @@ GAP_PX, MARGIN_PX = 8, 28
 PART_GAP_PX = 56
 """Between parts of a figure that have captions of their own."""
 
+COLUMNS, COLUMN_PX = 5, 200
+"""Pictures of a part of figure 4 at most, and the longer side of each."""
+
+LETTER_PX, FIGURE_MARGIN_PX = 28, 24
+"""Figure 4 is made to be seen at about half its size."""
+
+SYNTHETIC_CAPTIONS = (
+    "(a) Examples of synthetic images.",
+    "(c) Auto-generated masks for the synthetic images.",
+    "(e) Masks for the synthetic images generated with a trained model.",
+)
+TEST_CAPTIONS = {
+    "real": (
+        "(b) Examples of real images.",
+        "(d) True masks for the real images.",
+        "(f) Masks for the real images generated with a trained model.",
+    ),
+    "surrogate": (
+        "(b) Examples of test images: surrogate, not real.",
+        "(d) The simulator's masks for the test images: surrogate, not real.",
+        "(f) Masks for the test images (surrogate, not real) generated with a trained model.",
+    ),
+}
+
 
 @dataclass(frozen=True)
 class Shown:
@@ -54,20 +77,47 @@ def panel(shown: Sequence[Shown], headline: str) -> Colours:
     triples = [[framed(reduced(part, LARGEST_SIDE_PX)) for part in triple(each)] for each in shown]
     column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
     blocks = [_block(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
-    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
     titles = [padded(text_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
     across = beside([beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
-    page = below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2)
-    return np.pad(page, ((MARGIN_PX,) * 2, (MARGIN_PX,) * 2, (0, 0)), constant_values=255)
+    lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
+    return on_page(below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2))
 
 
-def write_panel(path: Path, shown: Sequence[Shown], headline: str) -> None:
-    """Write the panel as a PNG file; the same pictures give the same bytes."""
-    path.write_bytes(png(panel(shown, headline)))
+def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
+    """Return the three pictures, each in a column of its own, under their caption."""
+    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
+    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
+    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
+    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+
+
+def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) -> Colours:
+    """Return the figure in six parts, (a) and (b) above (c) and (d) above (e) and (f), at most five columns a part.
+
+    The words of the captions are the paper's, but for (d): not all true masks are drawn by hand. Where `test_kind` is
+    not `real` (as in a verdict's `test_set`), those of (b), (d) and (f) say so. Pictures keep their proportions: each
+    is scaled to fit a square of 200 px, its corner at the upper left. The masks of (e) and (f) are coloured by
+    `agreement`. Raises ValueError unless there is one of each.
+    """
+    if not synthetic or not real:
+        raise ValueError("figure 4 needs at least one synthetic and one test picture")
+    columns = min(COLUMNS, max(len(synthetic), len(real)))
+    width_px = columns * (COLUMN_PX + 2) + (columns - 1) * GAP_PX
+    drawn = zip(*(_rows(shown[:COLUMNS], width_px) for shown in (synthetic, real)), strict=True)
+    said = zip(SYNTHETIC_CAPTIONS, TEST_CAPTIONS["real" if test_kind == "real" else "surrogate"], strict=True)
+    lines = [captioned(pair, words, LETTER_PX) for pair, words in zip(drawn, said, strict=True)]
+    return on_page(below([*lines, legend(LETTER_PX)], FIGURE_MARGIN_PX), FIGURE_MARGIN_PX)
+
+
+def _rows(shown: Sequence[Shown], width_px: int) -> list[Colours]:
+    """Return the images, the truths and the predictions, each as one row of columns."""
+    triples = [[padded(framed(fitted(part, COLUMN_PX)), COLUMN_PX + 2) for part in triple(each)] for each in shown]
+    return [padded(beside(row, GAP_PX), width_px) for row in zip(*triples, strict=True)]
 
 
 def png(colours: Colours) -> bytes:
-    """Return the picture as the bytes of a PNG file."""
+    """Return the picture as the bytes of a PNG file: of the same picture the same."""
     file = io.BytesIO()
     Pillow.fromarray(colours).save(file, format="PNG")
     return file.getvalue()
@@ -116,23 +166,24 @@ def fitted(colours: Colours, side_px: int) -> Colours:
     return np.asarray(Pillow.fromarray(colours).resize(size, Pillow.Resampling.BOX))
 
 
-def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
-    """Return the three pictures, each in a column of its own, under their caption."""
-    iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
-    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
-    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
-    pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
-    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
-
-
 def legend(size_px: int = 15) -> Colours:
     """Return one line that says what the colours of `agreement` mean, in letters of `size_px`."""
-    side_px = size_px + 3
-    entries = []
+    entries = [text_line([(INK, "Prediction:")], size_px)]
     for colour, meaning in LEGEND:
-        swatch = np.broadcast_to(np.array(ImageColor.getrgb(colour), dtype=np.uint8), (side_px, side_px, 3))
+        swatch = np.full((size_px + 3, size_px + 3, 3), ImageColor.getrgb(colour), dtype=np.uint8)
         entries.append(beside([swatch, text_line([(INK, meaning)], size_px)], GAP_PX))
-    return beside([text_line([(INK, "Prediction:")], size_px), *entries], 2 * GAP_PX)
+    return beside(entries, 2 * GAP_PX)
+
+
+def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
+    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
+    font = ImageFont.load_default(size_px)
+    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
+    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (colour, text) in enumerate(parts):
+        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
+    return np.asarray(sheet)
 
 
 def paragraph(text: str, size_px: int, width_px: int) -> Colours:
@@ -155,20 +206,14 @@ def captioned(parts: Sequence[Colours], captions: Sequence[str], letter_px: int)
     return below([beside(each, PART_GAP_PX) for each in ([padded(part, width_px) for part in parts], blocks)], GAP_PX)
 
 
-def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
-    """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
-    font = ImageFont.load_default(size_px)
-    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
-    sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
-    pen = ImageDraw.Draw(sheet)
-    for i, (colour, text) in enumerate(parts):
-        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
-    return np.asarray(sheet)
-
-
 def framed(picture: Colours) -> Colours:
     """Return the picture with a thin grey frame, so that a white one does not melt into the page."""
     return np.pad(picture, ((1, 1), (1, 1), (0, 0)), constant_values=FRAME_GREY)
+
+
+def on_page(picture: Colours, margin_px: int = MARGIN_PX) -> Colours:
+    """Return the picture with a white margin."""
+    return np.pad(picture, ((margin_px,) * 2, (margin_px,) * 2, (0, 0)), constant_values=255)
 
 
 def padded(picture: Colours, width_px: int) -> Colours:
@@ -176,15 +221,20 @@ def padded(picture: Colours, width_px: int) -> Colours:
     return np.pad(picture, ((0, 0), (0, max(width_px - picture.shape[1], 0)), (0, 0)), constant_values=255)
 
 
+def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
+    """Return the pictures in a column on white, left edges aligned."""
+    return beside([each.transpose(1, 0, 2) for each in pictures], gap_px).transpose(1, 0, 2)
+
+
 def beside(pictures: Sequence[Colours], gap_px: int) -> Colours:
     """Return the pictures in a row on white, tops aligned."""
     tallest = max(each.shape[0] for each in pictures)
-    gaps = [0] + [gap_px] * (len(pictures) - 1)
-    columns = [
-        np.pad(each, ((0, tallest - each.shape[0]), (gap, 0), (0, 0)), constant_values=255)
-        for gap, each in zip(gaps, pictures, strict=True)
-    ]
-    return np.concatenate(columns, axis=1)
+    across = sum(each.shape[1] for each in pictures) + gap_px * (len(pictures) - 1)
+    row, left = np.full((tallest, across, 3), 255, dtype=np.uint8), 0
+    for each in pictures:
+        row[: each.shape[0], left : left + each.shape[1]] = each
+        left += each.shape[1] + gap_px
+    return row
 
 
 def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Colours:
@@ -192,7 +242,11 @@ def grid(pictures: Sequence[Colours], columns: int, gap_px: int = GAP_PX) -> Col
     return below([beside(pictures[n : n + columns], gap_px) for n in range(0, len(pictures), columns)], gap_px)
 
 
-def below(pictures: Sequence[Colours], gap_px: int) -> Colours:
-    """Return the pictures in a column on white, left edges aligned."""
-    turned = [each.transpose(1, 0, 2) for each in pictures]
-    return beside(turned, gap_px).transpose(1, 0, 2)
+def tiles(images: Sequence[Image], columns: int, side_px: int) -> Colours:
+    """Return images as a grid of framed tiles, each scaled so that its longer side is `side_px`."""
+    return grid([tile(each, side_px) for each in images], columns)
+
+
+def tile(image: Image, side_px: int) -> Colours:
+    """Return an image in a frame, scaled so that its longer side is `side_px`."""
+    return framed(fitted(in_colours(image), side_px))

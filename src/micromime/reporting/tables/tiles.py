@@ -3,11 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from micromime.judging.tiles import LINE_FILTER, METRIC
 from micromime.judging.verdict import Verdict
-from micromime.reporting.tables.verdict import finding, headline
-from micromime.reporting.words import SIGNIFICANT_P, cell, interval_text, markdown, p_text
-
-METRIC = "error_rate"
+from micromime.reporting.tables.verdict import finding, with_intervals
+from micromime.reporting.words import SIGNIFICANT_P, cell, ends_text, headline, markdown, p_text
 
 ON = {
     "test": "test data",
@@ -26,41 +25,38 @@ MODELS = {
 AGAINST = {"real": "real", "longer": "control"}
 """What the mixed model is tested against, as the learning curve's columns write it."""
 
-LINE_FILTER = "line_filter"
-
 MODELS_OF_POOLS = ("synthetic", "mixed")
 """Models that learn from synthetic tiles: the texture of a pool makes a difference to them."""
+
+TEXTURES = (
+    "Classifier two-sample test of intact tiles: a logistic regression on spectra and moments learns from the training "
+    "specimens and the pool, and is asked about the test specimens and further tiles of the pool."
+)
 
 
 def tile_tables(said: Verdict) -> str:
     """Return the whole verdict: Table 1, what the tests say, the learning curve, the ablation and the textures."""
     blocks = [f"**{headline(said['test_set'])}**"]
     for name, part in said["subsets"].items():
-        blocks += [f"### Training tiles: {part['tiles']} ({name})" if name != str(part["tiles"]) else ""]
-        blocks[-1] = blocks[-1] or f"### Training tiles: {name}"
+        tiles = str(part["tiles"])
+        blocks.append(f"### Training tiles: {tiles}" + ("" if name == tiles else f" ({name})"))
         blocks += [table_1(part), findings(part)]
     blocks += ["### Learning curve", learning_table(said)]
     if said["ablation"]:
         blocks += ["### What the texture is worth", *_ablation(said["ablation"])]
-    blocks += ["### Can synthetic surfaces be told from real ones?", _textures(said["textures"])]
+    blocks += ["### Can synthetic surfaces be told from real ones?", TEXTURES, _textures(said["textures"])]
     return "\n\n".join(blocks) + "\n"
 
 
 def table_1(part: Verdict) -> str:
     """Return the error rates of one subset in the layout of the paper's Table 1, with both intervals."""
-    rows = []
-    for on, title in ON.items():
-        arms = in_order(part[on]["arms"])
-        runs = next(iter(arms.values()))["n_runs"]
-        line = part[on]["baselines"][LINE_FILTER][METRIC]
-        rows.append([title, "mean ± sd", *(cell(arm[METRIC]) for arm in arms.values()), f"{line:.3f}"])
-        for key, method in (
-            ("ci99_student", f"99 % Student t, n = {runs} (runs)"),
-            ("ci99_agresti_coull_paper", f"99 % Agresti-Coull as in the paper, n = {runs**2} (runs squared)"),
-        ):
-            rows.append(["", method, *(interval_text(arm[METRIC][key]) for arm in arms.values()), ""])
-    names = [MODELS.get(name, name) for name in in_order(part["test"]["arms"])]
-    return markdown(["error rate", "", *names, "control: line filter"], rows)
+    rows: list[list[str]] = []
+    for on, what in ON.items():
+        arms = in_order(part[on]["arms"]).values()
+        runs = next(iter(arms))["n_runs"]
+        lines = with_intervals(what, runs, [arm[METRIC] for arm in arms])
+        rows += ([*line, beside] for line, beside in zip(lines, (_filtered(part[on]), "", ""), strict=True))
+    return markdown(["error rate", "", *_named(part["test"]["arms"]), "control: line filter"], rows)
 
 
 def in_order(arms: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,48 +64,52 @@ def in_order(arms: Mapping[str, Any]) -> dict[str, Any]:
     return {name: arms[name] for name in MODELS if name in arms}
 
 
+def _named(arms: Mapping[str, Any]) -> list[str]:
+    return [MODELS[name] for name in in_order(arms)]
+
+
+def _filtered(part: Verdict) -> str:
+    return f"{part['baselines'][LINE_FILTER][METRIC]:.3f}"
+
+
 def findings(part: Verdict) -> str:
     """Return a sentence for each paired test of the mixed model against the real ones, with the relative reduction."""
     lines = []
-    for on, title in ON.items():
+    for on, what in ON.items():
         for other in AGAINST:
             if test := part[on]["paired"].get(f"mixed_vs_{other}_{METRIC}"):
-                means = [part[on]["arms"][name][METRIC]["mean"] for name in ("mixed", other)]
-                lines.append(f"- On {title.partition(' (')[0]}: {finding(test)} {reduction(*means)}")
+                change = _change(part[on], other)
+                reduced = f"Relative change of the error: {change}." if change else "There is no error to reduce."
+                lines.append(f"- On {what.partition(' (')[0]}: {finding(test)} {reduced}")
     return "\n".join(lines)
 
 
-def reduction(mixed: float, other: float) -> str:
-    """Return by how much one error is below another, in words."""
-    if other == 0:
-        return "There is no error to reduce."
-    return f"Relative change of the error: {mixed / other - 1:+.0%}."
+def _change(part: Verdict, other: str) -> str:
+    """Return by how much the error of mixed differs from another's, nothing where that has none."""
+    mixed, beside = (part["arms"][name][METRIC]["mean"] for name in ("mixed", other))
+    return f"{mixed / beside - 1:+.0%}" if beside else ""
 
 
 def learning_table(said: Verdict) -> str:
     """Return the mean error on test data by number of real training tiles, the fewest first, and what the tests say."""
-    parts = sorted(said["subsets"].values(), key=lambda part: part["tiles"])
-    names = list(in_order(parts[0]["test"]["arms"]))
+    parts = sorted(said["subsets"].values(), key=lambda part: int(part["tiles"]))
     rows = []
     for part in parts:
-        test, tiles = part["test"], str(part["tiles"])
-        errors = [cell(test["arms"][name][METRIC]) for name in names]
-        line = f"{test['baselines'][LINE_FILTER][METRIC]:.3f}"
-        rows.append([tiles, *errors, line, *(_change(test, other) for other in AGAINST)])
-    against = [f"mixed against {title}" for title in AGAINST.values()]
-    table = markdown(["training tiles", *(MODELS.get(name, name) for name in names), "line filter", *against], rows)
-    runs = next(iter(parts[0]["test"]["arms"].values()))["n_runs"]
+        errors = [cell(arm[METRIC]) for arm in in_order(part["test"]["arms"]).values()]
+        tested = [_tested(part["test"], other) for other in AGAINST]
+        rows.append([str(part["tiles"]), *errors, _filtered(part["test"]), *tested])
+    against = [f"mixed against {name}" for name in AGAINST.values()]
+    arms = parts[0]["test"]["arms"]
+    table = markdown(["training tiles", *_named(arms), "line filter", *against], rows)
     return (
-        f"{table}\n\nError rates on test data, mean ± sd, n = {runs} runs; p of paired two-tailed t-tests by run, "
-        f"significant below {SIGNIFICANT_P}."
+        f"{table}\n\nError rates on test data, mean ± sd, n = {next(iter(arms.values()))['n_runs']} runs; p of paired "
+        f"two-tailed t-tests by run, significant below {SIGNIFICANT_P}."
     )
 
 
-def _change(test: Mapping[str, Any], other: str) -> str:
-    """Return by how much the error of mixed differs from another's, and what the paired test says."""
-    means = [test["arms"][name][METRIC]["mean"] for name in ("mixed", other)]
+def _tested(test: Verdict, other: str) -> str:
+    change = _change(test, other) or "no error to reduce"
     p = test["paired"][f"mixed_vs_{other}_{METRIC}"]["p_value"]
-    change = f"{means[0] / means[1] - 1:+.0%}" if means[1] else "no error to reduce"
     if p is None:
         return f"{change}, no test"
     return f"{change}, p = {p_text(p)}{'' if p < SIGNIFICANT_P else ' (not significant)'}"
@@ -120,42 +120,30 @@ def _ablation(ablation: Mapping[str, Any]) -> Iterator[str]:
         f"Error rates on test data with {ablation['tiles']} training tiles, by what the cracks are drawn on: filled "
         "from the dictionary as in the paper, an exemplar with random phases, white noise, or real crack-free tiles."
     )
-    ways = ablation["ways"]
+    ways, test = ablation["ways"], ablation["test"]
     rows = [
-        [
-            way.replace("_", " "),
-            *(cell(ablation["test"]["arms"][f"{model}, {way}"][METRIC]) for model in MODELS_OF_POOLS),
-        ]
+        [way.replace("_", " "), *(cell(test["arms"][f"{model}, {way}"][METRIC]) for model in MODELS_OF_POOLS)]
         for way in ways
     ]
     yield markdown(["surface", *(MODELS[model] for model in MODELS_OF_POOLS)], rows)
-    tests = ablation["test"]["paired"].values()
-    kept = [test for test in tests if test["a"].startswith("mixed") and test["b"] == f"mixed, {ways[0]}"]
-    yield "\n".join(f"- {finding(test)}" for test in kept)
+    yield "\n".join(
+        f"- {finding(each)}"
+        for each in test["paired"].values()
+        if each["a"].startswith("mixed") and each["b"] == f"mixed, {ways[0]}"
+    )
 
 
 def _textures(textures: Mapping[str, Any]) -> str:
+    wrong = ("real_taken_for_synthetic", "synthetic_taken_for_real")
     rows = [
         [
             name,
             f"{each['accuracy']:.2f}",
-            f"[{each['lo']:.2f}, {each['hi']:.2f}]",
+            ends_text(each, ".2f"),
             f"{each['n_real']} + {each['n_synthetic']}",
-            f"{each['real_taken_for_synthetic']:.0%}",
-            f"{each['synthetic_taken_for_real']:.0%}",
+            *(f"{each[kind]:.0%}" for kind in wrong),
         ]
         for name, each in textures.items()
     ]
-    head = [
-        "pool",
-        "accuracy (0.5: alike)",
-        "95 % Wilson",
-        "real + synthetic",
-        "real taken for synthetic",
-        "synthetic taken for real",
-    ]
-    said = (
-        "Classifier two-sample test of intact tiles: a logistic regression on spectra and moments learns from the "
-        "training specimens and the pool, and is asked about the test specimens and further tiles of the pool."
-    )
-    return f"{said}\n\n{markdown(head, rows)}"
+    head = ["pool", "accuracy (0.5: alike)", "95 % Wilson", "real + synthetic", *(w.replace("_", " ") for w in wrong)]
+    return markdown(head, rows)

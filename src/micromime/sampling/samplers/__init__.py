@@ -8,6 +8,7 @@ from typing import Any
 from micromime.mistakes import Mistake
 from micromime.sampling.sampler import Sampler
 from micromime.scenario.parameters import one_of, typed
+from micromime.scenario.scenario import Instance
 
 
 def samplers() -> list[str]:
@@ -25,3 +26,10 @@ def read_sampler(written: Mapping[str, Any], where: str) -> Sampler:
     kinds = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
     kind = next(each for each in kinds if issubclass(each, Sampler))
     return typed(kind, written[name] or {}, f"{where}.{name}")
+
+
+def checked_sampler(written: Mapping[str, Any], kind: type[Instance], where: str) -> Sampler:
+    """Return the sampler of a round; Mistake where there is none of this name, or its settings do not fit."""
+    sampler = read_sampler(written, where)
+    sampler.check(kind, f"{where}.{next(iter(written))}")
+    return sampler

@@ -1,0 +1,124 @@
+"""Networks of arms asked about pictures: what each finds, measured against the truth and kept in its run's record."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from micromime.arms.arm import Arm, trained
+from micromime.arms.queue import network_of
+from micromime.arms.records import Answers, RunRecord, read_record, write_record
+from micromime.datasets.store import identity
+from micromime.engines.local import Progress, run_tasks, trainings
+from micromime.inference.views import ALL_VIEWS, in_views
+from micromime.judging.micrographs import CHOSEN_ON, classified, pictures_in, scored, tested, to_choose_by
+from micromime.pictures.micrographs import LIST_NAME, listed_files
+from micromime.project.results import ASKING, MEASURING
+from micromime.project.work import fingerprint
+from micromime.training.architectures import finds
+
+TEST, SCORING, CHOOSING, TILES = "test", "scoring", "choosing", "tiles"
+"""What pictures are for: judging on real ones; of synthetic ones, telling a sampler, and choosing each run's threshold;
+judging classifiers.
+
+A network that is judged is asked in several views, and so its threshold is chosen; a sampler goes by one.
+"""
+
+
+class Question(NamedTuple):
+    """What networks are asked: what for, about which pictures, in how many views."""
+
+    purpose: str
+    pictures: Path
+    """A folder of micrographs, or a data set."""
+    views: int = ALL_VIEWS
+
+    @property
+    def identity(self) -> Any:
+        """What decides the pictures."""
+        return listed_files(self.pictures) if (self.pictures / LIST_NAME).is_file() else identity(self.pictures)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A network and what it is asked, as they are handed to a worker process."""
+
+    network: Path
+    arm: str
+    run: int
+    record: RunRecord
+    records: Path
+    question: Question
+    inputs: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether the record on disk has the answers."""
+        kept = read_record(self.records, self.arm, self.run)
+        return kept is not None and kept.fitting(self.question.purpose, self.inputs) is not None
+
+
+def answers(arms: Sequence[Path], records: Path, question: Question, runs: Sequence[int] | None = None) -> pd.DataFrame:
+    """Return a row for every arm, run (all, or `runs`) and picture: every metric, grains and mean linear intercept.
+
+    Of classifiers: whether the picture's class was wrong (error_rate, 0 or 1), and how probable the second class was.
+
+    What a record tells is taken from it; the other networks are asked, several side by side, and their records written.
+    """
+    known = {(arm, run): _record(arm, run, records) for arm in arms for run in runs or Arm.read(arm).runs}
+    about = question.identity
+    inputs = {key: inputs_of(record, question, about) for key, record in known.items()}
+    tasks = [
+        _Task(network_of(arm, run), arm.name, run, record, records, question, inputs[arm, run])
+        for (arm, run), record in known.items()
+        if not record.fitting(question.purpose, inputs[arm, run])
+    ]
+    there = len(known) - len(tasks)
+    done = Progress(
+        f"ask ({question.purpose})", "runs", len(known), lambda: there + sum(each.answered for each in tasks)
+    )
+    run_tasks(_ask, tasks, trainings(), done)
+    tables = [_table(records, arm.name, run, question.purpose, wanted) for (arm, run), wanted in inputs.items()]
+    return pd.concat(tables, ignore_index=True)
+
+
+def inputs_of(record: RunRecord, question: Question, about: Any) -> str:
+    """Return the hash of all that decides what a network answers and how that is measured."""
+    return fingerprint(record.inputs, about, question.purpose, question.views, ASKING, MEASURING)
+
+
+def _record(arm: Path, run: int, records: Path) -> RunRecord:
+    """Return the record of a run, begun anew from run.json where another network's or none lies in its place."""
+    said = trained(arm, run)
+    kept = read_record(records, arm.name, run)
+    return kept if kept and kept.inputs == said["inputs"] else RunRecord(inputs=said["inputs"], training=said)
+
+
+def _table(records: Path, arm: str, run: int, purpose: str, inputs: str) -> pd.DataFrame:
+    kept = read_record(records, arm, run)
+    found = kept.fitting(purpose, inputs) if kept else None
+    assert found, "asked above"
+    return pd.DataFrame(found.table).assign(arm=arm, run=run)
+
+
+def _ask(task: _Task) -> None:
+    """Ask one network about all pictures, and add the answers to its run's record."""
+    given = Answers.of(task.inputs, _rows(task))
+    kept = read_record(task.records, task.arm, task.run)
+    record = kept if kept and kept.inputs == task.record.inputs else task.record
+    write_record(task.records, task.arm, task.run, record.with_answers(task.question.purpose, given))
+
+
+def _rows(task: _Task) -> list[dict[str, Any]]:
+    from micromime.inference.networks import classifier, predictor  # torch takes seconds
+
+    purpose, folder, views = task.question
+    pictures = list(pictures_in(folder))
+    if finds(task.record.training["network"]["architecture"]) == "class":
+        found = classifier(task.network)([each.image for each in pictures])
+        return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
+    find = in_views(predictor(task.network), views)
+    row = {SCORING: scored, CHOOSING: to_choose_by, TEST: tested}[purpose]
+    return [row(each, find(each.image)) for each in (pictures[:CHOSEN_ON] if purpose == CHOOSING else pictures)]

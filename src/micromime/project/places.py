@@ -1,0 +1,58 @@
+"""Where everything lies in a project's folder, as dvc.yaml names it."""
+
+from pathlib import Path
+
+PARAMS = Path("params.yaml")
+
+SURROGATE_OR_REAL = Path("data/sources")
+"""A file for each use case that says which pictures its test set is made of."""
+
+
+def origin(use_case: str) -> Path:
+    """Return what says which pictures a test set is made of."""
+    return SURROGATE_OR_REAL / f"{use_case}.json"
+
+
+def synthetic(use_case: str, name: str = "") -> Path:
+    """Return the folder of a synthetic data set, or of all of a use case."""
+    return Path("data/synthetic", use_case, name)
+
+
+def scores(use_case: str, arm: str) -> Path:
+    """Return the table of an arm's scores."""
+    return Path("data/scores", use_case, f"{arm}.parquet")
+
+
+def test_set(use_case: str) -> Path:
+    """Return the folder of the micrographs of a test set."""
+    return Path("data/test_set", use_case)
+
+
+def photographs(use_case: str) -> Path:
+    """Return the folder of the photographs that real tiles are cut from."""
+    return Path("data/photographs", use_case)
+
+
+def tiles(use_case: str) -> Path:
+    """Return the folder of the divided real tiles."""
+    return Path("data/tiles", use_case)
+
+
+def exemplars(use_case: str) -> Path:
+    """Return the folder of what was measured on each subset of the real tiles."""
+    return Path("data/exemplars", use_case)
+
+
+def models(use_case: str, arm: str = "") -> Path:
+    """Return the folder of an arm, or of all arms of a use case."""
+    return Path("models", use_case, arm)
+
+
+def verdict(profile: str, use_case: str) -> Path:
+    """Return the verdict, JSON; its tables (.md) and a folder of its name lie beside it."""
+    return Path("metrics", profile, f"{use_case}.json")
+
+
+def records(profile: str, use_case: str) -> Path:
+    """Return the folder of the finished runs' records."""
+    return Path("metrics", profile, "runs", use_case)

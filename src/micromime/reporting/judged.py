@@ -1,0 +1,93 @@
+"""What the stages before the report have found, and the run that stands for each arm."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import pandas as pd
+
+from micromime.arms.comparisons import Pool
+from micromime.datasets.store import Dataset
+from micromime.judging.metrics import TESTED
+from micromime.judging.tiles import EVERY, METRIC, TEST
+from micromime.judging.verdict import CURVES, SCORES
+
+
+class Part(NamedTuple):
+    """What one verdict says of an arm, and the scores of the arm that it says it by."""
+
+    prefix: str
+    """Where its numbers stand in MLflow: none for those that count, a word for further ones."""
+    name: str
+    """Of the arm in the verdict."""
+    verdict: dict[str, Any]
+    scores: pd.DataFrame
+    """A row for every run and picture."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What the stages before have written."""
+
+    metrics: ClassVar[Sequence[str]] = TESTED
+    """Columns of the scores that MLflow is told of."""
+    median_by: ClassVar[str] = "mean_iou"
+    """The one whose median run stands for an arm."""
+
+    verdict: dict[str, Any]
+    scores: pd.DataFrame
+    """A row for every arm, run and picture."""
+    epochs: pd.DataFrame
+    scoring: pd.DataFrame
+    """A row for every sample of the scoring set: parameters, and scores of the base arm; empty where none is scored."""
+    arms: Sequence[Path]
+
+    def parts(self, arm: Path) -> list[Part]:
+        """Return what is said of an arm, what counts first."""
+        return [Part("", arm.name, self.verdict, self.scores[self.scores["arm"] == arm.name])]
+
+    @property
+    def representative(self) -> dict[Path, int]:
+        """The median run of each arm (the lower one of two in the middle)."""
+        return {arm: median_run(self.parts(arm)[0].scores, self.median_by) for arm in self.arms}
+
+
+@dataclass(frozen=True)
+class JudgedTiles(Judged):
+    """As `Judged`, where there is a verdict for each subset, on test tiles and on all."""
+
+    metrics: ClassVar = (METRIC,)
+    median_by: ClassVar = METRIC
+
+    made_of: Mapping[Path, tuple[str, Pool]]
+    """The model and the pool of each arm."""
+    test: Dataset
+    """The test tiles."""
+
+    def parts(self, arm: Path) -> list[Part]:
+        """Return what is said of an arm on the test tiles; and, under "every", on all tiles, where that was judged."""
+        model, pool = self.made_of[arm]
+        rows = self.scores[self.scores["arm"] == arm.name]
+        tested = rows[rows["picture"].isin(self.test.samples["id"])]
+        if pool.name != pool.subset:
+            return [Part("", f"{model}, {pool.way}", self.verdict["ablation"][TEST], tested)]
+        said = self.verdict["subsets"][pool.subset]
+        return [Part("", model, said[TEST], tested), Part(EVERY, model, said[EVERY], rows)]
+
+    def arms_of(self, subset: str) -> dict[str, Path]:
+        """Return the arms of a subset, those on textures as in the paper, by model."""
+        return {model: arm for arm, (model, pool) in self.made_of.items() if pool.name == subset}
+
+
+def beside(verdict: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Return a verdict and, from the folder of its name, the scores of every picture and the learning curves."""
+    folder = verdict.with_suffix("")
+    return json.loads(verdict.read_text()), pd.read_parquet(folder / SCORES), pd.read_csv(folder / CURVES)
+
+
+def median_run(scores: pd.DataFrame, metric: str = Judged.median_by) -> int:
+    """Return the median run of one arm's rows by a metric over the pictures (the lower one of two in the middle)."""
+    means = scores.groupby("run")[metric].mean().sort_values(kind="stable")
+    return int(means.index[(len(means) - 1) // 2])

@@ -1,0 +1,141 @@
+"""Tell MLflow, from the records, of every arm that was trained and of all that has come out."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow.parquet as pq
+
+from micromime.arms.arm import Arm, said_of, trained
+from micromime.arms.comparisons import arms_of_models
+from micromime.arms.queue import network_of
+from micromime.datasets.store import Dataset
+from micromime.judging.tiles import TEST
+from micromime.judging.verdict import CURVES, SCORES
+from micromime.mistakes import Mistake
+from micromime.project import places
+from micromime.project.versions import data_version
+from micromime.reporting.judged import Judged, JudgedTiles, Part, beside
+from micromime.sampling.scores import ORIGIN
+from micromime.scenario.parameters import read_tree
+from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
+from micromime.use_cases import instance_kind
+
+PAGE = "report.html"
+
+
+def publish(use_case: str, params: Path = places.PARAMS) -> None:
+    """Tell MLflow of a use case's arms, their tables of scores, and what the verdict says of them, where there is one.
+
+    Told again it changes nothing. Raises Mistake where the store does not answer.
+    """
+    arms = arms_of(use_case)
+    for arm in arms:
+        publish_arm(said_of(arm), runs_of(arm))
+    for arm, table in scored(use_case, arms):
+        publish_file(said_of(arm), table)
+    print(f"{use_case}: MLflow knows {len(arms)} arms.", flush=True)
+    tree = read_tree(params)
+    verdict = places.verdict(str(tree.get("profile", "")), use_case)
+    folder = verdict.with_suffix("")
+    if not (verdict.is_file() and (folder / SCORES).is_file()):
+        return
+    judged, test_set = what_was_judged(tree, use_case, verdict)
+    if not of_these_runs(folder / CURVES, judged.arms):
+        print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
+        return
+    files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
+    publish_judged(judged, test_set, files, {file.stem: file for file in sorted(folder.glob("*.png"))})
+
+
+def publish_judged(judged: Judged, test_set: Path, files: Sequence[Path], pictures: Mapping[str, Path]) -> None:
+    """Tell of each run's means over the pictures, of each arm's statistics with the files, and of the median runs.
+
+    The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
+    record has no network here, and is not registered.
+    """
+    named = judged.verdict["test_set"]
+    data = data_version("test_set", test_set, "testing")._asdict()
+    tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
+    for arm, run in judged.representative.items():
+        said, parts = said_of(arm), judged.parts(arm)
+        of_arm: dict[str, Any] = {}
+        for part in parts:
+            of_arm |= _under(part.prefix, statistics_of(part.name, part.verdict))
+        publish_arm(said, runs_of(arm))
+        shown = pictures if arm == judged.arms[0] else {}
+        publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
+        try:
+            network = network_of(arm, run)
+        except Mistake:
+            print(f"{arm.name}: run {run} was taken from its record; there is no network to register", flush=True)
+            continue
+        made = publish_model(said, tested_on, network)
+        print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
+
+
+def arms_of(use_case: str) -> list[Path]:
+    """Return the folders of the arms that were trained for a use case."""
+    return sorted(file.parent for file in places.models(use_case).rglob("arm.json"))
+
+
+def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
+    """Return number -> what run.json says, for every run of an arm."""
+    return {run: trained(arm, run) for run in Arm.read(arm).runs}
+
+
+def scored(use_case: str, arms: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Give arm and table for every table of scores by networks that are here."""
+    known = {said_of(arm)["fingerprint"]: arm for arm in arms}
+    for table in sorted(Path("data/scores", use_case).glob("*.parquet")):
+        origin = json.loads(pq.read_schema(table).metadata[ORIGIN])
+        if origin["fingerprint"] in known:
+            yield known[origin["fingerprint"]], table
+
+
+def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple[Judged, Path]:
+    """Return what stands in a verdict and beside it, and the folder of the test set."""
+    folder = places.models(use_case)
+    if instance_kind(use_case).classes:
+        test_set = places.tiles(use_case) / TEST
+        made_of = arms_of_models(folder, tree, use_case)
+        return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(test_set)), test_set
+    said, scores, epochs = beside(verdict)
+    return Judged(said, scores, epochs, pd.DataFrame(), [folder / arm for arm in said["arms"]]), places.test_set(
+        use_case
+    )
+
+
+def of_these_runs(curves: Path, arms: Sequence[Path]) -> bool:
+    """Return whether the learning curves beside a verdict are those of the runs that are here."""
+    judged = pd.read_csv(curves, float_precision="round_trip").groupby(["arm", "run"])["train_loss"].apply(list)
+    here = {
+        (arm.name, number): [each["train_loss"] for each in run["epochs"]]
+        for arm in arms
+        for number, run in runs_of(arm).items()
+    }
+    return bool(judged.to_dict() == here)
+
+
+def means_of(parts: Sequence[Part], metrics: Sequence[str]) -> dict[int, dict[str, Any]]:
+    """Return each run's means over the pictures, those of a part that has a prefix under it."""
+    found: dict[int, dict[str, Any]] = {}
+    for part in parts:
+        for number, row in part.scores.groupby("run")[list(metrics)].mean().iterrows():
+            means = {str(key): row[key] for key in row.index}
+            found.setdefault(int(str(number)), {}).update(_under(part.prefix, means))
+    return found
+
+
+def _under(prefix: str, numbers: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {prefix: numbers} if prefix else numbers
+
+
+def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the verdict says of an arm alone, and of its comparison with each earlier one."""
+    tests = [test for test in verdict["paired"].values() if test["a"] == arm]
+    kept = ("mean_difference", "p_value", "p_holm", "effect_size", "n_pairs")
+    against = {f"{test['metric']}.minus_{test['b']}": {key: test[key] for key in kept if key in test} for test in tests}
+    return {**verdict["arms"][arm], **against}

@@ -1,0 +1,85 @@
+"""Which run stands for its arm, and what is said of an arm."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from micromime.arms.comparisons import Pool
+from micromime.datasets.store import Dataset
+from micromime.reporting.judged import Judged, JudgedTiles, beside, median_run
+from micromime.stages.tile import write_tiles
+
+# Mean IoU of each run on picture a and b, and the run in the middle of the means.
+MIDDLES = [
+    ({7: (0.1, 0.3)}, 7),
+    ({1: (0.2, 0.4), 2: (0.9, 0.7), 3: (0.6, 0.4)}, 3),  # means 0.3, 0.8, 0.5
+    ({1: (0.9, 0.9), 2: (0.1, 0.1), 3: (0.6, 0.6), 4: (0.2, 0.9)}, 4),  # 0.9, 0.1, 0.6, 0.55: the lower of two
+    ({1: (0.5, 0.5), 2: (0.4, 0.6), 3: (0.7, 0.3)}, 2),  # all alike: as they come
+    ({999: (0.5, 0.5), 1000: (0.4, 0.4), 1001: (0.6, 0.6)}, 999),
+]
+
+
+def rows(arm, scores):
+    table = [(arm, run, iou) for run, ious in scores.items() for iou in ious]
+    return pd.DataFrame(table, columns=["arm", "run", "mean_iou"])
+
+
+@pytest.mark.parametrize(("scores", "middle"), MIDDLES)
+def test_the_lower_median_run_stands_for_its_arm(scores, middle):
+    table = rows("base", scores)
+    assert median_run(table) == middle
+    assert median_run(table.iloc[::-1].sort_values("run", kind="stable")) == middle
+    assert median_run(table.assign(error_rate=1.0, mean_iou=0.0), "error_rate") == next(
+        run for n, run in enumerate(sorted(scores)) if n == (len(scores) - 1) // 2
+    )
+
+
+def test_each_arm_has_a_run_of_its_own():
+    both = pd.concat([rows("base", MIDDLES[1][0]), rows("adaptive", {8: (0.05, 0.05), 9: (0.05, 0.05)})])
+    arms = [Path("models/adaptive"), Path("models/base")]
+    judged = Judged({}, both, pd.DataFrame(), pd.DataFrame(), arms)
+    assert list(judged.representative.items()) == [(arms[0], 8), (arms[1], 3)]
+
+
+def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gravel_tiles, tmp_path):
+    tiles = gravel_tiles(8)
+    write_tiles(tiles[:4], tmp_path / "test", {"classes": ["intact", "crack"]})
+    real, textured = Path("models/real/real_all"), Path("models/mixed/mixed_8_white_noise")
+    made_of = {
+        real: ("real", Pool("all", "all", "filled")),
+        textured: ("mixed", Pool("8_white_noise", "8", "white_noise")),
+    }
+    # Of all tiles run 1 has most mistakes, of the test tiles, which are the first four, run 2.
+    wrong = {1: {0, 4, 5, 6}, 2: {0, 1, 2}, 3: {0, 1}}
+    table = [
+        {"arm": arm.name, "run": run, "picture": tile.name, "error_rate": float(n in wrong[run])}
+        for arm in made_of
+        for run in wrong
+        for n, tile in enumerate(tiles)
+    ]
+    said = {
+        "subsets": {"all": {"test": {"on": "test"}, "every": {"on": "every"}}},
+        "ablation": {"test": {"on": "ways"}},
+    }
+    judged = JudgedTiles(
+        said, pd.DataFrame(table), *[pd.DataFrame()] * 2, [*made_of], made_of, Dataset(tmp_path / "test")
+    )
+    parts = judged.parts(real)
+    assert [(part.prefix, part.name, part.verdict["on"], len(part.scores)) for part in parts] == [
+        ("", "real", "test", 3 * 4),
+        ("every", "real", "every", 3 * 8),
+    ]
+    (part,) = judged.parts(textured)
+    assert (part.prefix, part.name, part.verdict["on"], len(part.scores)) == ("", "mixed, white_noise", "ways", 3 * 4)
+    assert judged.representative[real] == 3  # by the test tiles
+    assert judged.arms_of("all") == {"real": real}
+
+
+def test_a_verdict_is_read_with_what_lies_beside_it(tmp_path):
+    (tmp_path / "grains").mkdir()
+    (tmp_path / "grains.json").write_text('{"arms": {}}')
+    rows("base", {1: (0.5, 0.5)}).to_parquet(tmp_path / "grains" / "scores.parquet")
+    (tmp_path / "grains" / "curves.csv").write_text("arm,epoch\nbase,1\n")
+    said, scores, epochs = beside(tmp_path / "grains.json")
+    assert (said, len(scores), epochs["epoch"].tolist()) == ({"arms": {}}, 2, [1])
