@@ -89,12 +89,6 @@ def test_a_weight_of_0_leaves_a_style_out():
     assert scenario({}) == scenario(None)
 
 
-def test_a_picture_does_not_depend_on_its_styles_name():
-    drawn = many(count=1)[0]
-    other = drawn.model_copy(update={"style": "renamed"})
-    assert np.array_equal(drawn.render().image, other.render().image)
-
-
 @pytest.mark.parametrize(("styles", "apart"), [(TWO, False), (TWO, True), ({}, False)])
 @given(seed=st.integers(0, LARGEST_SEED))
 def test_an_instance_survives_its_row_and_json(styles, apart, seed):
@@ -119,10 +113,6 @@ def test_apart_each_partial_model_is_of_a_style_of_its_own():
     for one, two in ((dark, 0.75), (quiet, 0.75), (dark & quiet, 0.75**2), (~dark & ~quiet, 0.25**2)):
         assert one.mean() == pytest.approx(two, abs=0.06)
     assert all((each.grain_boundaries.thickness_px == 3) == is_dark for each, is_dark in zip(drawn, dark, strict=True))
-
-
-def test_without_styles_apart_says_nothing():
-    assert many({}, styles_apart=True) == many({})
 
 
 @given(st.integers(0, LARGEST_SEED), st.booleans())
@@ -180,10 +170,7 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
         ({"styles": {"a": None}}, r"s\.styles\.a is None; give its parameters as keys"),
         ({"styles": {"a": {}}}, r"s\.styles\.a\.weight is None; give the style's share of the images, 0 or more\."),
         ({"styles": {"a": {"weight": -1}}}, r"s\.styles\.a\.weight is -1; give"),
-        ({"styles": {"a": {"weight": True}}}, r"s\.styles\.a\.weight is True; give"),
-        ({"styles": {"a": {"weight": "much"}}}, r"s\.styles\.a\.weight is 'much'; give"),
         ({"styles": {"a": {"weight": math.inf}}}, r"s\.styles\.a\.weight is inf; give"),
-        ({"styles": {"a": {"weight": math.nan}}}, r"s\.styles\.a\.weight is nan; give"),
         (
             {"styles": {"a": {"weight": 0}, "b": {"weight": 0}}},
             r"s\.styles: all weights are 0; give one style a weight",
@@ -192,11 +179,8 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
             {"styles": {"a": {"weight": 1, "rust": {}}}},
             r"s\.styles\.a\.rust is not a known key; .*: weight, grain_struc",
         ),
-        ({"styles": {"a": {"weight": 1, "rows": 9}}}, r"s\.styles\.a\.rows is not a known key"),
-        ({"styles": {"a": {"weight": 1, "twins": 5}}}, r"s\.styles\.a\.twins is 5; give its parameters as keys"),
         ({"styles": {"a": {"weight": 1, "twins": {"share": 2}}}}, r"s\.styles\.a\.twins\.share: 2 is not allowed"),
         ({"styles": {"a": {"weight": 0, "twins": {"rust": 2}}}}, r"s\.styles\.a\.twins\.rust is not a known key"),
-        ({"styles": {"a": {"weight": 1, "twins": {"share": {"any": 1}}}}}, r"s\.styles\.a\.twins\.share: \{'any': 1\}"),
         ({"styles": TWO, "styles_apart": 1}, r"s\.styles_apart is 1; give true or false\."),
         ({"style": {}}, r"s\.style is not a known key; the keys here are: rows, cols, .*, styles, styles_apart\."),
     ],

@@ -110,17 +110,3 @@ def test_a_crack_is_moved_so_that_it_shows(seed):
     assert mask.any()
     assert lost[mask].min() > 0
     assert lost.min() == 0
-
-
-def test_moving_leaves_the_course_as_it_was():
-    whole = course(PLAIN, np.random.default_rng(1))
-    before = whole.points.copy()
-    moved = through(whole, 96, 128, np.random.default_rng(2))
-    assert np.array_equal(whole.points, before)
-    assert np.allclose(np.diff(moved.points, axis=0), np.diff(before, axis=0))
-
-
-def test_a_crack_outside_of_the_frame_leaves_it_alone():
-    lost, mask = lost_light(straight(60, 6.0, 0.6)._replace(points=np.array([[-50.0, 5], [-50, 60]])), 41, 70)
-    assert not lost.any()
-    assert not mask.any()

@@ -28,13 +28,6 @@ def power(cells, points):
     return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights
 
 
-def test_by_default_nothing_is_stretched():
-    laid, cells = cells_of(Anisotropy(), GrainStructure(diameter_px=20))
-    assert cells is laid
-    assert cells.metric == (1, 0, 1)
-    assert unstretched_sides(Anisotropy(direction_deg=33), 40, 56) == (40, 56)
-
-
 @pytest.mark.parametrize(
     ("direction_deg", "metric"),
     [(0, (4, 0, 0.25)), (90, (0.25, 0, 4)), (45, (2.125, -1.875, 2.125)), (180, (4, 0, 0.25))],

@@ -44,12 +44,6 @@ def test_large_spots_are_hollow(middle, radius_px, middle_keeps):
     assert taken.max() == pytest.approx(0.7)
 
 
-def test_where_spots_meet_the_darkest_counts():
-    one, many = (spots(Inclusions(per_10000_px=n, radius_px=8, darkness=0.5), 50, 70, stream(0, "x")) for n in (1, 100))
-    assert one.max() <= many.max() <= 0.5
-    assert (many > 0).mean() > 0.9
-
-
 def test_the_frame_cannot_be_seen():
     model = Inclusions(per_10000_px=20, radius_px=4, radius_spread=0.5)
     mean = np.mean([spots(model, 50, 70, stream(seed, "x")) for seed in range(300)], axis=0)
