@@ -34,7 +34,7 @@ from micromime.training.loaders import View, loaders
 from micromime.training.settings import TrainParameters
 
 TUNED = ("precision", "channels_last", "threads")
-"""The keys of a use case's `train` that are measured and proposed."""
+"""The keys of `train` that are measured and proposed."""
 
 WORTH, BUSY = 1.1, 0.25
 """How many times as fast other settings must be; processes a core that want to run, from which on they are felt."""
@@ -43,8 +43,7 @@ WARM_UP_STEPS, BATCHES = 2, 4
 """In the first steps memory is asked for and kernels are chosen; so many different batches lie in memory."""
 
 GRACE_S, TIMES = 60.0, 8.0
-"""A trial is given up after so many times as long as the fastest settings need for a step, and so much longer: bfloat16
-on a processor that was not made for it may need minutes for one."""
+"""Longer than what the fastest need for so many steps no settings have: bfloat16 may take minutes for one."""
 
 
 class Timed(NamedTuple):
@@ -64,16 +63,14 @@ def main(
     """Time every combination, and print a table and the lines to write into params.yaml, which stays as it is."""
     settings = typed(TrainParameters, section(read_tree(params), use_case, "train"), f"{use_case}.train")
     one_of(settings.architecture, architectures(), f"{use_case}.train.architecture")
-    gpu = torch.cuda.is_available()
+    gpu, now = torch.cuda.is_available(), os.getloadavg()[0]
     name = torch.cuda.get_device_name() if gpu else torch.backends.cpu.get_cpu_capability()
-    if (load := os.getloadavg()[0]) > BUSY * cores():
-        print(f"The machine has other work (load {load:.1f}): the speeds will say little; better repeat this at rest.")
+    said = "; other work is going on here: better repeat this at rest" if now > BUSY * cores() else ""
+    print(f"{name}, {cores()} cores, load {now:.1f}{said}; torch {torch.__version__}, {settings.architecture}")
     timed = list[Timed]()
     for each in tqdm(combinations(settings, {1} if gpu else {1, cores()})):
         timed.append(time_settings(each, seconds, max((one.speed for one in timed), default=0)))
-    print(
-        f"{name}, {cores()} cores, torch {torch.__version__}; {settings.architecture}\n{table(timed, settings)}\n\n{proposal(timed, settings, use_case)}"
-    )
+    print(f"\n{table(timed, settings)}\n\n{proposal(timed, settings, use_case)}")
 
 
 def combinations(now: TrainParameters, threads: set[int]) -> list[TrainParameters]:
@@ -85,7 +82,7 @@ def combinations(now: TrainParameters, threads: set[int]) -> list[TrainParameter
 
 
 def changes(settings: TrainParameters, now: TrainParameters) -> int:
-    """Return in how many of the tuned settings they differ."""
+    """Return how many of the tuned settings differ."""
     return sum(getattr(settings, key) != getattr(now, key) for key in TUNED)
 
 
@@ -96,8 +93,8 @@ def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> 
     """
     count, spawn = min(trainings(settings.threads), settings.runs), multiprocessing.get_context("spawn")
     os.environ.update(ONE_THREAD | KEEP_MEMORY)  # those started read it; torch is told its threads
-    step_s = count * settings.phases[-1].batch_size / fastest if fastest else float("inf")
-    ends, warm, answers = time.monotonic() + GRACE_S + seconds + TIMES * step_s, spawn.Barrier(count), spawn.Queue()
+    warm, answers, images = spawn.Barrier(count), spawn.Queue(), count * settings.phases[-1].batch_size
+    ends = time.monotonic() + GRACE_S + seconds + (TIMES * images / fastest if fastest else float("inf"))
     runs = [spawn.Process(target=time_run, args=(settings, seconds, warm, answers), daemon=True) for _ in range(count)]
     for run in runs:
         run.start()
@@ -193,8 +190,7 @@ def table(timed: Sequence[Timed], now: TrainParameters) -> str:
 def proposal(timed: Sequence[Timed], now: TrainParameters, use_case: str) -> str:
     """Return the lines for params.yaml, and what to know of them."""
     chosen = proposed(timed, now)
-    found = "Proposed for params.yaml; runs with other settings are other runs:"
-    said = found if changes(chosen, now) else "Nothing is 10 % faster than what params.yaml has; keep"
+    said = "Proposed, for other runs than those of now:" if changes(chosen, now) else "Nothing is 10 % faster; keep"
     return "\n".join(
         [said, f"{use_case}:", "  train:", *(f"    {key}: {str(getattr(chosen, key)).lower()}" for key in TUNED)]
     )
