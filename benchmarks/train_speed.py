@@ -1,160 +1,200 @@
-"""Measure which precision, order in memory and threads train fastest on this machine, and propose them."""
+"""Which precision, order in memory and number of threads train fastest on this machine.
 
-import json
+    python benchmarks/train_speed.py grain_boundaries        prints a table, and the lines to write into params.yaml
+
+Timed are whole training steps of the last phase (augmentation, forward, loss, backward, optimiser) on random images,
+by as many runs side by side as would be trained. params.yaml stays as it is.
+"""
+
+import multiprocessing
 import os
-import platform
+import queue
+import time
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, get_args
+from tempfile import TemporaryDirectory
+from types import SimpleNamespace
+from typing import Annotated, Any, NamedTuple, get_args
 
-from micromime.commands.trial import Timed, time_settings
+import numpy as np
+import torch
+from fastai.callback.core import Callback, CancelFitException, CancelValidException
+from fastai.torch_core import set_seed
+from tqdm import tqdm
+from typer import Option
 
-from micromime.engines.local import cores
+from micromime.engines.local import KEEP_MEMORY, ONE_THREAD, cores, trainings
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree, section, typed
-from micromime.training.architectures import architectures
+from micromime.stages import command
+from micromime.training.architectures import architectures, build, finds
+from micromime.training.learner import learner_for, set_trainable, this_device
+from micromime.training.loaders import View, loaders
 from micromime.training.settings import TrainParameters
 
 TUNED = ("precision", "channels_last", "threads")
-"""The keys of a use case's `train` that are measured and proposed."""
+"""The keys of `train` that are measured and proposed."""
 
-WORTH = 1.1
-"""How many times as fast other settings must be: one measurement differs from the next by some per cent."""
+WORTH, BUSY = 1.1, 0.25
+"""How many times as fast other settings must be; processes a core that want to run, from which on they are felt."""
 
+WARM_UP_STEPS, BATCHES = 2, 4
+"""In the first steps memory is asked for and kernels are chosen; so many different batches lie in memory."""
 
-BUSY = 0.25
-"""Processes a core that want to run while nothing is timed yet: from here on the others are felt."""
-
-
-class Machine(NamedTuple):
-    """What trains here."""
-
-    name: str
-    gpu: bool
-    cores: int
-    torch: str
+GRACE_S, TIMES = 60.0, 8.0
+"""Longer than what the fastest need for so many steps no settings have: bfloat16 may take minutes for one."""
 
 
-def tune(params: Path, use_case: str, seconds: float) -> None:
-    """Time every combination, and print a table and the lines to write into params.yaml, which stays as it is.
+class Timed(NamedTuple):
+    """What came out for some settings: of runs side by side, images a second in all; 0 and why, if one failed."""
 
-    Speeds are images a second of whole training steps in the last phase, on random images, each timed for about
-    `seconds`. Raises Mistake where params.yaml is wrong or nothing could be timed.
-    """
+    settings: TrainParameters
+    runs: int
+    speed: float
+    failed: str = ""
+
+
+def main(
+    use_case: str,
+    seconds: Annotated[float, Option(min=0.1, help="How long each combination is timed.")] = 10.0,
+    params: Annotated[Path, Option(help="The file with <use case>.train.")] = Path("params.yaml"),
+) -> None:
+    """Time every combination, and print a table and the lines to write into params.yaml, which stays as it is."""
     settings = typed(TrainParameters, section(read_tree(params), use_case, "train"), f"{use_case}.train")
     one_of(settings.architecture, architectures(), f"{use_case}.train.architecture")
-    here = machine()
-    print(f"{here.name}, {here.cores} cores, torch {here.torch}\n{task(settings)}, {seconds:g} s each")
-    print(busy(os.getloadavg()[0], here.cores), end="", flush=True)
-    planned, timed = combinations(settings, here), list[Timed]()
-    for number, each in enumerate(planned, 1):
-        fastest = max((one.machine_speed for one in timed), default=0)
-        timed.append(time_settings(each, seconds, fastest, f"{number}/{len(planned)} {named(each)}"))
-    print(f"\n{table(timed, settings)}\n\n{proposal(timed, settings, use_case, params.name)}")
+    gpu, now = torch.cuda.is_available(), os.getloadavg()[0]
+    name = torch.cuda.get_device_name() if gpu else torch.backends.cpu.get_cpu_capability()
+    said = "; other work is going on here: better repeat this at rest" if now > BUSY * cores() else ""
+    print(f"{name}, {cores()} cores, load {now:.1f}{said}; torch {torch.__version__}, {settings.architecture}")
+    timed = list[Timed]()
+    for each in tqdm(combinations(settings, {1} if gpu else {1, cores()})):
+        timed.append(time_settings(each, seconds, max((one.speed for one in timed), default=0)))
+    print(f"\n{table(timed, settings)}\n\n{proposal(timed, settings, use_case)}")
 
 
-def machine() -> Machine:
-    """Return what trains here: the GPU if there is one, else the processor and the instructions torch uses of it."""
-    import torch
-
-    gpu = torch.cuda.is_available()
-    name = torch.cuda.get_device_name() if gpu else f"{processor()} ({torch.backends.cpu.get_cpu_capability()})"
-    return Machine(name, gpu, cores(), torch.__version__)
-
-
-def processor(listing: Path = Path("/proc/cpuinfo")) -> str:
-    """Return the processor's name as Linux lists it, or its kind."""
-    lines = listing.read_text().splitlines() if listing.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()
-
-
-def busy(load: float, cores: int) -> str:
-    """Return a line of warning where the load, processes that want to run, leaves no room for measuring."""
-    if load <= BUSY * cores:
-        return ""
-    return f"The machine has other work (load {load:.1f}): the speeds will say little; better repeat this at rest.\n"
-
-
-def combinations(settings: TrainParameters, here: Machine) -> list[TrainParameters]:
+def combinations(now: TrainParameters, threads: set[int]) -> list[TrainParameters]:
     """Return the settings to time: those of params.yaml, then those that differ in ever more from them."""
     precisions = get_args(TrainParameters.model_fields["precision"].annotation)
-    threads = {1, settings.threads} if here.gpu else {1, here.cores, settings.threads}
-    values = product(precisions, (False, True), sorted(threads))
-    every = [settings.model_copy(update=dict(zip(TUNED, each, strict=True))) for each in values]
-    return sorted(every, key=lambda each: len(changes(each, settings)))
+    values = product(precisions, (False, True), sorted(threads | {now.threads}))
+    every = [now.model_copy(update=dict(zip(TUNED, each, strict=True))) for each in values]
+    return sorted(every, key=lambda each: changes(each, now))
 
 
-def changes(settings: TrainParameters, now: TrainParameters) -> list[str]:
-    """Return which of the tuned settings differ."""
-    return [key for key in TUNED if getattr(settings, key) != getattr(now, key)]
+def changes(settings: TrainParameters, now: TrainParameters) -> int:
+    """Return how many of the tuned settings differ."""
+    return sum(getattr(settings, key) != getattr(now, key) for key in TUNED)
+
+
+def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> Timed:
+    """Return how fast this machine trains with some settings; whatever goes wrong is part of what is returned.
+
+    `fastest` is what the machine has done with others, images a second, or 0: what is hopeless beside it is given up.
+    """
+    count, spawn = min(trainings(settings.threads), settings.runs), multiprocessing.get_context("spawn")
+    os.environ.update(ONE_THREAD | KEEP_MEMORY)  # those started read it; torch is told its threads
+    warm, answers, images = spawn.Barrier(count), spawn.Queue(), count * settings.phases[-1].batch_size
+    ends = time.monotonic() + GRACE_S + seconds + (TIMES * images / fastest if fastest else float("inf"))
+    runs = [spawn.Process(target=time_run, args=(settings, seconds, warm, answers), daemon=True) for _ in range(count)]
+    for run in runs:
+        run.start()
+    speeds, failed = list[float](), ""
+    while len(speeds) < count and not failed:
+        try:
+            speed, failed = answers.get(timeout=0.5)
+            speeds.append(speed)
+        except queue.Empty:
+            failed = "a process was ended, perhaps for lack of memory" if any(run.exitcode for run in runs) else failed
+            failed = "given up: still not done" if time.monotonic() > ends else failed
+    for run in runs:
+        run.kill()
+    return Timed(settings, count, 0 if failed else sum(speeds), failed)
+
+
+def time_run(settings: TrainParameters, seconds: float, warm: Any, answers: Any) -> None:
+    """Time one run in this process and put its answer: images a second, or 0 and why there is no telling."""
+    torch.set_num_threads(settings.threads)
+    try:
+        with TemporaryDirectory() as folder:
+            answers.put((training_speed(settings, Stopwatch(seconds, warm), Path(folder)), ""))
+    except Exception as error:  # settings that do not work here are a result
+        answers.put((0.0, " ".join(f"{type(error).__name__}: {error}".split())))
+
+
+class Stopwatch(Callback):
+    """Takes the time after each training step, for a while, then ends the training; validation is left out."""
+
+    order = 70  # after all others, which belong to the step
+
+    def __init__(self, seconds: float, warm: Any) -> None:
+        """Begin once all that wait at `warm` have done their first steps."""
+        self.seconds, self.warm, self.steps, self.ends = seconds, warm, 0, list[float]()
+
+    def before_validate(self) -> None:
+        """Go on with the next epoch."""
+        raise CancelValidException
+
+    def after_batch(self) -> None:
+        """Take the time, on a GPU once it has done all that it was given."""
+        self.steps += 1
+        if self.steps == WARM_UP_STEPS:
+            self.warm.wait()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        self.ends += [time.perf_counter()] if self.steps >= WARM_UP_STEPS else []
+        if len(self.ends) > 1 and self.ends[-1] - self.ends[0] >= self.seconds:
+            raise CancelFitException
+
+
+def training_speed(settings: TrainParameters, stopwatch: Stopwatch, folder: Path) -> float:
+    """Return how many images a second a run trains on, by a stopwatch; `folder` is the Learner's own."""
+    set_seed(0, reproducible=True)  # as a run does: on a GPU it rules the fastest kernels out
+    phase, rng = settings.phases[-1], np.random.default_rng(0)
+    count, shape = phase.batch_size * BATCHES, (phase.batch_size * BATCHES, phase.size_px, phase.size_px)
+    images, masks = rng.integers(0, 256, shape, np.uint8), rng.random(shape, np.float32) < 0.5
+    pairs: Any = SimpleNamespace(images=images, masks=masks, class_numbers=np.arange(count, dtype=np.int64) % 2)
+    view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
+    batches = loaders(pairs, (np.arange(count, dtype=np.int32), np.arange(1, dtype=np.int32)), view, this_device())
+    learner = learner_for(batches, build(settings.architecture, pretrained=False), settings, {}, folder)
+    set_trainable(learner, phase)
+    with learner.no_bar(), learner.no_logging():
+        learner.fit_one_cycle(10**6, 1e-4, cbs=[stopwatch])  # low: there is nothing to learn
+    return phase.batch_size * (len(stopwatch.ends) - 1) / (stopwatch.ends[-1] - stopwatch.ends[0])
 
 
 def proposed(timed: Sequence[Timed], now: TrainParameters) -> TrainParameters:
-    """Return the settings to train with.
+    """Return the settings of now, or of those at least 10 % faster, and nearly the fastest, what changes least.
 
-    They are those of now unless others are at least 10 % faster; of those that are, and than which the fastest is not
-    10 % faster, the ones that change least. Raises Mistake where all have failed.
+    Raises Mistake where all have failed.
     """
-    best = max(timed, key=lambda each: each.machine_speed)
+    best, current = max(timed, key=lambda each: each.speed), next(each.speed for each in timed if each.settings == now)
     if best.failed:
-        raise Mistake(f"nothing could be timed ({_short(best.failed, 200)}); lower train.phases.batch_size, say.")
-    current = _speed_of(timed, now)
-    if best.machine_speed < WORTH * current:
+        raise Mistake(f"nothing could be timed ({best.failed[:200]}); lower train.phases.batch_size, say.")
+    if best.speed < WORTH * current:
         return now
-    least = max(WORTH * current, best.machine_speed / WORTH)
-    worth = [each for each in timed if each.machine_speed >= least]
-    return min(worth, key=lambda each: (len(changes(each.settings, now)), -each.machine_speed)).settings
+    worth = [each for each in timed if each.speed >= max(WORTH * current, best.speed / WORTH)]
+    return min(worth, key=lambda each: (changes(each.settings, now), -each.speed)).settings
 
 
 def table(timed: Sequence[Timed], now: TrainParameters) -> str:
     """Return a line for each combination, with its speed as a multiple of that of params.yaml."""
-    current = _speed_of(timed, now)
-    lines = ["precision  channels_last  threads  images/s a run  side by side  images/s in all  of now"]
-    for each in timed:
-        line = f"{each.settings.precision:9}  {written(each.settings.channels_last):13}  {each.settings.threads:7}"
-        if each.failed:
-            line += f"  {_short(each.failed, 80)}"
-        else:
-            share = f"{each.machine_speed / current:6.2f}" if current else "     -"
-            line += f"  {each.speed:14.2f}  {each.runs:12}  {each.machine_speed:15.2f}  {share}"
-        lines.append(line if changes(each.settings, now) else f"{line}  <- now in params.yaml")
+    current = next(each.speed for each in timed if each.settings == now)
+    lines = ["precision  channels_last  threads  side by side  images/s in all  of now"]
+    for settings, runs, speed, failed in timed:
+        line = f"{settings.precision:9}  {str(settings.channels_last).lower():13}  {settings.threads:7}  "
+        line += failed[:60] if failed else f"{runs:12}  {speed:15.2f}  {speed / current if current else 0:6.2f}"
+        lines.append(line if changes(settings, now) else f"{line}  <- now")
     return "\n".join(lines)
 
 
-def proposal(timed: Sequence[Timed], now: TrainParameters, use_case: str, file: str) -> str:
+def proposal(timed: Sequence[Timed], now: TrainParameters, use_case: str) -> str:
     """Return the lines for params.yaml, and what to know of them."""
     chosen = proposed(timed, now)
-    lines = [f"{use_case}:", "  train:", *(f"    {key}: {written(getattr(chosen, key))}" for key in TUNED)]
-    if not changes(chosen, now):
-        return "\n".join([f"Nothing is 10 % faster than what {file} has; keep", *lines])
-    note = "bfloat16 changes the numbers a little, and runs with other settings are other runs: they are trained anew."
-    return "\n".join([f"Proposed for {file}, which stays as it is until you change it:", *lines, note])
+    said = "Proposed, for other runs than those of now:" if changes(chosen, now) else "Nothing is 10 % faster; keep"
+    return "\n".join(
+        [said, f"{use_case}:", "  train:", *(f"    {key}: {str(getattr(chosen, key)).lower()}" for key in TUNED)]
+    )
 
 
-def written(value: Any) -> str:
-    """Return a setting as YAML writes it."""
-    return json.dumps(value) if isinstance(value, bool) else str(value)
-
-
-def named(settings: TrainParameters) -> str:
-    """Return a combination in a few words."""
-    order = "channels last" if settings.channels_last else "channels first"
-    return f"{settings.precision}, {order}, {settings.threads} thread{'s' if settings.threads > 1 else ''}"
-
-
-def task(settings: TrainParameters) -> str:
-    """Return in words what is timed."""
-    phase = settings.phases[-1]
-    layers = "all layers" if phase.trainable == "all" else "the head"
-    batch = f"batches of {phase.batch_size} random images"
-    return f"{settings.architecture}: training steps of {layers} at {phase.size_px} px, {batch}"
-
-
-def _speed_of(timed: Sequence[Timed], now: TrainParameters) -> float:
-    return next(each.machine_speed for each in timed if not changes(each.settings, now))
-
-
-def _short(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[: most - 3]}..."
+if __name__ == "__main__":
+    command(main)
