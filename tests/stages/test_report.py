@@ -44,7 +44,7 @@ def judged(workshop, micrographs, scoring, monkeypatch):
 def told(monkeypatch):
     """What MLflow would have been told."""
     calls = []
-    monkeypatch.setattr(report, "tell", lambda *said: calls.append(said))
+    monkeypatch.setattr(report, "publish_judged", lambda *said: calls.append(said))
     return calls
 
 
@@ -136,8 +136,8 @@ def test_page_and_pictures_are_written_and_mlflow_is_told(micrographs, scoring, 
     pictures = {name: PAGE.parent / f"{name}.png" for name in ("panel", "figure_4", "worst")}
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures.values())
     assert len({file.read_bytes() for file in pictures.values()}) == 3
-    ((use_case, judged, test_set, files, shown),) = told
-    assert (use_case, test_set, shown) == ("grain_boundaries", micrographs, pictures)
+    ((judged, test_set, files, shown),) = told
+    assert (test_set, shown) == (micrographs, pictures)
     assert [each.name for each in files] == ["grains.md", "report.html", "scores.parquet"]
     assert list(judged.representative.items()) == [(Path("models/base"), 2)]
 

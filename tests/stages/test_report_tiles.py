@@ -17,9 +17,9 @@ from micromime.stages import report_tiles, train_pools
 from micromime.stages.judge import epochs
 from micromime.stages.judge_tiles import arms_in
 from micromime.stages.judge_tiles import judged as judged_tiles
+from micromime.stages.publish import means_of, statistics_of
 from micromime.stages.report_tiles import Sources, evenly, made, of_both_classes, on_white, parts_of, places, wrong_of
 from micromime.stages.tile import EVERY, TEST, write_tiles
-from micromime.tracking.tell import means_of, statistics_of
 from micromime.use_cases.chip_cracks import ChipTile
 
 MODELS, VERDICT, PAGE = Path("models"), Path("metrics/tiles.json"), Path("metrics/tiles/report.html")
@@ -181,14 +181,14 @@ def test_the_page_is_about_the_largest_subset_and_shows_curves_of_it_and_the_sma
 @pytest.mark.usefixtures("judged")
 def test_page_and_pictures_are_written_and_mlflow_is_told(monkeypatch):
     told = []
-    monkeypatch.setattr(report_tiles, "tell", lambda *said: told.append(said))
+    monkeypatch.setattr(report_tiles, "publish_judged", lambda *said: told.append(said))
     for _ in range(2):
         report_tiles.main("chip_cracks", MODELS, *SOURCES, VERDICT, PAGE)
     pictures = {name: PAGE.parent / f"{name}.png" for name in ("figure_3", "contact_sheet", "wrong")}
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures.values())
-    ((use_case, judged, test_set, files, shown), again) = told
-    assert (use_case, test_set, shown) == ("chip_cracks", SOURCES.tiles / TEST, pictures)
+    ((judged, test_set, files, shown), again) = told
+    assert (test_set, shown) == (SOURCES.tiles / TEST, pictures)
     assert [each.name for each in files] == ["tiles.md", "report.html", "scores.parquet"]
     assert len(judged.arms) == 10
-    assert again[0] == "chip_cracks"
+    assert again[1:] == (test_set, files, shown)
     assert "surrogate, not real (nothing is given)" in PAGE.read_text()

@@ -35,7 +35,8 @@ from micromime.scenario.arrays import Probability
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.judge import CURVES, SCORES
-from micromime.tracking.tell import tell
+from micromime.stages.publish import publish_judged
+from micromime.tracking.store import best_effort
 
 EXAMPLES, WORST = 5, 6
 """Synthetic and real pictures of Figure 4 at most, and samples that are shown as the worst."""
@@ -71,7 +72,8 @@ def main(  # noqa: PLR0913 - one argument an option
         out.parent.mkdir(parents=True, exist_ok=True)
         write_report(out, report)
         pictures = write_pictures(out.parent, report)
-        tell(use_case, judged, test_set, [verdict.with_suffix(".md"), out, folder / SCORES], pictures)
+        with best_effort():
+            publish_judged(judged, test_set, [verdict.with_suffix(".md"), out, folder / SCORES], pictures)
 
 
 def made(judged: Judged, metric: str, pool: Dataset, pictures: Sequence[Micrograph]) -> Report:

@@ -23,9 +23,10 @@ from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.parameters import read_tree
 from micromime.stages import command
 from micromime.stages.judge import SCORES
+from micromime.stages.publish import publish_judged
 from micromime.stages.tile import TEST
 from micromime.stages.train_pools import Model
-from micromime.tracking.tell import tell
+from micromime.tracking.store import best_effort
 from micromime.use_cases.chip_cracks import ChipTile
 
 SHOWN_WRONG: tuple[Model, ...] = ("synthetic", "real", "mixed")
@@ -63,7 +64,8 @@ def main(  # noqa: PLR0913 - one argument an option
         write_tile_report(out, report)
         pictures = write_pictures(out.parent, report)
         files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
-        tell(use_case, judged, tiles / TEST, files, pictures)
+        with best_effort():
+            publish_judged(judged, tiles / TEST, files, pictures)
 
 
 def made(judged: JudgedTiles, sources: Sources) -> TileReport:
