@@ -195,8 +195,6 @@ def judge(use_case: UseCase) -> None:
 @app.command()
 def report(use_case: UseCase) -> None:
     """Stage: one page of all that came out, and its pictures."""
-    from micromime.cli import publish as tell
-    from micromime.tracking.store import best_effort
 
     verdict = places.verdict(_profile(), use_case)
     out = verdict.with_suffix("") / "report.html"
@@ -210,8 +208,6 @@ def report(use_case: UseCase) -> None:
 
         scores, scoring = places.scores(use_case, "base"), places.synthetic(use_case, "scoring")
         stage(use_case, places.models(use_case), verdict, scores, scoring, places.test_set(use_case), out)
-    with best_effort():
-        tell(use_case)
 
 
 @app.command()

@@ -174,11 +174,12 @@ def test_numbers_on_a_surrogate_are_never_mixed_with_real_ones():
     assert [later.data.tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason")] == ["real", ""]
 
 
-WRITES = (
-    "create_experiment create_run log_batch log_inputs set_terminated create_registered_model create_logged_model "
-    "log_model_artifacts finalize_logged_model log_outputs create_model_version set_logged_model_tags "
-    "set_registered_model_alias"
-).split()
+WRITES = """
+create_experiment create_run log_batch log_inputs set_terminated create_registered_model create_logged_model
+log_model_artifacts finalize_logged_model log_outputs create_model_version set_logged_model_tags
+set_registered_model_alias
+"""
+"""What is asked of MLflow that changes its store."""
 
 
 def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store, monkeypatch):
@@ -201,11 +202,11 @@ def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store,
 
         return write
 
-    for name in WRITES:
+    for name in WRITES.split():
         monkeypatch.setattr(MlflowClient, name, dying(name, getattr(MlflowClient, name)))
     for _ in range(60):
         with suppress(Unreachable):
             all_told()
             break
-    assert set(died_at) == set(WRITES)
+    assert set(died_at) == set(WRITES.split())
     assert content() == undisturbed

@@ -43,7 +43,7 @@ def publish(use_case: str, params: Path = places.PARAMS) -> None:
     if not (verdict.is_file() and (folder / SCORES).is_file()):
         return
     judged, test_set = what_was_judged(tree, use_case, verdict)
-    if not of_these_runs(folder / CURVES, judged.arms):
+    if not (set(judged.arms) <= set(arms) and of_these_runs(folder / CURVES, judged.arms)):
         print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
         return
     files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
@@ -110,7 +110,7 @@ def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple
 
 def of_these_runs(curves: Path, arms: Sequence[Path]) -> bool:
     """Return whether the learning curves beside a verdict are those of the runs that are here."""
-    judged = pd.read_csv(curves, float_precision="round_trip").groupby(["arm", "run"])["train_loss"].apply(list)
+    judged = pd.read_csv(curves).groupby(["arm", "run"])["train_loss"].apply(list)
     here = {
         (arm.name, number): [each["train_loss"] for each in run["epochs"]]
         for arm in arms

@@ -8,6 +8,7 @@ from micromime.arms.queue import network_of
 from micromime.arms.rounds import arms_of, score_of
 from micromime.datasets.store import Dataset
 from micromime.inference.views import in_views
+from micromime.judging.verdict import SCORES
 from micromime.pictures.micrographs import read_micrographs
 from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
@@ -15,6 +16,8 @@ from micromime.reporting.judged import Judged, beside
 from micromime.reporting.pages.micrographs import page, report_of
 from micromime.reporting.pages.page import write_page
 from micromime.scenario.parameters import read_tree
+from micromime.stages.publish import publish_judged
+from micromime.tracking.store import best_effort
 
 
 def main(  # noqa: PLR0913 - a path an argument
@@ -38,4 +41,7 @@ def main(  # noqa: PLR0913 - a path an argument
         ask = in_views(predictor(network), judged.verdict["views"])
         scored = Dataset(scoring), score_of(tree, use_case)
         report = report_of(judged, scored, read_micrographs(test_set), ask)
-        write_page(out, page(report), report.pictures)
+        pictures = write_page(out, page(report), report.pictures)
+        files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
+        with best_effort():
+            publish_judged(judged, test_set, files, pictures)

@@ -7,12 +7,15 @@ import pandas as pd
 from micromime.arms.comparisons import arms_of_models
 from micromime.datasets.store import Dataset
 from micromime.judging.tiles import TEST
+from micromime.judging.verdict import SCORES
 from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.reporting.judged import JudgedTiles, beside
 from micromime.reporting.pages.page import write_page
 from micromime.reporting.pages.tiles import Sources, page, report_of
 from micromime.scenario.parameters import read_tree
+from micromime.stages.publish import publish_judged
+from micromime.tracking.store import best_effort
 
 
 def main(  # noqa: PLR0913 - a path an argument
@@ -31,4 +34,7 @@ def main(  # noqa: PLR0913 - a path an argument
         made_of = arms_of_models(models, tree, use_case)
         judged = JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(tiles / TEST))
         report = report_of(judged, Sources(tiles, synthetic, exemplars))
-        write_page(out, page(report), report.pictures)
+        pictures = write_page(out, page(report), report.pictures)
+        files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
+        with best_effort():
+            publish_judged(judged, tiles / TEST, files, pictures)
