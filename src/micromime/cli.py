@@ -195,7 +195,6 @@ def judge(use_case: UseCase) -> None:
 @app.command()
 def report(use_case: UseCase) -> None:
     """Stage: one page of all that came out, and its pictures."""
-
     verdict = places.verdict(_profile(), use_case)
     out = verdict.with_suffix("") / "report.html"
     if _of_tiles(use_case):
