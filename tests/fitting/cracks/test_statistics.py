@@ -133,27 +133,6 @@ def test_the_same_seed_gives_the_same_and_another_another():
     assert one.parameters != other.parameters
 
 
-def test_a_round_leaves_what_was_seen_as_it_is_and_moves_spreads_by_the_difference_of_variances():
-    cracks = measured_table(real(8))
-    seen, before = summary(cracks, True), summary(cracks, True)
-    wider = summary(cracks, True)
-    wider.spread["width_px"] = np.sqrt(seen.spread["width_px"] ** 2 + 0.25 * seen.spread["width_px"] ** 2)
-    moved = module._moved(seen, np.zeros(len(MOVED)), seen, wider, 1.0)
-    assert seen == before
-    assert moved.centre["segments"] == pytest.approx(seen.centre["segments"])
-    assert moved.spread["width_px"] == pytest.approx(np.sqrt(0.75) * seen.spread["width_px"])
-    assert moved.spread["depth"] == seen.spread["depth"]
-
-
-def test_at_first_each_parameter_moves_by_what_measuring_did_to_it_but_no_further_than_twice():
-    seen = summary(measured_table(real(3)), True)
-    fewer = {"segments": seen.centre["segments"] - 0.2, "width_px": seen.centre["width_px"] + 3}
-    change = dict(zip(MOVED, module._plain_change(seen, seen._replace(centre=seen.centre | fewer)), strict=True))
-    assert change.pop("segments") == pytest.approx(0.2)
-    assert change.pop("width_px") == -module.MOST_CORRECTED
-    assert set(change.values()) == {0.0}
-
-
 def test_no_cracks_are_a_mistake():
     empty = (np.full((60, 90), 120, dtype=np.uint8), np.zeros((60, 90), dtype=bool))
     with pytest.raises(Mistake, match="No crack of 20 px or more is marked in these pictures; give some"):
