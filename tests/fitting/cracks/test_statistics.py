@@ -49,11 +49,17 @@ def real(count, *sizes, seed=1, truth=TRUTH):
 
 
 @pytest.fixture(autouse=True)
-def fast(request, monkeypatch):
+def one_round(request, monkeypatch):
     if "slow" not in request.keywords:
-        monkeypatch.setattr(module, "GAINS", (1.0, 1.0))
+        monkeypatch.setattr(module, "GAINS", (1.0,))
         monkeypatch.setattr(module, "PLAIN", 1)
-        monkeypatch.setattr(module, "SENSED", (1,))
+
+
+@pytest.fixture
+def two_rounds(monkeypatch):
+    """One in which each parameter is moved by itself, one in which all are moved together."""
+    monkeypatch.setattr(module, "GAINS", (1.0, 1.0))
+    monkeypatch.setattr(module, "SENSED", (1,))
 
 
 def check(found):
@@ -61,6 +67,7 @@ def check(found):
     check_distributions(Crack, distributions(found.parameters, "crack"), "crack")
 
 
+@pytest.mark.usefixtures("two_rounds")
 @pytest.mark.parametrize("whole", [True, False])
 def test_every_parameter_is_one_that_can_be_drawn(whole):
     sizes = [] if whole else [(128, 128), (96, 160)]
@@ -85,7 +92,9 @@ def test_what_measuring_does_to_a_crack_is_corrected(monkeypatch):
     seen = real(40)
     monkeypatch.setattr(simulation, "measured_table", spoilt)
     monkeypatch.setattr(module, "measured_table", spoilt)
-    found = crack_statistics(seen, True, 3, 16)
+    monkeypatch.setattr(module, "GAINS", (1.0, 1.0))
+    monkeypatch.setattr(module, "PLAIN", 2)
+    found = crack_statistics(seen, True, 3, 24)
     assert found.cracks["width_px"].mean() == pytest.approx(9, rel=0.1)
     laws, truth = distributions(found.parameters, "crack"), distributions(TRUTH, "crack")
     for key in ("width_px", "depth"):
