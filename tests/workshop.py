@@ -14,15 +14,15 @@ import PIL.Image
 import pytest
 
 import micromime
-from micromime.arms import fit
+from micromime.arms import answers, queue
+from micromime.arms.queue import Task
 from micromime.datasets.store import write_description, write_shard
-from micromime.fitting.laws import Fit
-from micromime.inference import ask
-from micromime.pictures.test_set import ORIGIN_FILE as SOURCE_NAME
-from micromime.pictures.test_set import Origin as Source
+from micromime.inference import networks
+from micromime.pictures.test_set import ORIGIN_FILE, Origin
+from micromime.project import places
 from micromime.scenario.arrays import Image, Mask, Probability
 from micromime.scenario.scenario import Instance, Sample, Scenario
-from micromime.stages import train
+from micromime.stages import train as stage
 
 HEAD = {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}
 ALL = {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 4}
@@ -50,11 +50,9 @@ class Workshop:
     def __init__(self) -> None:
         self.trained: list[list[tuple[str, int]]] = []
         """Arm and run of what was trained, a list for each time that runs were begun side by side."""
-        self.tasks: list[Fit] = []
-        self.begun: list[Any] = []
-        """Descriptions of the arms that MLflow was told of."""
-        self.taken: list[tuple[int, dict[int, dict[str, float]]]] = []
-        """Run and numbers by step, of those that MLflow was told were taken from records."""
+        self.tasks: list[Task] = []
+        self.told: list[tuple[dict[str, Any], dict[int, Any]]] = []
+        """What MLflow was told: of an arm, and of runs of it by number."""
 
     def write(
         self,
@@ -74,28 +72,28 @@ class Workshop:
         }
         Path("params.yaml").write_text(json.dumps({"profile": profile, "grain_boundaries": sections}))
 
-    def folder(self, path: str) -> Path:
+    def folder(self, path: str | Path) -> Path:
         """Make a folder."""
         Path(path).mkdir(parents=True, exist_ok=True)
         return Path(path)
 
-    def data(self, name: str, seed: int = 0) -> Path:
-        """Write what says which data set it is; made-up runs look at nothing else."""
-        folder = self.folder(f"data/{name}")
+    def data(self, name: str, seed: int = 0, start: str = "") -> Path:
+        """Write what says which data set it is, and by whose scores it was asked for; made-up runs look at no more."""
+        folder = self.folder(places.synthetic("grain_boundaries", name))
         content = {"scenario": {"rows": 72, "cols": 96}, "count": 10, "seed": seed, "parent": None}
-        (folder / "dataset.json").write_text(json.dumps(content))
+        (folder / "dataset.json").write_text(json.dumps(content | ({"arm": start} if start else {})))
         return folder
 
     def train(self, arm: str = "base", start: str = "") -> Path:
         """Train an arm, from the networks of another where one is named."""
-        data = Path("data", arm) if Path("data", arm).exists() else self.data(arm)
-        out = Path("models", arm)
-        train.main("grain_boundaries", data, out, Path("records"), Path("models", start) if start else None)
-        return out
+        if not places.synthetic("grain_boundaries", arm).exists():
+            self.data(arm, start=start)
+        stage.train("grain_boundaries", [arm])
+        return places.models("grain_boundaries", arm)
 
     def made_up(self, work: Callable[[Any], None], tasks: Sequence[Any], *_: Any) -> None:
         """Stand in for `run_tasks` and for training: weights say what decided them, rates to be found are 0.25."""
-        if work is not fit.fit:
+        if work is not queue.train_run:
             for task in tasks:
                 work(task)
             return
@@ -123,35 +121,16 @@ class Workshop:
             }
             (task.folder / "run.json").write_text(json.dumps(said))
             (task.folder / "model.json").write_text(json.dumps(said["network"]))
-            if task.record:
-                fit.RunRecord.of_run(task.folder).write(task.record)
-
-    @contextmanager
-    def tracked_arm(self, described: Any) -> Iterator[str]:
-        self.begun.append(described)
-        yield "an arm"
-
-    @contextmanager
-    def tracked_run(self, _arm: str, seed: int, _described: Any, taken: bool = False) -> Iterator[Any]:
-        assert taken
-        self.taken.append((seed, {}))
-        yield self
-
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        self.taken[-1][1].setdefault(step, {}).update(values)
 
 
 @pytest.fixture
 def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     made = Workshop()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    monkeypatch.setattr(train, "open_store", lambda _: None)
-    monkeypatch.setattr(train, "tracked_arm", made.tracked_arm)
-    monkeypatch.setattr(train, "tracked_run", made.tracked_run)
-    for module in (fit, ask):
+    monkeypatch.setattr(stage, "publish_arm", lambda said, runs: made.told.append((said, dict(runs))))
+    for module in (queue, answers):
         monkeypatch.setattr(module, "run_tasks", made.made_up)
-    monkeypatch.setattr(ask, "predictor", guess)
+    monkeypatch.setattr(networks, "predictor", guess)
     made.write()
     return made
 
@@ -199,7 +178,7 @@ def micrographs(workshop: Workshop) -> Path:
         PIL.Image.fromarray(np.uint8(255) * mask).save(folder / f"{name}_mask.png")
         table.append(f"{name}.png,{name}_mask.png,{'steel' if name < 'c' else 'iron'},{0.5 if name == 'a' else ''}")
     (folder / "images.csv").write_text("\n".join(table) + "\n")
-    Source(kind="surrogate", reason="nothing is given", files={}).write(folder / SOURCE_NAME)
+    Origin(kind="surrogate", reason="nothing is given", files={}).write(folder / ORIGIN_FILE)
     return folder
 
 

@@ -66,7 +66,7 @@ def import_(use_case: UseCase) -> None:
     """Stage: bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."""
     from micromime.stages.import_test_set import main as stage
 
-    out = places.photographs(use_case) if use_case == "chip_cracks" else places.test_set(use_case)
+    out = places.photographs(use_case) if _of_tiles(use_case) else places.test_set(use_case)
     stage(use_case, places.origin(use_case), out, places.PARAMS)
 
 
@@ -179,9 +179,9 @@ def resample(  # noqa: PLR0913 - one argument an option
 @app.command()
 def judge(use_case: UseCase) -> None:
     """Stage: every network on the test set, beside what anybody could apply."""
-    profile = profile_of(places.PARAMS)
+    profile = _profile()
     out, kept = places.verdict(profile, use_case), places.records(profile, use_case)
-    if use_case == "chip_cracks":
+    if _of_tiles(use_case):
         from micromime.stages.judge_tiles import main as judge_tiles
 
         judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
@@ -195,12 +195,9 @@ def judge(use_case: UseCase) -> None:
 @app.command()
 def report(use_case: UseCase) -> None:
     """Stage: one page of all that came out, and its pictures."""
-    from micromime.cli import publish as tell
-    from micromime.tracking.store import best_effort
-
-    verdict = places.verdict(profile_of(places.PARAMS), use_case)
+    verdict = places.verdict(_profile(), use_case)
     out = verdict.with_suffix("") / "report.html"
-    if use_case == "chip_cracks":
+    if _of_tiles(use_case):
         from micromime.stages.report_tiles import main as report_tiles
 
         sources = (places.tiles(use_case), places.synthetic(use_case), places.exemplars(use_case))
@@ -210,8 +207,6 @@ def report(use_case: UseCase) -> None:
 
         scores, scoring = places.scores(use_case, "base"), places.synthetic(use_case, "scoring")
         stage(use_case, places.models(use_case), verdict, scores, scoring, places.test_set(use_case), out)
-    with best_effort():
-        tell(use_case)
 
 
 @app.command()
@@ -329,6 +324,20 @@ def pull() -> None:
     from micromime.team.transfer import transfer
 
     transfer("pull")
+
+
+def _profile() -> str:
+    """Return the name of the profile in params.yaml."""
+    from micromime.scenario.parameters import read_tree
+
+    return str(read_tree(places.PARAMS).get("profile", ""))
+
+
+def _of_tiles(use_case: str) -> bool:
+    """Return whether the networks of a use case find the class of tiles, and not masks."""
+    from micromime.use_cases import instance_kind
+
+    return bool(instance_kind(use_case).classes)
 
 
 def main() -> None:

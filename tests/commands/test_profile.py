@@ -1,3 +1,5 @@
+"""Profiles: sizes for a purpose, written over params.yaml; comments and whatever else somebody wrote stay."""
+
 import difflib
 import shutil
 import subprocess
@@ -5,39 +7,41 @@ import subprocess
 import pytest
 from ruamel.yaml import YAML
 
-from micromime.commands.check import check_file
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 
+NAMES = ["demo", "evidence", "paper", "tiny"]
 DISTRIBUTIONS = {"uniform", "log_uniform", "integers", "normal", "lognormal", "choice"}
 
 
+@pytest.fixture(scope="module")
+def demo(project, tmp_path_factory):
+    """The text of params.yaml with the profile demo."""
+    folder = tmp_path_factory.mktemp("demo")
+    shutil.copy(project / "params.yaml", folder)
+    write_profile("demo", folder / "params.yaml", project / "profiles", force=True)
+    return (folder / "params.yaml").read_text()
+
+
 @pytest.fixture
-def params(project, tmp_path):
-    """params.yaml, committed in a repository of its own, beside the profiles."""
-    shutil.copy(project / "params.yaml", tmp_path)
+def params(project, demo, tmp_path):
+    """A params.yaml with the profile demo, beside the profiles."""
     shutil.copytree(project / "profiles", tmp_path / "profiles")
-    write_profile("demo", tmp_path / "params.yaml", tmp_path / "profiles", force=True)
-    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
-        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    (tmp_path / "params.yaml").write_text(demo)
     return tmp_path / "params.yaml"
 
 
-def write(name, params, force=False):
+def write(name, params, force=True):
     write_profile(name, params, params.parent / "profiles", force)
 
 
-def outside_rounds(file):
+def outside_rounds(text):
     """The lines of a parameter file but for its rounds, which a profile replaces whole."""
-    lines = file.read_text().splitlines()
+    lines = text.splitlines()
     first = lines.index("  rounds:") + 1
     last = next(n for n in range(first, len(lines)) if not lines[n].startswith("    "))
     return lines[:first] + lines[last:]
-
-
-def comments(file):
-    return [line.partition("#")[2] for line in outside_rounds(file) if "#" in line]
 
 
 def leaves(tree, way=()):
@@ -47,38 +51,39 @@ def leaves(tree, way=()):
     return {way}
 
 
-def test_the_four_profiles_are_there(project):
-    assert profiles(project / "profiles") == ["demo", "evidence", "paper", "tiny"]
-
-
-@pytest.mark.parametrize("name", ["tiny", "demo", "evidence", "paper"])
-def test_every_profile_is_right_and_keeps_the_comments(project, params, name):
-    before = outside_rounds(params)
-    write(name, params)
-    check_file(params)
-    assert read_tree(params)["profile"] == name
-    assert comments(params) == comments(project / "params.yaml")
-    changes = [line for line in difflib.ndiff(before, outside_rounds(params)) if line[0] in "+-"]
-    named = {way[-1] for way in leaves(read_tree(params.parent / "profiles" / f"{name}.yaml"))}
-    assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px"}
-
-
-@pytest.mark.parametrize("name", ["tiny", "demo", "evidence", "paper"])
-def test_a_profile_replaces_the_rounds_whole(params, name):
-    edited = params.read_text().replace("  rounds:\n", "  rounds:\n    extra: {parent: base, seed: 1}\n")
-    params.write_text(edited)
-    write(name, params, force=True)
-    profile = read_tree(params.parent / "profiles" / f"{name}.yaml")
-    assert list(read_tree(params)["grain_boundaries"]["rounds"].items()) == [
-        *profile["grain_boundaries"]["rounds"].items()
-    ]
-
-
 def edited(params, edit):
     """Change what params.yaml says of grain boundaries."""
     content = YAML().load(params.read_text())
     edit(content["grain_boundaries"])
     YAML().dump(content, params)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_profile_changes_what_it_names_and_keeps_the_comments(demo, params, name):
+    before = demo.replace("  rounds:\n", "  rounds:\n    extra: {parent: base, seed: 1}\n")
+    params.write_text(before)
+    write(name, params)  # which also checks every key
+    after, profile = params.read_text(), read_tree(params.parent / "profiles" / f"{name}.yaml")
+    assert read_tree(params)["profile"] == name
+    rounds = read_tree(params)["grain_boundaries"]["rounds"]
+    assert [*rounds.items()] == [*profile["grain_boundaries"]["rounds"].items()]
+    comments = [[line.partition("#")[2] for line in outside_rounds(text) if "#" in line] for text in (before, after)]
+    assert comments[0] == comments[1]
+    changes = [line for line in difflib.ndiff(outside_rounds(before), outside_rounds(after)) if line[0] in "+-"]
+    named = {way[-1] for way in leaves(profile)}
+    assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px"}
+
+
+def test_there_and_back_is_the_same_file(demo, params):
+    for name in reversed(NAMES):
+        write(name, params)
+    assert params.read_text() == demo
+
+
+def test_profiles_name_the_same_keys_so_that_each_undoes_the_others(project):
+    assert profiles(project / "profiles") == NAMES
+    named = {name: leaves(read_tree(project / "profiles" / f"{name}.yaml")) for name in NAMES}
+    assert all(each == named["demo"] for each in named.values())
 
 
 @pytest.mark.parametrize(("name", "own"), [("evidence", 0.5), ("paper", 0)])
@@ -88,7 +93,7 @@ def test_weights_of_a_profile_are_those_of_styles_that_are_there(params, name, o
         grains["scenario"]["styles"]["mine"] = {"weight": 0.5, "twins": {"share": 0.5}}
 
     edited(params, edit)
-    write(name, params, force=True)
+    write(name, params)
     styles = read_tree(params)["grain_boundaries"]["scenario"]["styles"]
     assert "twinned" not in styles
     assert styles["mine"] == {"weight": own, "twins": {"share": 0.5}}
@@ -96,31 +101,9 @@ def test_weights_of_a_profile_are_those_of_styles_that_are_there(params, name, o
 
 
 def test_a_scenario_without_styles_stays_without(params):
-    edited(params, lambda grains: (grains["scenario"].pop("styles"), grains["ablation"].update(units={})))
-    write("demo", params, force=True)
-    assert "styles" not in read_tree(params)["grain_boundaries"]["scenario"]
-
-
-def test_rounds_of_a_profile_bring_their_comments_along(params):
-    demo = params.read_text()
-    assert "random: # the control: fresh draws from the scenario" in demo
-    write("evidence", params)
-    assert "random:\n" in params.read_text()
-    assert "# All else as under train." in params.read_text()
+    edited(params, lambda grains: grains["scenario"].pop("styles"))
     write("demo", params)
-    assert params.read_text() == demo
-
-
-def test_profiles_name_the_same_keys_so_that_each_undoes_the_others(project):
-    named = {name: leaves(read_tree(project / "profiles" / f"{name}.yaml")) for name in profiles(project / "profiles")}
-    assert all(each == named["demo"] for each in named.values())
-
-
-def test_there_and_back_is_the_same_file(params):
-    before = params.read_text()
-    for name in ("tiny", "paper", "evidence", "demo"):
-        write(name, params)
-    assert params.read_text() == before
+    assert "styles" not in read_tree(params)["grain_boundaries"]["scenario"]
 
 
 def test_paper_holds_the_papers_numbers(project):
@@ -131,24 +114,21 @@ def test_paper_holds_the_papers_numbers(project):
     assert phases == [(128, "head", 20), (256, "head", 10), (512, "all", 5)]
 
 
-def test_edits_are_not_written_over_unless_forced(params):
-    edited = params.read_text().replace("diameter_px: {uniform: [24, 72]}", "diameter_px: 30")
+def test_only_edits_that_are_not_committed_must_be_forced_away(params):
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        subprocess.run(["git", "-C", params.parent, *words], check=True)
+    write("tiny", params, force=False)
+    edited = params.read_text().replace("count: 12", "count: 13", 1)
     params.write_text(edited)
-    with pytest.raises(Mistake, match="has edits that are not committed; commit them, or write over them with --force"):
-        write("tiny", params)
+    with pytest.raises(Mistake, match="has edits that are not committed"):
+        write("demo", params, force=False)
     assert params.read_text() == edited
-    write("tiny", params, force=True)
-    assert read_tree(params)["grain_boundaries"]["scenario"]["grain_structure"]["diameter_px"] == 30
 
 
-def test_unknown_profiles_are_told_the_known_ones(params):
-    with pytest.raises(Mistake, match="profile: 'huge' is not known; use one of: demo, evidence, paper, tiny"):
-        write("huge", params)
-
-
-def test_a_profile_that_would_be_wrong_is_not_written(params):
+def test_what_would_be_wrong_is_not_written(demo, params):
     (params.parent / "profiles" / "bad.yaml").write_text("grain_boundaries:\n  render:\n    count: 0\n")
-    before = params.read_text()
     with pytest.raises(Mistake, match=r"render\.count: 0 is not allowed"):
         write("bad", params)
-    assert params.read_text() == before
+    with pytest.raises(Mistake, match="'huge' is not known; use one of: bad, demo, evidence, paper, tiny"):
+        write("huge", params)
+    assert params.read_text() == demo

@@ -17,7 +17,15 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file()}
 
 
-def rendered(grains, tmp_path, name, count=230, workers=1):
+COUNT = 23
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr("micromime.datasets.render.SHARD_SIZE", 10)
+
+
+def rendered(grains, tmp_path, name, count=COUNT, workers=1):
     instances = [grains.draw_one(0, index) for index in range(count)]
     out = tmp_path / name
     render_dataset(instances, {"use_case": "grain_boundaries"}, out, tmp_path / f"{name}.unfinished", workers)
@@ -32,8 +40,8 @@ def test_bytes_do_not_depend_on_the_workers(grains, tmp_path):
 def test_every_instance_is_rendered_in_its_place(grains, tmp_path):
     rendered(grains, tmp_path, "out")
     samples = store.Dataset(tmp_path / "out").samples
-    assert samples["id"].tolist() == [f"{index:06d}" for index in range(230)]
-    assert samples["seed"].tolist() == [grains.draw_one(0, index).seed for index in range(230)]
+    assert samples["id"].tolist() == [f"{index:06d}" for index in range(COUNT)]
+    assert samples["seed"].tolist() == [grains.draw_one(0, index).seed for index in range(COUNT)]
 
 
 def test_bytes_do_not_depend_on_the_folder_or_the_day(grains, tmp_path):
@@ -63,7 +71,7 @@ def test_unfinished_work_for_something_else_is_begun_anew(grains, tmp_path, monk
     monkeypatch.setattr("micromime.datasets.render.write_preview", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         rendered(grains, tmp_path, "out", 3)
-    monkeypatch.undo()
+    monkeypatch.undo()  # of small shards, too
     other = [grains.draw_one(1, index) for index in range(3)]
     render_dataset(other, {"use_case": "grain_boundaries", "seed": 1}, tmp_path / "out", tmp_path / "out.unfinished")
     assert store.Dataset(tmp_path / "out").samples["seed"].tolist() == [each.seed for each in other]
@@ -91,6 +99,21 @@ def test_the_same_data_set_has_the_same_identity(grains, tmp_path):
     assert store.identity(tmp_path / "a") == store.identity(tmp_path / "b")
 
 
+def test_unfinished_work_of_another_renderer_is_begun_anew(grains, tmp_path, monkeypatch):
+    monkeypatch.setattr("micromime.datasets.render.write_preview", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        rendered(grains, tmp_path, "out", 3)
+    (shard,) = store.shards(tmp_path / "out.unfinished" / "dataset")
+    (shard / "note").write_text("by an older one")
+    with pytest.raises(ZeroDivisionError):
+        rendered(grains, tmp_path, "out", 3)
+    assert (shard / "note").exists()
+    monkeypatch.setattr("micromime.datasets.render.RENDERER", 10**6)
+    with pytest.raises(ZeroDivisionError):
+        rendered(grains, tmp_path, "out", 3)
+    assert not (shard / "note").exists()
+
+
 def test_what_is_there_is_not_written_over(grains, tmp_path):
     (tmp_path / "out").mkdir()
     with pytest.raises(Mistake, match="out is there already; remove it or give another folder"):
@@ -99,10 +122,10 @@ def test_what_is_there_is_not_written_over(grains, tmp_path):
 
 def test_killed_and_run_again_gives_the_same_bytes(project, tmp_path):
     params = (project / "params.yaml").read_text()
-    (tmp_path / "params.yaml").write_text(re.sub(r"(?m)^( +(rows|cols):).*", r"\1 96", params))
+    (tmp_path / "params.yaml").write_text(re.sub(r"(?m)^( +(rows|cols):).*", r"\1 32", params))
 
     def command(out, workers="1"):
-        words = ["render", "grain_boundaries", "--count", "450", "--seed", "0", "--workers", workers]
+        words = ["render", "grain_boundaries", "--count", "350", "--seed", "0", "--workers", workers]
         return [sys.executable, "-m", "micromime", *words, "--params", tmp_path / "params.yaml", "--out", out]
 
     killed = subprocess.Popen(command(tmp_path / "killed", "2"), stderr=subprocess.DEVNULL, start_new_session=True)

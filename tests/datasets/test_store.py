@@ -77,14 +77,6 @@ def test_samples_have_no_parents_unless_they_are_given(folder, grains):
     assert table["seed"].tolist()[5:] == [each.seed for each in instances]
 
 
-@pytest.mark.parametrize("parents", [["000001"], ["000001"] * 3])
-def test_a_shard_with_too_few_or_too_many_parents_is_not_written(tmp_path, grains, parents):
-    instances = [grains.draw_one(0, index) for index in range(2)]
-    with pytest.raises(ValueError, match=r"zip\(\)"):
-        write_shard(tmp_path / "shard-00000", 0, instances, [each.render() for each in instances], parents)
-    assert not (tmp_path / "shard-00000").exists()
-
-
 def test_the_identity_changes_with_what_is_asked_for_and_with_every_file(folder):
     description = {"use_case": "grain_boundaries", "seed": 0}
     found = [identity(folder)]

@@ -1,5 +1,6 @@
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -21,16 +22,18 @@ def fail(file: Path) -> None:
     raise ValueError(file.name)
 
 
-def sleep(file: Path) -> None:
-    write_process(file)
-    time.sleep(600)
+def die(_: Path) -> None:
+    os._exit(9)
 
 
-def alive(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().split()[2] != "Z"
-    except FileNotFoundError:
-        return False
+def leave(file: Path) -> None:
+    atexit.register(file.write_text, "left")
+    print(file.name)
+
+
+def two(folder: Path) -> list[Path]:
+    """So many tasks that two workers share them."""
+    return [folder / "x", folder / "y"]
 
 
 def wait_for(condition, seconds=30):
@@ -51,28 +54,21 @@ def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path, monkeypatch
 
 
 def test_an_exception_ends_the_work_and_is_raised(tmp_path):
+    with pytest.raises(ValueError, match=r"x|y"):
+        run_tasks(fail, two(tmp_path), 2, NOTHING)
     with pytest.raises(ValueError, match="x"):
-        run_tasks(fail, [tmp_path / "x"], 1, NOTHING)
-
-
-def die(_: Path) -> None:
-    os._exit(9)
+        run_tasks(fail, two(tmp_path), 1, NOTHING)
 
 
 def test_a_worker_that_is_killed_is_said(tmp_path):
     with pytest.raises(Mistake, match="A worker was ended from outside"):
-        run_tasks(die, [tmp_path / "x"], 1, NOTHING)
-
-
-def leave(file: Path) -> None:
-    atexit.register(file.write_text, "left")
-    print(file.name)
+        run_tasks(die, two(tmp_path), 2, NOTHING)
 
 
 def test_a_worker_ends_after_what_it_has_to_do_at_its_end(tmp_path, capfd):
-    run_tasks(leave, [tmp_path / "x"], 1, NOTHING)
-    assert (tmp_path / "x").read_text() == "left"
-    assert capfd.readouterr().out == "x\n"
+    run_tasks(leave, two(tmp_path), 2, NOTHING)
+    assert [file.read_text() for file in two(tmp_path)] == ["left", "left"]
+    assert sorted(capfd.readouterr().out.split()) == ["x", "y"]
 
 
 def test_progress_is_shown_up_to_the_end(tmp_path, capsys):
@@ -86,37 +82,36 @@ def test_no_tasks_start_no_process():
     run_tasks(fail, [], 2, NOTHING)
 
 
+WORKER = """
+import os, time
+def sleep(file):
+    file.write_text(str(os.getpid()))
+    time.sleep(600)
+"""
 PARENT = """
-import sys
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
-from micromime.engines.local import run_tasks
-from test_engine import NOTHING, sleep
+from micromime.engines.local import Progress, run_tasks
+from worker import sleep
 if __name__ == "__main__":
-    run_tasks(sleep, [Path(sys.argv[2])], 1, NOTHING)
+    run_tasks(sleep, [Path("a.pid"), Path("b.pid")], 2, Progress("test", "tasks", 2, int))
 """
 
 
-def test_workers_end_with_a_killed_parent(tmp_path):
-    script, child = tmp_path / "parent.py", tmp_path / "child"
-    script.write_text(PARENT)
-    parent = subprocess.Popen([sys.executable, script, Path(__file__).parent, child])
-    wait_for(lambda: child.exists() and child.read_text())
-    worker = int(child.read_text().split()[0])
-    parent.kill()
-    parent.wait()
-    wait_for(lambda: not alive(worker))
-
-
-def test_two_cannot_work_in_one_folder(tmp_path):
-    with (
-        alone(tmp_path / "work"),
-        pytest.raises(Mistake, match="is being worked on by another micromime"),
-        alone(tmp_path / "work"),
-    ):
-        pass
-    with alone(tmp_path / "work"):
-        pass
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_their_parent(tmp_path, end):
+    (tmp_path / "worker.py").write_text(WORKER)
+    (tmp_path / "parent.py").write_text(PARENT)
+    files = [tmp_path / "a.pid", tmp_path / "b.pid"]
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, stderr=quiet, start_new_session=True) as parent:
+        wait_for(lambda: all(file.exists() and file.read_text() for file in files))
+        if end == signal.SIGKILL:
+            parent.kill()
+        else:
+            os.killpg(parent.pid, end)
+    for file in files:
+        status = Path(f"/proc/{file.read_text()}/stat")
+        wait_for(lambda status=status: not status.exists() or status.read_text().split()[2] == "Z")
 
 
 HOLDER = """
@@ -129,13 +124,14 @@ with alone(Path(sys.argv[1])):
 """
 
 
-def test_a_lock_ends_with_its_process(tmp_path):
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path])
-    wait_for((tmp_path / "held").exists)
-    with pytest.raises(Mistake), alone(tmp_path):
+def test_a_folder_belongs_to_one_process_until_it_ends(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path]) as holder:
+        wait_for((tmp_path / "held").exists)
+        with pytest.raises(Mistake, match="is being worked on by another micromime"), alone(tmp_path):
+            pass
+        holder.kill()
+    with alone(tmp_path), pytest.raises(Mistake), alone(tmp_path):
         pass
-    holder.kill()
-    holder.wait()
     with alone(tmp_path):
         pass
 
@@ -147,36 +143,21 @@ def test_wrong_numbers_of_workers_are_said(monkeypatch, written):
         cores()
 
 
-def test_workers_are_the_cores_unless_set(monkeypatch):
-    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
-    assert cores() == len(os.sched_getaffinity(0))
-    monkeypatch.setenv("MICROMIME_WORKERS", "3")
-    assert cores() == 3
-
-
-@pytest.mark.parametrize(("written", "gpu", "expected"), [("", True, 1), ("3", True, 3), ("3", False, 3)])
-def test_one_network_at_a_time_is_trained_on_a_gpu_unless_set(monkeypatch, written, gpu, expected):
+@pytest.mark.parametrize(
+    ("written", "gpu", "threads", "expected"),
+    [
+        ("", False, 1, 7),
+        ("", False, 2, 3),
+        ("", False, 4, 1),
+        ("", False, 64, 1),
+        ("", True, 1, 1),
+        ("3", True, 1, 3),
+        ("5", False, 4, 5),
+    ],
+)
+def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(monkeypatch, written, gpu, threads, expected):
     monkeypatch.setenv("MICROMIME_WORKERS", written)
     monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: gpu)
-    assert trainings() == expected
-
-
-def test_without_a_gpu_a_network_is_trained_on_each_core(monkeypatch):
-    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
-    monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: False)
-    assert trainings() == cores()
-
-
-@pytest.mark.parametrize(("threads", "expected"), [(1, 7), (2, 3), (3, 2), (4, 1), (7, 1), (8, 1), (64, 1)])
-def test_threads_of_a_training_share_the_cores(monkeypatch, threads, expected):
-    monkeypatch.delenv("MICROMIME_WORKERS", raising=False)
-    monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: False)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)))
     assert trainings(threads) == expected
-
-
-@pytest.mark.parametrize(("written", "gpu", "expected"), [("", True, 1), ("5", True, 5), ("5", False, 5)])
-def test_what_is_set_counts_whatever_the_threads(monkeypatch, written, gpu, expected):
-    monkeypatch.setenv("MICROMIME_WORKERS", written)
-    monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: gpu)
-    assert trainings(4) == expected
+    assert cores() == int(written or 7)

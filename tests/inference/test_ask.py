@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from micromime.inference.ask import Asked
 
 from micromime.arms.answers import answers
 from micromime.arms.records import RunRecord, record_file
 from micromime.inference import ask
-from micromime.inference.networks import predictor
-from micromime.judging import picture_scores, tested_pictures
-from micromime.judging.micrographs import pictures_in
+from micromime.judging import micrographs as judging
 
 RECORDS = Path("records")
 LINES = {"a": 3 * 64 + 4 * 40 - 12, "b": 3 * 50 + 4 * 64 - 12, "c": 3 * 48 + 4 * 36 - 12}
@@ -39,7 +38,7 @@ def asked(monkeypatch):
 
 def columns(row):
     """Those of a table of such rows: what one of nothing in an empty picture has."""
-    nothing = picture_scores.Picture("p", np.zeros((6, 10), np.uint8), np.zeros((6, 10), np.bool_))
+    nothing = judging.Picture("p", np.zeros((6, 10), np.uint8), np.zeros((6, 10), np.bool_))
     return [*row(nothing, np.zeros((6, 10), np.float32)), "arm", "run"]
 
 
@@ -47,21 +46,9 @@ def record(run):
     return RunRecord.read(record_file(RECORDS, "base", run))
 
 
-def test_micrographs_are_pictures(micrographs):
-    found = list(pictures_in(micrographs))
-    assert [(each.name, each.image.shape) for each in found] == [("a", (40, 64)), ("b", (64, 50)), ("c", (36, 48))]
-    assert all(((each.image < 100) == each.truth).all() for each in found)
-
-
-def test_samples_of_a_synthetic_set_are_pictures(scoring):
-    found = list(pictures_in(scoring))
-    assert [(each.name, int(each.truth.sum())) for each in found] == [("000000", 340), ("000001", 488), ("000002", 636)]
-    assert all(((each.image < 100) == each.truth).all() and each.image.flags.writeable for each in found)
-
-
 def test_every_run_answers_about_every_picture(base, micrographs):
     table = answers([base], RECORDS, Asked("test", micrographs))
-    assert list(table.columns) == columns(tested_pictures.tested)
+    assert list(table.columns) == columns(judging.tested)
     assert list(zip(table["run"], table["picture"], strict=True)) == [(r, p) for r in (1, 2, 3) for p in "abc"]
     shares = [LINES[name] / PIXELS[name] for name in "abc"]
     errors = [0, 0, 0, *shares, 1, 1, 1]
@@ -74,7 +61,7 @@ def test_every_run_answers_about_every_picture(base, micrographs):
 
 def test_of_samples_of_the_scoring_set_less_is_asked(base, scoring):
     table = answers([base], RECORDS, Asked("scoring", scoring))
-    assert list(table.columns) == columns(picture_scores.measured)
+    assert list(table.columns) == columns(judging.scored)
     shares = [boundary / 2560 for boundary in (340, 488, 636)]
     assert table["average_precision"].tolist() == [1, 1, 1, *[round(share, 6) for share in shares] * 2]
 
@@ -98,7 +85,7 @@ def test_one_view_is_enough_where_asked_for_and_its_answers_are_others(base, sco
 def test_thresholds_are_chosen_on_the_first_samples(base, scoring, monkeypatch):
     monkeypatch.setattr(ask, "CHOSEN_ON", 2)
     table = answers([base], RECORDS, Asked("choosing", scoring))
-    assert list(table.columns) == columns(tested_pictures.to_choose_by)
+    assert list(table.columns) == columns(judging.to_choose_by)
     assert table["picture"].tolist() == ["000000", "000001"] * 3
     assert table["mean_iou.at_0.9"].tolist()[:2] == [1, 1]
 
@@ -200,22 +187,3 @@ def test_what_samples_scored_outlives_another_way_to_close_grains(base, microgra
         answers([base], RECORDS, Asked(*each))
     assert asked == [1, 2, 3]
     assert {key: len(each.table["picture"]) for key, each in record(1).answers.items()} == {"test": 3, "scoring": 3}
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("one_thread")
-def test_a_network_answers_with_the_probability_of_every_pixel(tmp_path):
-    import torch
-
-    from micromime.inference.networks import probability
-    from micromime.training.architectures import build
-    from micromime.training.networks import load_network, save_network
-
-    torch.manual_seed(7)
-    name = "unet_efficientnet_lite0"
-    save_network(build(name, pretrained=False), {"architecture": name}, tmp_path)
-    image = np.random.default_rng(0).integers(0, 256, (70, 96), dtype=np.uint8)
-    found = predictor(tmp_path)(image)
-    assert (found.shape, found.dtype) == ((70, 96), np.float32)
-    assert 0 <= found.min() < found.max() <= 1
-    assert found == pytest.approx(probability(load_network(tmp_path), image), abs=1e-5)

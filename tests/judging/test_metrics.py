@@ -1,14 +1,9 @@
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-import micromime
 from micromime.judging.metrics import (
     LOWER_IS_BETTER,
     SEGMENTATION,
@@ -165,47 +160,3 @@ def test_average_precision_is_the_sum_over_all_thresholds_and_only_the_order_cou
 def test_average_precision_refuses_what_cannot_be_compared(level, truth):
     with pytest.raises(ValueError, match=r"cannot compare|must be boolean"):
         average_precision(np.full((2, 3), level, dtype=np.float32), truth)
-
-
-NEW_METRIC = """
-import sys, types
-from pathlib import Path
-import numpy as np, pandas as pd
-module = types.ModuleType("micromime.judging.metrics")
-source = Path(sys.argv[1]).read_text()
-function = "def hue_error(prediction, truth):\\n    return float(np.mean(prediction != truth) / 2)\\n\\n\\n"
-source = source.replace("SEGMENTATION: dict", function + "SEGMENTATION: dict")
-source = source.replace('    "pixel_error": pixel_error,\\n', '    "pixel_error": pixel_error,\\n    "hue_error": hue_error,\\n')
-exec(compile(source, sys.argv[1], "exec"), module.__dict__)
-sys.modules[module.__name__] = module
-from micromime.judging.micrographs import Picture, said_of, tested, to_choose_by
-from micromime.pictures.micrographs import Micrograph
-from micromime.reporting.failures import goodness
-from micromime.reporting.judged import Judged
-from micromime.reporting.tables.verdict import verdict_table
-truth = np.zeros((40, 60), bool)
-truth[20:23] = truth[:, 30:33] = True
-picture = Picture("a", np.where(truth, 50, 200).astype(np.uint8), truth)
-rows = [row(picture, truth.astype(np.float32)) | {"arm": arm, "run": 1, "source": "steel"}
-        for row in (tested, to_choose_by) for arm in ("base", "adaptive")]
-micrograph = Micrograph("a", "steel", picture.image, truth)
-test_set = {"kind": "real", "name": "grains", "reason": None}
-said = said_of(test_set, (pd.DataFrame(rows[:2]), pd.DataFrame(rows[2:])), [micrograph], [("adaptive", "base")])
-assert "hue_error" in module.LOWER_IS_BETTER and "hue_error" in module.TESTED and "hue_error" in Judged.metrics
-assert said["arms"]["base"]["hue_error"]["mean"] == said["at_operating_points"]["arms"]["base"]["hue_error"]["mean"] == 0
-assert "adaptive_vs_base_hue_error" in said["paired"]
-assert "hue error" in verdict_table(said | {"views": 1, "made": {}})
-assert goodness(pd.Series([0.25]), "hue_error").tolist() == [0.75]
-"""
-"""A metric that is written into metrics.py, as CONTRIBUTING says, and what then knows of it."""
-
-
-def test_a_metric_is_a_function_and_an_entry_of_one_table():
-    root = Path(micromime.__file__).parent
-    done = subprocess.run(
-        [sys.executable, "-c", NEW_METRIC, str(root / "judging" / "metrics.py")],
-        capture_output=True,
-        text=True,
-        env={"PYTHONPATH": str(root.parent)},
-    )
-    assert done.returncode == 0, done.stderr

@@ -1,16 +1,20 @@
-"""What holds for every partial model, whichever files are in the folder."""
+"""What holds for every partial model, whichever files are in the folders, and for what every use case makes of it."""
 
 from importlib import import_module
 from itertools import pairwise
 from pkgutil import walk_packages
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
+from hypothesis import given, reject, settings
+from hypothesis import strategies as some
 from pydantic import ValidationError
 
 import micromime.partial_models as folder
 from micromime.scenario.partial_model import PartialModel, vary
+from micromime.use_cases import instance_kind, use_cases
 
 
 def kinds() -> list[type[PartialModel]]:
@@ -87,3 +91,51 @@ def test_a_thousand_variations_stay_in_bounds(kind):
         assert low <= min(values) < low + (high - low) / 20
         assert high - (high - low) / 20 < max(values) <= high
         assert max(abs(one - two) for one, two in pairwise(values)) <= within[name]
+
+
+USED = {
+    f"{use_case}: {name}": (use_case, name)
+    for use_case in use_cases()
+    for name in instance_kind(use_case).partial_models()
+}
+
+
+def test_every_partial_model_is_found_and_used():
+    used = {kind for use_case in use_cases() for kind in instance_kind(use_case).partial_models().values()}
+    assert used == set(kinds())
+
+
+@pytest.fixture(scope="module")
+def plain(grains, chips):
+    """A small instance of each use case."""
+    drawn = {"grain_boundaries": grains.draw_one(0, 0), "chip_cracks": chips.draw_one(0, 1)}
+    return {name: each.model_copy(update={"rows": 40, "cols": 56}) for name, each in drawn.items()}
+
+
+@pytest.mark.parametrize(("use_case", "name"), USED.values(), ids=USED)
+@settings(max_examples=8)
+@given(data=some.data(), seed=some.integers(0, 10**9))
+def test_any_values_give_a_whole_sample_and_the_same_again(plain, use_case, name, data, seed):
+    stored = getattr(plain[use_case], name)
+    values = {key: data.draw(within(field), key) for key, field in numbers(type(stored)).items()}
+    try:
+        model = type(stored).model_validate(stored.model_dump() | values)
+    except ValidationError:  # whole numbers that must be odd
+        reject()
+    instance = plain[use_case].model_copy(update={name: model, "seed": seed})
+    before = instance.model_dump_json()
+    sample, again = instance.render(), instance.render()
+    assert instance.model_dump_json() == before
+    for one, two in ((sample.image, again.image), (sample.mask, again.mask), (sample.labels, again.labels)):
+        assert np.array_equal(one, two) if one is not None else two is None
+    assert (sample.image.shape, sample.image.dtype) == ((40, 56), np.uint8)
+    assert (sample.mask.shape, sample.mask.dtype) == ((40, 56), np.bool_)
+    if sample.labels is not None:
+        assert np.array_equal(np.unique(sample.labels), np.arange(1, sample.labels.max() + 1))
+
+
+def within(field: Any) -> some.SearchStrategy[Any]:
+    low, high = bounds(field)
+    if field.annotation is int:
+        return some.integers(low, high)
+    return some.floats(low, high, exclude_min=any(isinstance(each, Gt) for each in field.metadata))

@@ -11,28 +11,6 @@ from micromime.scenario.scenario import Scenario, Style
 from micromime.scenario.streams import LARGEST_SEED, stream
 from micromime.use_cases import instance_kind
 
-PLAIN = {
-    **{"rows": 72, "cols": 96, "white_noise": {"sd_grey": {"uniform": [2, 25]}}},
-    "grain_structure": {"diameter_px": {"uniform": [24, 72]}, "relaxation_steps": {"integers": [1, 4]}},
-    "grain_boundaries": {
-        "waviness": {"uniform": [0.02, 0.08]},
-        "thickness_px": {"uniform": [2, 7]},
-        "darkness": {"uniform": [0.3, 0.9]},
-        "darkness_spread": {"uniform": [0, 0.2]},
-    },
-    "grain_shades": {"mean_grey": {"uniform": [110, 210]}, "contrast_grey": {"uniform": [3, 50]}},
-    "perlin_texture": {"amplitude_grey": {"uniform": [5, 40]}, "wavelength": {"uniform": [0.2, 0.667]}},
-    "illumination": {"gradient": {"uniform": [0, 0.12]}, "direction_deg": {"uniform": [0, 360]}},
-    "gaussian_blur": {"kernel_px": {"choice": [1, 3, 5, 7]}},
-}
-"""A scenario without styles: 14 parameters that differ, none of them with another."""
-
-
-@pytest.fixture(scope="session")
-def plain():
-    return Scenario.read(instance_kind("grain_boundaries"), PLAIN, "plain")
-
-
 GREY, CONTRAST = "grain_shades.mean_grey", "grain_shades.contrast_grey"
 
 

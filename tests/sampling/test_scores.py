@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.sampling.scores import read_scores, write_scores
+from micromime.sampling.scores import joined, read_scores, scores_before, write_scores
 
 ORIGIN = {"use_case": "grain_boundaries", "arm": "base", "runs": 2}
 
@@ -105,3 +105,36 @@ def test_a_score_that_the_table_does_not_have_is_named_with_those_it_has(table):
     said = r"^grain_boundaries\.resample\.score: 'iou' is not in \S*base\.parquet; use one of: mean_iou, pixel_error\.$"
     with pytest.raises(Mistake, match=said):
         read_scores(table, "grain_boundaries", "iou")
+
+
+SAMPLES = pd.DataFrame({"id": ["000000", "000001", "000002"], "seed": [11, 12, 13]})
+ANSWERS = [("000002", 1, 0.9), ("000000", 2, 0.3), ("000001", 1, 0.5), ("000000", 1, 0.1), ("000001", 2, 0.7)]
+"""Picture, run and mean IoU, in no order; of run 2 there is one more."""
+
+
+def answers(rows):
+    table = pd.DataFrame([*rows, ("000002", 2, 0.2)], columns=["picture", "run", "mean_iou"])
+    scores = {"pixel_error": 1 - table["mean_iou"], "boundary_f1": table["mean_iou"] / 2, "average_precision": 0.5}
+    return table.assign(**scores, arm="base")
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2], [2, 0, 1]])
+def test_scores_stand_beside_their_own_sample(order):
+    table = joined(SAMPLES.iloc[order].reset_index(drop=True), answers(ANSWERS)).sort_values("id")
+    assert table["seed"].tolist() == [11, 12, 13]
+    assert table["score.mean_iou.run-001"].tolist() == [0.1, 0.5, 0.9]
+    assert table["score.mean_iou.run-002"].tolist() == [0.3, 0.7, 0.2]
+    assert table["score.mean_iou"].tolist() == pytest.approx([0.2, 0.6, 0.55])
+    assert table["score.boundary_f1"].tolist() == pytest.approx([0.1, 0.3, 0.275])
+
+
+def test_a_sample_that_no_run_was_asked_about_is_an_error():
+    with pytest.raises(KeyError, match="000001"):
+        joined(SAMPLES, answers([row for row in ANSWERS if row[0] != "000001"]))
+
+
+def test_scores_before_are_those_of_the_same_samples(tmp_path):
+    joined(SAMPLES, answers(ANSWERS)).to_parquet(tmp_path / "before.parquet")
+    found = scores_before(tmp_path / "before.parquet", ["000002", "000000"])
+    assert found["before.mean_iou"].tolist() == pytest.approx([0.55, 0.2])
+    assert not [name for name in found if "run" in name]

@@ -34,6 +34,11 @@ def test_draws_stay_within_limits(written, u):
     assert value in limits or (isinstance(value, float | int) and limits[0] <= value <= limits[-1])
 
 
+@pytest.mark.parametrize("written", WRITTEN, ids=str)
+def test_a_law_is_written_as_it_is_read(written):
+    assert distribution(written).written() == written
+
+
 @pytest.mark.parametrize("written", [w for w in WRITTEN if isinstance(w, dict) and "choice" not in w], ids=str)
 @given(u=shares, v=shares)
 def test_quantiles_rise(written, u, v):
@@ -93,22 +98,16 @@ def test_counts_are_whole_and_have_their_mean():
         ([1, 2], "is no value"),
         (True, "is no value"),
         ({"unifrom": [1, 2]}, "names no distribution: give one key, one of uniform"),
-        ({"uniform": [1, 2], "normal": 3}, "names no distribution"),
         ({"uniform": [1, 2, 3]}, "is no interval"),
         ({"uniform": [2, 1]}, "is empty: low 2 is not below high 1"),
-        ({"uniform": [2, 2]}, "is empty"),
         ({"uniform": ["a", 2]}, "low"),
-        ({"integers": [3, 2]}, "is empty"),
         ({"choice": []}, "values"),
         ({"choice": {"values": [1, 2], "weights": [1]}}, "2 values but 1 weights"),
         ({"choice": {"values": [1, 2], "weights": [0, 0]}}, "sum above 0"),
         ({"normal": {"mean": 0, "sd": 1, "low": 50, "high": 60}}, "is empty"),
         ({"normal": {"mean": 0, "sd": 0, "low": 0, "high": 1}}, "sd"),
-        ({"normal": {"mean": 0, "sd": 1}}, "low"),
-        ({"gamma": {"mean": 1, "shape": 2, "low": -1, "high": 5}}, "low"),
         ({"weibull": {"scale": 1, "shape": 9, "low": 5, "high": 6}}, "is empty"),
         ({"negative_binomial": {"mean": 1, "size": 2, "low": 1, "high": 5}}, "mean"),
-        ({"negative_binomial": {"mean": 4, "size": 2, "low": 0, "high": 5}}, "low"),
         ({"negative_binomial": {"mean": 2, "size": 9, "low": 900, "high": 901}}, "is empty"),
         ({"uniform": [0, math.inf]}, "finite"),
         ({"uniform": {"low": 0, "high": 1, "hihg": 2}}, "hihg"),

@@ -25,26 +25,11 @@ def test_every_file_of_scenarios_is_a_use_case():
     assert all(instance_kind(name).partial_models() for name in use_cases())
 
 
-@given(st.integers(0, LARGEST_SEED), st.integers(0, 10**6))
-def test_an_instance_survives_its_row_and_json(grains, seed, index):
-    instance = grains.draw_one(seed, index)
-    assert GRAINS.from_row(instance.row() | {"id": "000001", "objects": 3}) == instance
-    assert GRAINS.from_row(pd.DataFrame([{"id": "000001", **instance.row()}]).iloc[0]) == instance
-    assert GRAINS.model_validate_json(instance.model_dump_json()) == instance
-
-
 def test_an_instance_does_not_depend_on_those_before_it(grains):
     in_order = [grains.draw_one(0, index) for index in range(5)]
     assert [grains.draw_one(0, index) for index in (4, 2, 0, 1, 3)] == [in_order[n] for n in (4, 2, 0, 1, 3)]
     assert len({each.seed for each in in_order}) == 5
     assert grains.draw(stream(0, "instance", 3)) == in_order[3]
-
-
-def test_parameters_of_a_flat_row_are_dotted(paper):
-    row = paper.draw_one(0, 0).row()
-    assert row["rows"] == 72
-    assert row["cols"] == 96
-    assert 24 <= row["grain_structure.diameter_px"] <= 72
 
 
 @pytest.mark.parametrize(
@@ -134,11 +119,6 @@ def test_the_row_of_a_variation_rebuilds_it(grains, seed, keep_seed):
     varied = grains.draw_one(0, 0).varied(THICKNESS, keep_seed, stream(seed, "test"))
     assert GRAINS.from_row(pd.DataFrame([{"parent": "000000", **varied.row()}]).iloc[0]) == varied
     assert GRAINS.model_validate_json(varied.model_dump_json()) == varied
-
-
-def test_what_is_rebuilt_from_the_row_of_a_variation_is_rendered_the_same(grains):
-    varied = grains.draw_one(0, 0).varied(THICKNESS, False, stream(0, "test"))
-    assert np.array_equal(GRAINS.from_row(varied.row()).render().image, varied.render().image)
 
 
 def test_data_sets_of_different_purposes_have_nothing_in_common(grains):

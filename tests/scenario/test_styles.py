@@ -1,5 +1,6 @@
 """Scenarios that are mixtures: every image is of one style, or each of its partial models is."""
 
+import json
 import math
 from collections import Counter
 
@@ -42,9 +43,9 @@ def many(styles=TWO, count=200, **more):
 
 
 def test_styles_have_their_shares():
-    found = Counter(each.style for each in many(count=2000))
+    found = Counter(each.style for each in many(count=600))
     assert set(found) == {"faint", "dark"}
-    assert found["dark"] / 2000 == pytest.approx(0.75, abs=0.03)
+    assert found["dark"] / 600 == pytest.approx(0.75, abs=0.045)
 
 
 @pytest.mark.parametrize("weights", [(0.25, 0.75), (100, 300)])
@@ -66,11 +67,11 @@ def test_parameters_come_from_the_own_style_and_all_else_from_the_common_section
 
 def test_a_neighbour_changes_nothing_but_which_style_is_drawn():
     third = {"weight": 2, "grain_shades": {"contrast_grey": 50}}
-    moved = [pair for pair in zip(many(), many(TWO | {"third": third}), strict=True) if pair[0].style != pair[1].style]
-    assert 20 < len(moved) < 150
+    pairs = list(zip(many(), many(TWO | {"third": third}), strict=True))
+    assert 20 < sum(one.style != two.style for one, two in pairs) < 150
     named = {"style", "grain_shades.contrast_grey", "twins.share", "white_noise.sd_grey"}
     named |= {"grain_boundaries.darkness", "grain_boundaries.thickness_px"}
-    for one, two in zip(many(), many(TWO | {"third": third}), strict=True):
+    for one, two in pairs:
         differ = {key for key, value in one.row().items() if two.row()[key] != value}
         assert differ <= (named if one.style != two.style else set())
 
@@ -86,12 +87,6 @@ def test_a_weight_of_0_leaves_a_style_out():
     rest = TWO | {"never": {"weight": 0, "white_noise": {"sd_grey": 60}}}
     assert scenario(rest) == scenario()
     assert scenario({}) == scenario(None)
-
-
-def test_a_picture_does_not_depend_on_its_styles_name():
-    drawn = many(count=1)[0]
-    other = drawn.model_copy(update={"style": "renamed"})
-    assert np.array_equal(drawn.render().image, other.render().image)
 
 
 @pytest.mark.parametrize(("styles", "apart"), [(TWO, False), (TWO, True), ({}, False)])
@@ -111,17 +106,13 @@ def test_a_variation_keeps_its_style():
 
 
 def test_apart_each_partial_model_is_of_a_style_of_its_own():
-    drawn = many(count=900, styles_apart=True)
+    drawn = many(count=400, styles_apart=True)
     dark = np.array([each.grain_boundaries.darkness >= 0.8 for each in drawn])
     quiet = np.array([each.white_noise.sd_grey == 4 for each in drawn])
     assert {each.style for each in drawn} == {""}
     for one, two in ((dark, 0.75), (quiet, 0.75), (dark & quiet, 0.75**2), (~dark & ~quiet, 0.25**2)):
-        assert one.mean() == pytest.approx(two, abs=0.045)
+        assert one.mean() == pytest.approx(two, abs=0.06)
     assert all((each.grain_boundaries.thickness_px == 3) == is_dark for each, is_dark in zip(drawn, dark, strict=True))
-
-
-def test_without_styles_apart_says_nothing():
-    assert many({}, styles_apart=True) == many({})
 
 
 @given(st.integers(0, LARGEST_SEED), st.booleans())
@@ -179,10 +170,7 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
         ({"styles": {"a": None}}, r"s\.styles\.a is None; give its parameters as keys"),
         ({"styles": {"a": {}}}, r"s\.styles\.a\.weight is None; give the style's share of the images, 0 or more\."),
         ({"styles": {"a": {"weight": -1}}}, r"s\.styles\.a\.weight is -1; give"),
-        ({"styles": {"a": {"weight": True}}}, r"s\.styles\.a\.weight is True; give"),
-        ({"styles": {"a": {"weight": "much"}}}, r"s\.styles\.a\.weight is 'much'; give"),
         ({"styles": {"a": {"weight": math.inf}}}, r"s\.styles\.a\.weight is inf; give"),
-        ({"styles": {"a": {"weight": math.nan}}}, r"s\.styles\.a\.weight is nan; give"),
         (
             {"styles": {"a": {"weight": 0}, "b": {"weight": 0}}},
             r"s\.styles: all weights are 0; give one style a weight",
@@ -191,11 +179,8 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
             {"styles": {"a": {"weight": 1, "rust": {}}}},
             r"s\.styles\.a\.rust is not a known key; .*: weight, grain_struc",
         ),
-        ({"styles": {"a": {"weight": 1, "rows": 9}}}, r"s\.styles\.a\.rows is not a known key"),
-        ({"styles": {"a": {"weight": 1, "twins": 5}}}, r"s\.styles\.a\.twins is 5; give its parameters as keys"),
         ({"styles": {"a": {"weight": 1, "twins": {"share": 2}}}}, r"s\.styles\.a\.twins\.share: 2 is not allowed"),
         ({"styles": {"a": {"weight": 0, "twins": {"rust": 2}}}}, r"s\.styles\.a\.twins\.rust is not a known key"),
-        ({"styles": {"a": {"weight": 1, "twins": {"share": {"any": 1}}}}}, r"s\.styles\.a\.twins\.share: \{'any': 1\}"),
         ({"styles": TWO, "styles_apart": 1}, r"s\.styles_apart is 1; give true or false\."),
         ({"style": {}}, r"s\.style is not a known key; the keys here are: rows, cols, .*, styles, styles_apart\."),
     ],
@@ -210,3 +195,29 @@ def test_the_common_section_is_whole_even_where_there_are_styles():
     common = {key: each for key, each in COMMON.items() if key != "grain_structure"}
     with pytest.raises(Mistake, match=r"^s\.grain_structure\.diameter_px is missing: Diameter of"):
         Scenario.read(GRAINS, common | {"styles": {"dark": TWO["dark"]}}, "s")
+
+
+LAW = {"lognormal": {"median": 30, "sigma": 0.3, "low": 9, "high": 90}}
+WEIGHED = {"choice": {"values": [1, 3], "weights": [1, 2]}}
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("styles", [TWO, {"one": {"weight": 2} | DARK}, {}], ids=["two", "one", "none"])
+def test_what_is_written_reads_as_the_same_scenario(styles, apart):
+    more = {"grain_structure": {"diameter_px": LAW}, "gaussian_blur": {"kernel_px": WEIGHED}, "styles_apart": apart}
+    before = scenario(styles, **more)
+    written = json.loads(json.dumps(before.written()))  # no more than a file can hold
+    after = Scenario.read(GRAINS, written, "s")
+    assert (after.written(), after.styles) == (before.written(), before.styles)
+    assert [after.draw_one(0, index) for index in range(20)] == [before.draw_one(0, index) for index in range(20)]
+    assert written["grain_structure"] == {"diameter_px": LAW}
+    assert written["gaussian_blur"]["kernel_px"] == WEIGHED
+    if styles == TWO:
+        assert written["grain_shades"] == COMMON["grain_shades"]
+        assert written["styles"]["dark"]["twins"] == DARK["twins"]
+
+
+def test_the_projects_own_scenarios_can_be_written(grains, chips):
+    for before in (grains, chips):
+        after = Scenario.read(before.kind, before.written(), "s")
+        assert [after.draw_one(1, index) for index in range(30)] == [before.draw_one(1, index) for index in range(30)]

@@ -116,7 +116,7 @@ class Page:
 @pytest.fixture(scope="session")
 def logged_in_page(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """What opens an address as somebody with a name and a password, who types them when he is asked."""
-    page_tests = runpy.run_path(str(project / "tests" / "training" / "test_mlflow_page.py"))
+    page_tests = runpy.run_path(str(project / "tests" / "tracking" / "test_server.py"))
     flags = [flag for flag in page_tests["QUIET"] if "virtual-time" not in flag]
 
     @contextmanager

@@ -1,12 +1,10 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from micromime.fitting.cracks.statistics import CrackStatistics
-from micromime.fitting.exemplars import tiles_of, whole_photographs
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
@@ -38,9 +36,8 @@ def project(tmp_path, monkeypatch, gravel_tiles):
     def statistics(pictures, whole, seed, simulated):
         asked_about.append((len(pictures), whole, seed, simulated))
         table = pd.DataFrame({key: [1.0, 2.0] for key in measure.TITLES})
-        return CrackStatistics(
-            PARAMETERS, {"depth": {"choice": [0.3, 0.5]}}, table, pd.DataFrame({"law": ["normal"]}), table
-        )
+        fits = pd.DataFrame({"law": ["normal"]})
+        return CrackStatistics(PARAMETERS, {"depth": {"choice": [0.3, 0.5]}}, fits, table, table)
 
     monkeypatch.setattr(measure, "crack_statistics", statistics)
     monkeypatch.setattr(measure, "whole_photographs", lambda _folder, _test: ["one", "two", "three"])
@@ -48,24 +45,14 @@ def project(tmp_path, monkeypatch, gravel_tiles):
     return asked_about
 
 
-def test_each_subset_is_measured_alone_and_all_of_them_on_whole_photographs(project):
+def test_each_subset_is_measured_alone_and_the_scenario_of_params_yaml_finds_all_that_it_refers_to(project):
     main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
-    assert project == [(3, True, 0, 30), (4, False, 0, 30)]
+    assert project == [(3, True, 0, 30), (4, False, 0, 30)]  # of all subsets together whole photographs
     for subset in ("all", "4"):
         folder = Path("data/exemplars", subset)
-        assert sorted(each.name for each in folder.iterdir()) == [
-            "cracks.csv",
-            "dictionary.npz",
-            "fits.csv",
-            "fitted.svg",
-            "measured.yaml",
-        ]
+        names = ["cracks.csv", "dictionary.npz", "fits.csv", "fitted.svg", "measured.yaml"]
+        assert sorted(each.name for each in folder.iterdir()) == names
         assert Dictionary.read(folder / "dictionary.npz").patches.shape == (300, 17, 17)
-
-
-@pytest.mark.usefixtures("project")
-def test_the_scenario_of_params_yaml_finds_all_that_it_refers_to():
-    main("chip_cracks", Path("data/tiles"), Path("data/photographs"), Path("data/exemplars"))
     tree = read_tree(Path(__file__).parents[2] / "params.yaml")
     content = scenario_of(tree, "chip_cracks", Path("data/exemplars/4"))
     scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
@@ -77,30 +64,3 @@ def test_the_scenario_of_params_yaml_finds_all_that_it_refers_to():
     content["crack"]["depth"] = read_tree(Path("data/exemplars/4/measured.yaml"))["depth_empirical"]
     scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
     assert {scenario.draw_one(0, n).crack.depth for n in range(12)} == {0.3, 0.5}
-
-
-@pytest.mark.usefixtures("project")
-def test_tiles_come_back_as_they_were_written(gravel_tiles):
-    for read, tile in zip(tiles_of(Path("data/tiles/all")), gravel_tiles(12)[4:], strict=True):
-        assert (read.name, read.label, read.specimen, read.row, read.col) == (
-            tile.name,
-            tile.label,
-            tile.specimen,
-            tile.row,
-            tile.col,
-        )
-        assert np.array_equal(read.image, tile.image)
-        assert np.array_equal(read.mask, tile.mask)
-
-
-def test_photographs_of_test_specimens_are_not_looked_at(tmp_path, gravel_tiles):
-    import PIL.Image
-
-    write_tiles(gravel_tiles(4), tmp_path / "test", {"use_case": "chip_cracks"})  # part_00 and part_01
-    lines = ["image,mask,group"]
-    for n in range(4):
-        PIL.Image.fromarray(np.full((30, 40), n, np.uint8)).save(tmp_path / f"{n}.png")
-        lines.append(f"{n}.png,,part_{n:02d}")
-    (tmp_path / "images.csv").write_text("\n".join(lines))
-    kept = whole_photographs(tmp_path, tmp_path / "test")
-    assert [int(image[0, 0]) for image, _ in kept] == [2, 3]

@@ -137,10 +137,11 @@ def test_scores_come_from_the_records_and_give_the_same_bytes_again(workshop, sc
 
 @pytest.mark.slow
 def test_a_run_in_mlflow_gives_the_same_bytes_back(workshop, scoring):
+    from micromime.tracking.tracking import arm_run_id
+
     from micromime.arms.arm import described
     from micromime.tracking.logged_files import fetch_logged
     from micromime.tracking.store import store_client
-    from micromime.tracking.tracking import arm_run_id
 
     arm = workshop.train()
     out = scored(arm, scoring)

@@ -1,15 +1,14 @@
-import csv
 import json
 
 import numpy as np
-import PIL.Image
 import pytest
 
 from micromime.arms.comparisons import TileParameters
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.pictures.test_set import NO_REAL_SET, SOURCE_NAME, Source
-from micromime.pictures.tiles import COLUMNS
+from micromime.pictures.surrogates.parts import write as write_parts
+from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, Origin
+from micromime.pictures.tiles import read_tiles
 from micromime.stages.tile import divided, main
 
 ASKED = TileParameters(test_tiles=6, seed=0, subsets=("all", 8, 4))
@@ -52,28 +51,20 @@ def test_more_tiles_than_there_are_is_one_sentence(gravel_tiles):
         divided(gravel_tiles(24), ASKED.model_copy(update={"subsets": (30,)}), "chips.tiles")
 
 
-def test_the_stage_writes_a_data_set_for_each_part(gravel_tiles, tmp_path, monkeypatch):
+def test_the_stage_writes_a_data_set_for_each_part(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     given = tmp_path / "given"
-    for name in ("tiles", "tile_masks"):
-        (given / name).mkdir(parents=True)
-    tiles = gravel_tiles(12)
-    with (given / "tiles.csv").open("w", newline="") as file:
-        rows = [[f"tiles/{t.name}.png", t.label, t.specimen, t.photograph, t.col, t.row] for t in tiles]
-        csv.writer(file).writerows([COLUMNS, *rows])
-    for tile in tiles:
-        PIL.Image.fromarray(tile.image).save(given / "tiles" / f"{tile.name}.png")
-        PIL.Image.fromarray(tile.mask.astype(np.uint8) * 255).save(given / "tile_masks" / f"{tile.name}.png")
-    Source(kind="surrogate", reason=NO_REAL_SET, files={}).write(given / SOURCE_NAME)
-    asked = {"test_tiles": 4, "seed": 0, "subsets": ["all"]}
+    write_parts(3, 256, 0, given)
+    Origin(kind="surrogate", reason=NO_REAL_SET, files={}).write(given / ORIGIN_FILE)
+    asked = {"test_tiles": 10, "seed": 0, "subsets": ["all"]}
     (tmp_path / "params.yaml").write_text(json.dumps({"chip_cracks": {"tiles": asked}}))
     main("chip_cracks", given, tmp_path / "out")
     every, training = Dataset(tmp_path / "out" / "every"), Dataset(tmp_path / "out" / "all")
+    tiles = read_tiles(given, ["intact", "crack"])
     assert every.description["classes"] == ["intact", "crack"]
-    assert every.class_numbers.tolist() == [0, 1] * 6
-    assert len(training.images) == 8
+    assert every.class_numbers.tolist() == [int(tile.label == "crack") for tile in tiles]
+    assert len(training.images) == 20
     assert training.description["specimens"] == sorted(set(training.samples["specimen"]))
-    index = every.index("tile_003")
-    assert np.array_equal(every.images[index], tiles[3].image)
-    assert np.array_equal(every.masks[index], tiles[3].mask)
-    assert Source.read(tmp_path / "out" / SOURCE_NAME).kind == "surrogate"
+    assert np.array_equal(every.images[3], tiles[3].image)
+    assert np.array_equal(every.masks[3], tiles[3].mask)
+    assert Origin.read(tmp_path / "out" / ORIGIN_FILE).kind == "surrogate"

@@ -217,7 +217,7 @@ def _fill(made: SimpleNamespace) -> None:
         for stage in YAML(typ="safe").load(lock.stdout)["stages"].values():
             for out in stage["outs"]:
                 if out["path"].startswith("models/"):
-                    _log_arms(client, made.folder, out["md5"])
+                    _log_arms(made.folder, out["md5"])
     base = client.search_runs(["1"], "tags.`micromime.level` = 'arm' and tags.`micromime.arm` = 'base'")[-1]
     client.create_registered_model("micromime-grain_boundaries-tiny")
     tags = {key: value for key, value in base.data.tags.items() if key.startswith("micromime.")}
@@ -227,27 +227,18 @@ def _fill(made: SimpleNamespace) -> None:
     client.set_registered_model_alias("micromime-grain_boundaries-tiny", "base", version.version)
 
 
-def _log_arms(client, project: Path, digest: str) -> None:
-    """Log the arms of a folder in DVC's cache, each once, as training and judging do."""
-    from micromime.project.versions import DataVersion, Revision
-    from micromime.tracking.mlflow_arm import ArmRecords, RunDescription
+def _log_arms(project: Path, digest: str) -> None:
+    """Log the arms of a folder in DVC's cache, each once, as judging does."""
+    from micromime.tracking.publish import publish_verdict
 
     cache = project / ".dvc" / "cache" / "files" / "md5"
+    data = {"name": "test_set", "path": "data/test_set", "digest": "0" * 32 + ".dir", "context": "testing"}
+    test_set = {"kind": "surrogate", "reason": None, "data": data}
+    by_run = {seed: {"mean_iou": 0.5 + seed / 100} for seed in (1, 2)}
     for entry in json.loads((cache / digest[:2] / digest[2:]).read_text()):
         if entry["relpath"].endswith("arm.json"):
             said = json.loads((cache / entry["md5"][:2] / entry["md5"][2:]).read_text())
-            kept = {key: said[key] for key in ("use_case", "arm", "profile", "fingerprint", "params", "base")}
-            data = (
-                DataVersion(**said["data"][0]),
-                DataVersion("test_set", "data/test_set", "0" * 32 + ".dir", "testing"),
-            )
-            about = RunDescription(**kept, data=data, revision=Revision("", False), test_set="surrogate")
-            records = ArmRecords.open(client, about)
-            arm = records.arm()
-            for seed in (1, 2):
-                if records.finished_run(seed) is None:
-                    records.add_verdict(records.make_run(seed, arm.info.run_id), {"mean_iou": 0.5 + seed / 100})
-            records.add_verdict(arm, {"mean_iou": {"mean": 0.515, "sd": 0.007}, "n_runs": 2})
+            publish_verdict(said, test_set, by_run, {"mean_iou": {"mean": 0.515, "sd": 0.007}, "n_runs": 2}, [], {})
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import grimp
-import pytest
 
 from micromime.tracking import imported
 from micromime.tracking.imported import SOURCES, files_of, requirements_of

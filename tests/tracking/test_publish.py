@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from safetensors.numpy import save_file
-from stores import MD5, arm_json, content, history, run_json, stored, judged_on
+from stores import MD5, arm_json, content, history, judged_on, run_json, stored
 
 from micromime.tracking.publish import flat, publish_arm, publish_file, publish_model, publish_verdict
 from micromime.tracking.store import Unreachable, store_client
@@ -150,7 +150,10 @@ def test_a_verdict_joins_the_runs_that_were_trained():
     judge()
     (arm,), runs = stored("arm"), stored("run")
     assert arm.data.metrics == {"real.n_runs": 2, "real.mean_iou.mean": 0.65, "real.mean_iou.ci99_student.lo": 0.6}
-    assert [(run.data.metrics["seconds"], run.data.metrics["real.mean_iou"]) for run in runs] == [(1.5, 0.6), (1.5, 0.7)]
+    assert [(run.data.metrics["seconds"], run.data.metrics["real.mean_iou"]) for run in runs] == [
+        (1.5, 0.6),
+        (1.5, 0.7),
+    ]
     assert runs[1].data.metrics["real.every.mean_iou"] == 0.5
     assert [[tag.value for tag in each.tags] for each in runs[0].inputs.dataset_inputs] == [["training"], ["testing"]]
     client = store_client()
@@ -171,11 +174,12 @@ def test_numbers_on_a_surrogate_are_never_mixed_with_real_ones():
     assert [later.data.tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason")] == ["real", ""]
 
 
-WRITES = (
-    "create_experiment create_run log_batch log_inputs set_terminated create_registered_model create_logged_model "
-    "log_model_artifacts finalize_logged_model log_outputs create_model_version set_logged_model_tags "
-    "set_registered_model_alias"
-).split()
+WRITES = """
+create_experiment create_run log_batch log_inputs set_terminated create_registered_model create_logged_model
+log_model_artifacts finalize_logged_model log_outputs create_model_version set_logged_model_tags
+set_registered_model_alias
+"""
+"""What is asked of MLflow that changes its store."""
 
 
 def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store, monkeypatch):
@@ -198,11 +202,11 @@ def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store,
 
         return write
 
-    for name in WRITES:
+    for name in WRITES.split():
         monkeypatch.setattr(MlflowClient, name, dying(name, getattr(MlflowClient, name)))
     for _ in range(60):
         with suppress(Unreachable):
             all_told()
             break
-    assert set(died_at) == set(WRITES)
+    assert set(died_at) == set(WRITES.split())
     assert content() == undisturbed

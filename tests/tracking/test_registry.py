@@ -133,7 +133,9 @@ def test_the_same_weights_are_registered_once_and_the_alias_goes_where_they_are(
     first, second = runs
     assert [publish_model(ADAPTIVE, SURROGATE, each).version for each in (first, first, second)] == ["1", "1", "2"]
     assert store_client().get_registered_model(NAME).aliases == {"adaptive": 2}
-    assert publish_model(ADAPTIVE | {"revision": {"commit": "d" * 40, "dirty": False}}, judged_on(), first).version == "1"
+    assert (
+        publish_model(ADAPTIVE | {"revision": {"commit": "d" * 40, "dirty": False}}, judged_on(), first).version == "1"
+    )
     assert [each.tags["micromime.seed"] for each in versions()] == ["1", "2"]
     assert store_client().get_registered_model(NAME).aliases == {"adaptive": 1}
     tags = [versions()[0].tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason", "git_commit")]

@@ -2,6 +2,8 @@
 
 import functools
 import hashlib
+import subprocess
+import sys
 
 import pytest
 
@@ -112,6 +114,12 @@ def test_every_architecture_finds_one_kind_of_thing(one_conv):
     assert {one_conv, "small_unet", "unet_resnet50"} < set(architectures("mask"))
     assert sorted(architectures("mask") + architectures("class")) == architectures()
     assert all(finds(name) == kind for kind in ("mask", "class") for name in architectures(kind))
+
+
+@pytest.mark.usefixtures("one_conv")
+def test_another_process_finds_what_is_registered_here():
+    code = "from micromime.training.architectures import finds; print(finds('one_conv'), finds('one_conv_classes'))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "mask class\n"
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """Networks of arms asked about pictures: what each finds, measured against the truth and kept in its run's record."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -111,7 +111,7 @@ def _ask(task: _Task) -> None:
     write_record(task.records, task.arm, task.run, record.with_answers(task.question.purpose, given))
 
 
-def _rows(task: _Task) -> list[Mapping[str, Any]]:
+def _rows(task: _Task) -> list[dict[str, Any]]:
     from micromime.inference.networks import classifier, predictor  # torch takes seconds
 
     purpose, folder, views = task.question

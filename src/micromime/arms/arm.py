@@ -56,7 +56,7 @@ class Arm:
     def fingerprint(self) -> str:
         """Hash of all that its runs have in common and that decides their networks; their number is no part of it."""
         settings = self.settings.model_dump(exclude={"runs"}, exclude_defaults=True)
-        before = Arm.read(self.start).fingerprint if self.start else None
+        before = said_of(self.start)["fingerprint"] if self.start else None
         return fingerprint(settings, identity(self.data), before, LEARNER)
 
     def inputs(self, run: int) -> str:
@@ -91,12 +91,12 @@ class Arm:
             "arm": self.name,
             "profile": profile,
             "fingerprint": self.fingerprint,
-            "base": Arm.read(compared).fingerprint if compared else "",
+            "base": said_of(compared)["fingerprint"] if compared else "",
             "params": {
                 "data": {key: drawn[key] for key in kept if key in drawn},
                 "train": self.settings.model_dump(mode="json"),
             },
-            "data": [data_version(self.data.name, self.data)._asdict()],
+            "data": [data_version(self.data.name, self.data)._asdict() | {"identity": identity(self.data)}],
             "start": self.start.as_posix() if self.start else None,
             "beside": self.beside.as_posix() if self.beside else None,
             "rates": self.rates,

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from micromime.arms.arm import Arm
 from micromime.datasets.store import Dataset
+from micromime.judging.tiles import COMPARED
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
 from micromime.project import places
@@ -111,6 +112,15 @@ def pools_of(model: Model, tree: dict[str, Any], use_case: str) -> list[Pool]:
 def arm_name(model: Model, pool: Pool) -> str:
     """Return the name of the arm of a model and a pool, which is that of its folder, too."""
     return f"{model}_{pool.name}"
+
+
+def arms_of_models(models: Path, tree: Mapping[str, Any], use_case: str) -> dict[Path, tuple[Model, Pool]]:
+    """Return the folder of every arm with its model and pool: models in the order in which they are compared.
+
+    Each is tested against all before it, so mixed against every other.
+    """
+    both = [(model, pool) for model in COMPARED for pool in pools_of(model, dict(tree), use_case)]
+    return {models / model / arm_name(model, pool): (model, pool) for model, pool in both}
 
 
 def arms_of_model(tree: dict[str, Any], use_case: str, model: str) -> list[Arm]:

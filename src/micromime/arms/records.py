@@ -1,9 +1,9 @@
 """Records of finished runs: how each was trained, and how its network did.
 
-A record is the truth about a run: MLflow is told from it, tables are made of it, and it outlives the network. A run whose
-record has the same inputs is taken from it as it is; only what no record tells is computed. A run that ends writes a
-file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `pack` moves them into one file to commit,
-`<records>.parquet`, a row a run. Of a run that stands in both, the file counts.
+A record is the truth about a run: MLflow is told from it, tables are made of it, and it outlives the network. A run
+whose record has the same inputs is taken from it as it is; only what no record tells is computed. A run that ends
+writes a file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `pack` moves them into one to commit,
+`<records>.parquet`, a row a run. Of a run that stands in both, its own file counts.
 """
 
 import json
@@ -72,15 +72,6 @@ class RunRecord(BaseModel):
     def with_answers(self, purpose: str, answers: Answers) -> Self:
         """Return the record with answers for one purpose in the place of earlier ones."""
         return self.model_copy(update={"answers": self.answers | {purpose: answers}})
-
-    @classmethod
-    def read(cls, file: Path) -> "RunRecord | None":  # TEMPORARY
-        """Return the record in a file."""
-        return read_record(file.parents[1], file.parent.name, int(file.stem.removeprefix("run-")))
-
-    def write(self, file: Path) -> None:  # TEMPORARY
-        """Write the record."""
-        write_record(file.parents[1], file.parent.name, int(file.stem.removeprefix("run-")), self)
 
 
 def read_record(records: Path, arm: str, run: int) -> RunRecord | None:
@@ -160,11 +151,6 @@ def _row(arm: str, run: int, record: RunRecord) -> dict[str, Any]:
 
 def _rounded(value: Any) -> Any:
     return round(value, DIGITS) if isinstance(value, float) else value
-
-
-def record_file(records: Path, arm: str, run: int) -> Path:  # TEMPORARY: goes with the rewriting of arms
-    """Return where the record of a run lies."""
-    return _file(records, arm, run)
 
 
 def machines(told: Sequence[RunRecord]) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from micromime.arms.rounds import rounds_of
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import one_of
-from micromime.stages.resample import resample
+from micromime.stages.resample import render_round
 from micromime.tracking.logged_files import fetch_logged
 from micromime.use_cases import use_cases
 
@@ -19,4 +19,4 @@ def resample_logged(tree: dict[str, Any], which: tuple[str, str], run_id: str, o
     one_of(name, rounds := rounds_of(tree, use_case), f"{use_case}.rounds")
     with sole_maker(out), TemporaryDirectory() as folder:
         table = fetch_logged(run_id, f"{rounds[name].parent}.parquet", Path(folder))
-        resample(tree, which, table, out, workers)
+        render_round(tree, which, table, out, workers)

@@ -14,7 +14,6 @@ from micromime.scenario.parameters import read_tree
 from micromime.stages.sources import write_sources
 from micromime.team.remotes import default_remote
 from micromime.team.watch import Watch
-from micromime.tracking.outbox import OUTBOX, letters
 
 INSTEAD = "What it holds is computed here."
 
@@ -84,5 +83,3 @@ def _say_where_to_look(profile: str, use_cases: list[str]) -> None:
         print(f"Synthetic pictures: data/synthetic/{use_case}/, preview.png in each folder")
         print(f"Networks:           models/{use_case}/")
     print("Every run:          mlflow ui")
-    if waiting := letters():
-        print(f"Not yet in MLflow:  {len(waiting)} letters in {OUTBOX}/; send them by `micromime sync`")

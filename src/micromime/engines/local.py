@@ -93,10 +93,10 @@ def _work_here(work: Callable[[T], None], tasks: Sequence[T], show: Callable[[],
 
 
 def _keep_memory() -> None:
-    """Set in this process what KEEP_MEMORY sets in those that are started; other C libraries than glibc have no such."""
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20)) if mallopt else ():
-        mallopt(option, value)
+    """Set in this process what KEEP_MEMORY sets in those that are started; only glibc has it."""
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20)):
+            mallopt(option, value)
 
 
 def _wait(pending: list["Future[None]"], show: Callable[[], None]) -> None:

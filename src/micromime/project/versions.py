@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from micromime.mistakes import Mistake
-from micromime.pictures.micrographs import LIST_NAME, listed_files
 from micromime.project.dvc_lock import LOCK, recorded_stages
 
 WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
@@ -71,10 +70,12 @@ def _outs(lock: Path, _changed_ns: int) -> dict[str, str]:
 def _counted(folder: Path) -> str:
     if (folder / "dataset.json").is_file():  # it holds the hash of every file
         content = (folder / "dataset.json").read_bytes()
-    elif (folder / LIST_NAME).is_file():
-        content = json.dumps(listed_files(folder), sort_keys=True).encode()
+    elif (folder / "images.csv").is_file():
+        files = sorted(file for file in folder.rglob("*") if file.is_file())
+        hashes = {file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+        content = json.dumps(hashes, sort_keys=True).encode()
     else:
-        raise Mistake(f"{folder} is no data set: it has neither dataset.json nor {LIST_NAME}; make it with `make run`.")
+        raise Mistake(f"{folder} is no data set: it has neither dataset.json nor images.csv; make it with `make run`.")
     return f"unversioned-{hashlib.sha256(content).hexdigest()[:24]}"
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
@@ -11,22 +11,20 @@ from micromime.arms.arm import FIRST, Arm, said_of, trained
 
 def phases(arms: Sequence[Path]) -> pd.DataFrame:
     """Return a row for each arm and phase, with the learning rate that was used and how it came about."""
-    return pd.DataFrame([row for arm in arms for row in _phases_of(arm)])
-
-
-def _phases_of(folder: Path) -> list[dict[str, Any]]:
-    settings, rates = Arm.read(folder).settings, trained(folder, FIRST)["rates"]
     kept = ("size_px", "trainable", "epochs", "batch_size")
-    return [
+    return pd.DataFrame(
         {
-            "arm": folder.name,
+            "arm": arm.name,
             "phase": number,
             **{key: getattr(phase, key) for key in kept},
             "peak_rate": rate,
             "how": "found" if phase.peak_rate == "find" else "given",
         }
-        for number, (phase, rate) in enumerate(zip(settings.phases, rates, strict=True), 1)
-    ]
+        for arm in arms
+        for number, (phase, rate) in enumerate(
+            zip(Arm.read(arm).settings.phases, trained(arm, FIRST)["rates"], strict=True), 1
+        )
+    )
 
 
 def origin(arms: Sequence[Path], data_by: Literal["name", "path"] = "name") -> dict[str, str]:

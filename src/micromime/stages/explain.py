@@ -1,23 +1,20 @@
 """Why the networks of each arm fail: a page for each, as `micromime explain` writes it."""
 
 from pathlib import Path
-from typing import Annotated
-
-from typer import Option
 
 from micromime.arms.rounds import arms_of, score_of
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.reporting.explanation.page import write_explanation
 from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, told_of
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 
 
 def main(
     use_case: str,
-    models: Annotated[Path, Option(help="Folder of the arms.")],
-    out: Annotated[Path, Option(help="Folder of the pages, <arm>.html.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.rounds.")] = Path("params.yaml"),
+    models: Path,
+    out: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write a page for every arm: what its scores go with, its worst samples, what a sampler requested and got.
 
@@ -33,7 +30,3 @@ def main(
             trained_on = (Path(arm.data[0]), "") if arm.data else (None, "")
             told = told_of(arm, known[name], score_of(tree, use_case), earlier, trained_on)
             write_explanation(out / f"{name}.html", told)
-
-
-if __name__ == "__main__":
-    command(main)

@@ -1,20 +1,16 @@
 """Bring the test set of a use case in: real micrographs where its origin says so, else a surrogate."""
 
 from pathlib import Path
-from typing import Annotated
-
-from typer import Option
 
 from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, given_folder, stored_files
 from micromime.scenario.parameters import read_tree, section, typed
-from micromime.stages import command
 
 
 def main(
     use_case: str,
-    source: Annotated[Path, Option(help="What the test set is: written by `micromime sources`.")],
-    out: Annotated[Path, Option(help="Folder to make: images.csv, images/, masks/, source.json.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.test_set.")],
+    source: Path,
+    out: Path,
+    params: Path,
 ) -> None:
     """Make the folder `out` with the test set that `source` describes.
 
@@ -25,7 +21,3 @@ def main(
     origin, given = Origin.read(source), given_folder(use_case)
     files = {name: given / name for name in origin.files} if given else stored_files(use_case, source, Path())
     bring_in(origin, out, parameters, files)
-
-
-if __name__ == "__main__":
-    command(main)

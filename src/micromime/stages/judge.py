@@ -1,33 +1,29 @@
 """Judge networks on the test set: every run of every arm, beside the trivial baselines."""
 
 from pathlib import Path
-from typing import Annotated
-
-from typer import Option
 
 from micromime.arms.answers import CHOOSING, SCORING, TEST, Question, answers
 from micromime.arms.rounds import BASE, compared, rounds_of
-from micromime.reporting.trained_arms import origin
 from micromime.inference.views import views_of
 from micromime.judging.micrographs import said_of, with_sources
 from micromime.judging.verdict import write_verdict
 from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import tested_on
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.reporting.trained_arms import epochs
+from micromime.reporting.trained_arms import epochs, origin
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 
 
-def main(  # noqa: PLR0913 - one argument an option
+def main(  # noqa: PLR0913 - a path an argument
     use_case: str,
-    models: Annotated[Path, Option(help="Folder of arms.")],
-    test_set: Annotated[Path, Option(help="Folder of the test set.")],
-    scoring: Annotated[Path, Option(help="The synthetic set that each run's threshold is chosen on.")],
-    out: Annotated[Path, Option(help="The verdict, JSON; its table (.md) and a folder of its name lie beside it.")],
-    records: Annotated[Path, Option(help="Folder of the finished runs' records, kept in git.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.rounds, .judge.")] = Path("params.yaml"),
+    models: Path,
+    test_set: Path,
+    scoring: Path,
+    out: Path,
+    records: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write the verdict, its tables, the scores of every picture and the learning curves."""
     with sole_maker(out):
@@ -41,7 +37,3 @@ def main(  # noqa: PLR0913 - one argument an option
         said = said_of(tested_on(test_set, use_case), (given, chosen_on), pictures, compared(rounds))
         said |= {"views": views, "made": origin(arms)}
         write_verdict(out, said, verdict_table(said), given, epochs(arms))
-
-
-if __name__ == "__main__":
-    command(main)

@@ -2,38 +2,37 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import pandas as pd
-from typer import Option
 
 from micromime.arms.answers import TILES, Question, answers
-from micromime.arms.comparisons import ON_EVERY_POOL, arm_name, pools, pools_of
+from micromime.arms.comparisons import ON_EVERY_POOL, arm_name, arms_of_models, pools
 from micromime.datasets.store import Dataset
 from micromime.judging import tiles as judging
 from micromime.judging.tiles import COMPARED, EVERY, TEST, Compared, texture_test
 from micromime.judging.verdict import Verdict, write_verdict
 from micromime.pictures.test_set import tested_on
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.reporting.tables.tiles import tile_tables
 from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 
 
-def main(  # noqa: PLR0913 - one argument an option
+def main(  # noqa: PLR0913 - a path an argument
     use_case: str,
-    models: Annotated[Path, Option(help="Folder of the models' arms.")],
-    tiles: Annotated[Path, Option(help="Folder of the divided real tiles.")],
-    synthetic: Annotated[Path, Option(help="Folder of the pools.")],
-    out: Annotated[Path, Option(help="The verdict, JSON; its tables (.md) and a folder of its name lie beside it.")],
-    records: Annotated[Path, Option(help="Folder of the finished runs' records.")],
-    params: Annotated[Path, Option(help="The file with <use case>.tiles and .ablation.")] = Path("params.yaml"),
+    models: Path,
+    tiles: Path,
+    synthetic: Path,
+    out: Path,
+    records: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write the verdict, its tables, the answer to every tile and the learning curves."""
     tree = read_tree(params)
     with sole_maker(out):
-        arms = arms_in(models, tree, use_case)
+        arms = list(arms_of_models(models, tree, use_case))
         every = Dataset(tiles / EVERY).samples.set_index("id")
         given = answers(arms, records, Question(TILES, tiles / EVERY))
         given = given.assign(source=given["picture"].map(every["specimen"]))
@@ -43,13 +42,6 @@ def main(  # noqa: PLR0913 - one argument an option
             for pool in pools(tree, use_case)
         }
         write_verdict(out, said, tile_tables(said), given, epochs(arms))
-
-
-def arms_in(models: Path, tree: Mapping[str, Any], use_case: str) -> list[Path]:
-    """Return the folder of every arm."""
-    return [
-        models / model / arm_name(model, pool) for model in COMPARED for pool in pools_of(model, dict(tree), use_case)
-    ]
 
 
 def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame, tiles: Path) -> Verdict:
@@ -64,7 +56,3 @@ def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame, tiles: P
         }
         textures = Compared(others[0].subset, names), [p.way for p in compared]
     return judging.judged(tested_on(tiles, use_case), given, tiles, models, textures)
-
-
-if __name__ == "__main__":
-    command(main)

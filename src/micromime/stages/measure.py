@@ -3,10 +3,9 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from ruamel.yaml import YAML
-from typer import Option
 
 from micromime.arms.comparisons import ALL, FITTED, MEASURED, ExemplarParameters, TileParameters
 from micromime.datasets.store import identity
@@ -15,12 +14,12 @@ from micromime.fitting.cracks.statistics import CrackStatistics, crack_statistic
 from micromime.fitting.exemplars import calibrated, cut_dictionary, tiles_of, whole_photographs
 from micromime.judging.tiles import TEST
 from micromime.pictures.micrographs import listed_files
+from micromime.project.places import PARAMS
 from micromime.project.results import FITTING
 from micromime.project.work import fingerprint, sole_maker
 from micromime.reporting.charts.fitted import fitted_chart
 from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
-from micromime.stages import command
 
 DICTIONARY = "dictionary.npz"
 
@@ -40,10 +39,10 @@ TITLES = {
 
 def main(
     use_case: str,
-    tiles: Annotated[Path, Option(help="Folder of the divided real tiles.")],
-    photographs: Annotated[Path, Option(help="Folder of the photographs that the tiles were cut from.")],
-    out: Annotated[Path, Option(help="Folder to make: for each subset measured.yaml, dictionary.npz and a figure.")],
-    params: Annotated[Path, Option(help="The file with <use case>.tiles and .exemplars.")] = Path("params.yaml"),
+    tiles: Path,
+    photographs: Path,
+    out: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write what the scenario refers to by `{measured: NAME}`, a folder for each subset.
 
@@ -85,7 +84,3 @@ def write_statistics(folder: Path, found: CrackStatistics, made_from: str) -> No
     with (folder / MEASURED).open("w") as file:  # the last one: with it the subset counts as done
         file.write("# Written by the stage measure; params.yaml refers to these as {measured: NAME}.\n")
         YAML(typ="safe", pure=True).dump(json.loads(json.dumps(written)), file)
-
-
-if __name__ == "__main__":
-    command(main)

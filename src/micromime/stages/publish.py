@@ -8,21 +8,25 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
-from micromime.arms.arm import Arm, trained
-from micromime.arms.networks import network_here
+from micromime.arms.arm import Arm, said_of, trained
+from micromime.arms.comparisons import arms_of_models
+from micromime.arms.queue import network_of
+from micromime.datasets.store import Dataset
+from micromime.judging.tiles import TEST
+from micromime.judging.verdict import CURVES, SCORES
+from micromime.mistakes import Mistake
+from micromime.project import places
 from micromime.project.versions import data_version
-from micromime.reporting.pages.judged import Judged, Part
-from micromime.reporting.pages.judged_tiles import JudgedTiles
+from micromime.reporting.judged import Judged, JudgedTiles, Part, beside
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.parameters import read_tree
-from micromime.stages.judge import CURVES, SCORES
-from micromime.stages.tile import TEST
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
+from micromime.use_cases import instance_kind
 
 PAGE = "report.html"
 
 
-def publish(use_case: str, params: Path = Path("params.yaml")) -> None:
+def publish(use_case: str, params: Path = places.PARAMS) -> None:
     """Tell MLflow of a use case's arms, their tables of scores, and what the verdict says of them, where there is one.
 
     Told again it changes nothing. Raises Mistake where the store does not answer.
@@ -34,12 +38,12 @@ def publish(use_case: str, params: Path = Path("params.yaml")) -> None:
         publish_file(said_of(arm), table)
     print(f"{use_case}: MLflow knows {len(arms)} arms.", flush=True)
     tree = read_tree(params)
-    verdict = Path("metrics", str(tree.get("profile", "")), f"{use_case}.json")
+    verdict = places.verdict(str(tree.get("profile", "")), use_case)
     folder = verdict.with_suffix("")
     if not (verdict.is_file() and (folder / SCORES).is_file()):
         return
     judged, test_set = what_was_judged(tree, use_case, verdict)
-    if not of_these_runs(folder / CURVES, judged.arms):
+    if not (set(judged.arms) <= set(arms) and of_these_runs(folder / CURVES, judged.arms)):
         print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
         return
     files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
@@ -63,24 +67,18 @@ def publish_judged(judged: Judged, test_set: Path, files: Sequence[Path], pictur
         publish_arm(said, runs_of(arm))
         shown = pictures if arm == judged.arms[0] else {}
         publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
-        network = network_here(arm, run)
-        if network is None:
+        try:
+            network = network_of(arm, run)
+        except Mistake:
             print(f"{arm.name}: run {run} was taken from its record; there is no network to register", flush=True)
-        else:
-            made = publish_model(said, tested_on, network)
-            print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
+            continue
+        made = publish_model(said, tested_on, network)
+        print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
 
 
 def arms_of(use_case: str) -> list[Path]:
     """Return the folders of the arms that were trained for a use case."""
-    return sorted(file.parent for file in Path("models", use_case).rglob("arm.json"))
-
-
-def said_of(arm: Path) -> dict[str, Any]:
-    """Return what arm.json says; Mistake where there is none, or where it is damaged."""
-    Arm.read(arm)
-    said: dict[str, Any] = json.loads((arm / "arm.json").read_text())
-    return said
+    return sorted(file.parent for file in places.models(use_case).rglob("arm.json"))
 
 
 def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
@@ -99,19 +97,20 @@ def scored(use_case: str, arms: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
 
 def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple[Judged, Path]:
     """Return what stands in a verdict and beside it, and the folder of the test set."""
-    models, said = Path("models", use_case), json.loads(verdict.read_text())
-    if "subsets" in said:
-        test_set = Path("data/tiles", use_case, TEST)
-        return JudgedTiles.read(verdict, models, test_set, (tree, use_case)), test_set
-    scores, curves = (pd.DataFrame(), pd.DataFrame())
-    scores = pd.read_parquet(verdict.with_suffix("") / SCORES)
-    judged = Judged(said, scores, curves, pd.DataFrame(), [models / arm for arm in said["arms"]])
-    return judged, Path("data/test_set", use_case)
+    folder = places.models(use_case)
+    if instance_kind(use_case).classes:
+        test_set = places.tiles(use_case) / TEST
+        made_of = arms_of_models(folder, tree, use_case)
+        return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(test_set)), test_set
+    said, scores, epochs = beside(verdict)
+    return Judged(said, scores, epochs, pd.DataFrame(), [folder / arm for arm in said["arms"]]), places.test_set(
+        use_case
+    )
 
 
 def of_these_runs(curves: Path, arms: Sequence[Path]) -> bool:
     """Return whether the learning curves beside a verdict are those of the runs that are here."""
-    judged = pd.read_csv(curves, float_precision="round_trip").groupby(["arm", "run"])["train_loss"].apply(list)
+    judged = pd.read_csv(curves).groupby(["arm", "run"])["train_loss"].apply(list)
     here = {
         (arm.name, number): [each["train_loss"] for each in run["epochs"]]
         for arm in arms

@@ -1,42 +1,40 @@
 """Write the report of a use case with tiles: one page and its pictures, of all that came out."""
 
 from pathlib import Path
-from typing import Annotated
 
 import pandas as pd
-from typer import Option
 
-from micromime.arms.comparisons import arm_name, pools_of
+from micromime.arms.comparisons import arms_of_models
 from micromime.datasets.store import Dataset
-from micromime.judging.tiles import COMPARED
+from micromime.judging.tiles import TEST
+from micromime.judging.verdict import SCORES
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.reporting.judged import JudgedTiles, beside
 from micromime.reporting.pages.page import write_page
 from micromime.reporting.pages.tiles import Sources, page, report_of
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
-from micromime.judging.tiles import TEST
+from micromime.stages.publish import publish_judged
+from micromime.tracking.store import best_effort
 
 
-def main(  # noqa: PLR0913 - one argument an option
+def main(  # noqa: PLR0913 - a path an argument
     use_case: str,
-    models: Annotated[Path, Option(help="Folder of the models' arms.")],
-    tiles: Annotated[Path, Option(help="Folder of the divided real tiles.")],
-    synthetic: Annotated[Path, Option(help="Folder of the pools.")],
-    exemplars: Annotated[Path, Option(help="Folder of what was measured on each subset.")],
-    verdict: Annotated[Path, Option(help="The verdict; answers and learning curves lie in the folder of its name.")],
-    out: Annotated[Path, Option(help="The page, HTML; its pictures lie beside it.")],
-    params: Annotated[Path, Option(help="The file with <use case>.tiles and .ablation.")] = Path("params.yaml"),
+    models: Path,
+    tiles: Path,
+    synthetic: Path,
+    exemplars: Path,
+    verdict: Path,
+    out: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write the page and its pictures."""
     with sole_maker(out):
         tree = read_tree(params)
-        both = [(model, pool) for model in COMPARED for pool in pools_of(model, tree, use_case)]
-        made_of = {models / model / arm_name(model, pool): (model, pool) for model, pool in both}
+        made_of = arms_of_models(models, tree, use_case)
         judged = JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(tiles / TEST))
         report = report_of(judged, Sources(tiles, synthetic, exemplars))
-        write_page(out, page(report), report.pictures)
-
-
-if __name__ == "__main__":
-    command(main)
+        pictures = write_page(out, page(report), report.pictures)
+        files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
+        with best_effort():
+            publish_judged(judged, tiles / TEST, files, pictures)

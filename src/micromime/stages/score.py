@@ -1,5 +1,6 @@
-"""Score samples: how well the networks of an arm find the boundaries of a fixed synthetic set, each sample for itself."""
+"""Score samples: how well the networks of an arm find the boundaries of each sample of a fixed synthetic set."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def score(use_case: str, arm: str, params: Path = places.PARAMS) -> None:
         if trained.start:
             before = places.scores(use_case, trained.start.name)
             rows = pd.concat([rows, scores_before(before, rows["id"].tolist())], axis=1)
-        write_scores(out, rows, origin(use_case, folder, scoring) | {"runs": len(runs)})
+        write_scores(out, rows, origin(said_of(folder), scoring) | {"runs": len(runs)})
         with best_effort():
             publish_file(said_of(folder), out)
 
@@ -53,13 +54,11 @@ def scoring_runs(arm: Arm, asked: str | int, where: str) -> range:
     return arm.runs[: int(asked)]
 
 
-def origin(use_case: str, arm: Path, scoring: Path) -> dict[str, Any]:
-    """Return what was scored, by which networks: the table keeps it."""
-    trained = Arm.read(arm)
+def origin(said: Mapping[str, Any], scoring: Path) -> dict[str, Any]:
+    """Return what was scored, by which networks (`said`: their arm.json): the table keeps it."""
+    (trained_on,) = said["data"]
     return {
-        "use_case": use_case,
-        "arm": arm.name,
-        "fingerprint": trained.fingerprint,
-        "parent": {"path": trained.data.as_posix(), "sha256": identity(trained.data)},
+        **{key: said[key] for key in ("use_case", "arm", "fingerprint")},
+        "parent": {"path": trained_on["path"], "sha256": trained_on["identity"]},
         "scored": {"path": scoring.as_posix(), "sha256": identity(scoring)},
     }

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from typer import Option
 
 from micromime.arms.comparisons import ALL, TileParameters
 from micromime.datasets.splits import farthest_specimens, nested_order
@@ -15,18 +14,18 @@ from micromime.judging.two_sample import features
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.pictures.tiles import Tile, read_tiles
+from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree, section, typed
 from micromime.scenario.streams import stream
-from micromime.stages import command
 from micromime.use_cases import instance_kind
 
 
 def main(
     use_case: str,
-    photographs: Annotated[Path, Option(help="Folder of photographs and tiles: images.csv, tiles.csv, source.json.")],
-    out: Annotated[Path, Option(help="Folder to make: a data set for each part.")],
-    params: Annotated[Path, Option(help="The file with the section <use case>.tiles.")] = Path("params.yaml"),
+    photographs: Path,
+    out: Path,
+    params: Path = PARAMS,
 ) -> None:
     """Write `test/`, `every/`, and a folder for each subset to train on."""
     asked = typed(TileParameters, section(read_tree(params), use_case, "tiles"), f"{use_case}.tiles")
@@ -70,7 +69,3 @@ def write_tiles(tiles: Sequence[Tile], folder: Path, description: dict[str, Any]
         write_arrays(folder / f"shard-{number:05d}", part, rows)
     specimens = sorted({tile.specimen for tile in tiles})
     write_description(folder, {**description, "count": len(tiles), "specimens": specimens})
-
-
-if __name__ == "__main__":
-    command(main)

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.mlflow_arm import TEST_SETS
-from micromime.tracking.outbox import OFFLINE, offline
+from micromime.tracking.publish import TEST_SETS
 from micromime.tracking.store import answering, store_client, tracking_uri
 
 if TYPE_CHECKING:
@@ -37,13 +36,11 @@ class Trained(NamedTuple):
 @contextmanager
 def store(asked: str) -> Iterator[MlflowClient]:
     """Give what speaks to the store; Mistake where there is none, or where it fails at what is `asked` of it."""
-    if offline():
-        raise Mistake(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
-    address = tracking_uri()
-    file = address.removeprefix("sqlite:///").partition("?")[0]
-    if address.startswith("sqlite:///") and not Path(file).is_file():  # MLflow would make it, and find nothing in it
-        raise Mistake(f"There is no MLflow store at {file}; set MLFLOW_TRACKING_URI to the one that has the runs.")
     with answering(asked):
+        address = tracking_uri()
+        file = address.removeprefix("sqlite:///").partition("?")[0]
+        if address.startswith("sqlite:///") and not Path(file).is_file():  # MLflow would make it, and find nothing
+            raise Mistake(f"There is no MLflow store at {file}; set MLFLOW_TRACKING_URI to the one that has the runs.")
         yield store_client()
 
 

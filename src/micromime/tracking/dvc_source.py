@@ -1,6 +1,7 @@
 """How MLflow writes down where a data set comes from when DVC keeps it. Importing this module imports MLflow."""
 
 import tempfile
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from mlflow.data.dataset_source import DatasetSource
@@ -9,14 +10,16 @@ from mlflow.data.dataset_source_registry import register_dataset_source
 from micromime.mistakes import Mistake
 
 
+@dataclass
 class DvcSource(DatasetSource):
     """A file or folder of this project, by its DVC hash; MLflow calls the type `dvc`."""
 
-    def __init__(self, path: str, md5: str, rev: str) -> None:
-        """Name the path as dvc.yaml does, DVC's hash of the content, and the commit checked out at that time."""
-        self.path = path
-        self.md5 = md5
-        self.rev = rev
+    path: str
+    """As dvc.yaml has it."""
+    md5: str
+    """DVC's hash of the content."""
+    rev: str
+    """The commit that was checked out at that time."""
 
     def load(self, dst_path: str | None = None) -> str:
         """Fetch this very version from DVC's cache or remote, and return the path it was written to.
@@ -36,12 +39,12 @@ class DvcSource(DatasetSource):
 
     def to_dict(self) -> dict[str, Any]:
         """Return path, md5 and rev."""
-        return {"path": self.path, "md5": self.md5, "rev": self.rev}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, source_dict: dict[Any, Any]) -> "DvcSource":
         """Return the source that `to_dict` has described."""
-        return cls(source_dict["path"], source_dict["md5"], source_dict["rev"])
+        return cls(**source_dict)
 
     @staticmethod
     def _get_source_type() -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from micromime.project.versions import revision
 from micromime.tracking.logged_files import log_file
 from micromime.tracking.registry import Registered, register
 from micromime.tracking.store import answering, prepare_store, store_client
@@ -31,7 +32,7 @@ LONGEST_PARAM = 6000
 """Characters of a parameter that MLflow keeps."""
 
 PARAMS_AT_ONCE, EPOCHS_AT_ONCE = 100, 20
-"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, far more than 20 epochs have."""
+"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, more than 20 epochs have."""
 
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
@@ -58,7 +59,7 @@ def publish_arm(said: Mapping[str, Any], runs: Mapping[int, Mapping[str, Any]]) 
     if told <= finished and len(finished) >= said["params"].get("train", {}).get("runs", 0):
         arm.end_abandoned(each for number, tries in known.items() if number not in told for each in tries)
         arm.finish(parent)
-    elif parent.info.status != "RUNNING":
+    elif not _is(parent, "RUNNING"):
         arm.client.update_run(parent.info.run_id, status="RUNNING")
     return str(parent.info.run_id)
 
@@ -81,9 +82,8 @@ def publish_verdict(  # noqa: PLR0913 - it is told whole
     arm = ArmInMlflow.open(said, test_set)
     parent, known = arm.parent(), arm.children()
     for number, numbers in by_run.items():
-        run = _finished(known.get(number, [])) or arm.made_child(parent, number)
-        arm.add_verdict(run, test_set["kind"], numbers)
-    arm.add_verdict(parent, test_set["kind"], of_arm)
+        arm.add_verdict(_finished(known.get(number, [])) or arm.made_child(parent, number), numbers)
+    arm.add_verdict(parent, of_arm)
     for file in files:
         log_file(parent.info.run_id, file)
     with TemporaryDirectory() as folder:
@@ -107,7 +107,11 @@ def publish_model(said: Mapping[str, Any], test_set: Mapping[str, Any], network:
 
 def _finished(tries: Sequence[Run]) -> Run | None:
     """Return the first of the runs with one seed that came to its end, if there is one."""
-    return next((run for run in tries if run.info.status == "FINISHED"), None)
+    return next((run for run in tries if _is(run, "FINISHED")), None)
+
+
+def _is(run: Run, status: str) -> bool:
+    return bool(run.info.status == status)
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,15 @@ class ArmInMlflow:
     client: MlflowClient
     experiment_id: str
     said: Mapping[str, Any]
-    test_set: Mapping[str, Any] | None = None
-    """What its networks were judged on; None as long as they were not."""
+    """What arm.json says; and the test set, once the networks are judged."""
 
     @classmethod
     def open(cls, said: Mapping[str, Any], test_set: Mapping[str, Any] | None = None) -> Self:
         """Return the place of an arm in the experiment of its use case, which is made if there is none."""
+        data = [*said["data"], *([test_set["data"]] if test_set else [])]
+        known = {"revision": revision()._asdict(), **said, "data": data, "test_set": test_set}
         experiment = prepare_store(said["use_case"])
-        return cls(store_client(), experiment, said, test_set)
+        return cls(store_client(), experiment, known)
 
     @property
     def tags(self) -> dict[str, str]:
@@ -133,12 +138,13 @@ class ArmInMlflow:
         `micromime.comparison` is the same for an arm and for all that go on with its networks: one filter shows them
         side by side.
         """
+        revision, test_set = self.said["revision"], self.said["test_set"]
         own = {key: str(self.said[key]) for key in ("use_case", "arm", "profile", "fingerprint")}
         own["comparison"] = self.said["base"] or self.said["fingerprint"]
-        own |= {"git_commit": self._revision["commit"], "git_dirty": str(self._revision["dirty"]).lower()}
-        own |= {f"data.{each['name']}": each["digest"] for each in self._data}
-        if self.test_set:
-            own |= {"test_set": TEST_SETS[self.test_set["kind"]], "test_set_reason": self.test_set["reason"] or ""}
+        own |= {"git_commit": revision["commit"], "git_dirty": str(revision["dirty"]).lower()}
+        own |= {f"data.{each['name']}": each["digest"] for each in self.said["data"]}
+        if test_set:
+            own |= {"test_set": TEST_SETS[test_set["kind"]], "test_set_reason": test_set["reason"] or ""}
         return {f"micromime.{key}": value for key, value in own.items()}
 
     def parent(self) -> Run:
@@ -160,43 +166,35 @@ class ArmInMlflow:
 
     def tell_run(self, parent: Run, number: int, run: Mapping[str, Any], known: Sequence[Run]) -> None:
         """Tell what run.json says of a run, beyond what MLflow has of it from the same attempt."""
-        speeds = [epoch[SPEED] for epoch in run["epochs"]]
-        told = {each.info.run_id: self._speeds(each) for each in known if each.info.status == "RUNNING"}
-        same = {run_id for run_id, has in told.items() if all(map(eq, has, speeds))}  # as far as both go
-        own = [each for each in known if each.info.run_id in same]
-        self.end_abandoned([each for each in known if each not in own[:1]])
-        child = self._completed(own[0]) if own else self.made_child(parent, number)
-        done = len(told.get(child.info.run_id, []))
-        for some in _batches(list(enumerate(run["epochs"], 1))[done:], EPOCHS_AT_ONCE):
+        speeds, going_on = [epoch[SPEED] for epoch in run["epochs"]], [each for each in known if _is(each, "RUNNING")]
+        told = [self._speeds(each) for each in going_on]
+        same = [n for n, has in enumerate(told) if all(map(eq, has, speeds))]  # as far as both go
+        self.end_abandoned(each for n, each in enumerate(going_on) if n not in same[:1])
+        child = self._completed(going_on[same[0]]) if same else self.made_child(parent, number)
+        left = list(enumerate(run["epochs"], 1))[len(told[same[0]]) if same else 0 :]
+        for some in _batches(left, EPOCHS_AT_ONCE):
             self._log(child, [(key, value, step) for step, each in some for key, value in _numbers(each).items()])
         if "seconds" in run:
             self._log_missing(child, _facts(run))
             self.finish(child)
 
-    def add_verdict(self, run: Run, kind: str, numbers: Mapping[str, Any]) -> None:
+    def add_verdict(self, run: Run, numbers: Mapping[str, Any]) -> None:
         """Add numbers on the test set under its kind (`real.mean_iou.mean`), and mark the run as finished."""
+        kind = self.said["test_set"]["kind"]
         self._completed(run)
         self._log_missing(run, {f"{kind}.{key}": value for key, value in finite(numbers).items()})
         self.finish(run)
 
     def finish(self, run: Run) -> None:
         """Mark a run as finished, unless it was."""
-        if run.info.status != "FINISHED":
+        if not _is(run, "FINISHED"):
             self.client.set_terminated(run.info.run_id, "FINISHED")
 
     def end_abandoned(self, runs: Iterable[Run]) -> None:
         """Mark as killed those of the runs that nobody has ended."""
         for run in runs:
-            if run.info.status == "RUNNING":
+            if _is(run, "RUNNING"):
                 self.client.set_terminated(run.info.run_id, "KILLED")
-
-    @property
-    def _revision(self) -> Mapping[str, Any]:
-        return {"commit": "", "dirty": False} | self.said.get("revision", {})
-
-    @property
-    def _data(self) -> list[Mapping[str, str]]:
-        return [*self.said["data"], *([self.test_set["data"]] if self.test_set else [])]
 
     def _find(self, level: str) -> list[Run]:
         wanted = {"fingerprint": self.said["fingerprint"], "arm": self.said["arm"], "level": level}
@@ -211,7 +209,7 @@ class ArmInMlflow:
     def _made(self, name: str, tags: Mapping[str, str]) -> Run:
         from mlflow.tracking.context.registry import resolve_tags
 
-        origin = {"mlflow.source.name": "micromime", "mlflow.source.git.commit": self._revision["commit"]}
+        origin = {"mlflow.source.name": "micromime", "mlflow.source.git.commit": self.said["revision"]["commit"]}
         all_tags = resolve_tags(origin | self.tags | dict(tags))  # adds who runs it, and on what
         return self._completed(self.client.create_run(self.experiment_id, tags=all_tags, run_name=name))
 
@@ -228,13 +226,16 @@ class ArmInMlflow:
         tags = {key: value for key, value in self.tags.items() if not key.startswith("micromime.git_")}
         if changed := [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]:
             self.client.log_batch(run.info.run_id, tags=changed)
+        commit = self.said["revision"]["commit"]
         seen = {(used.dataset.name, used.dataset.digest) for used in (run.inputs.dataset_inputs if run.inputs else [])}
-        inputs = []
-        for each in self._data:
-            if (each["name"], each["digest"]) not in seen:
-                source = DvcSource(each["path"], each["digest"], self._revision["commit"]).to_json()
-                dataset = Dataset(each["name"], each["digest"], source_type="dvc", source=source)
-                inputs.append(DatasetInput(dataset, [InputTag("mlflow.data.context", each["context"])]))
+        inputs = [
+            DatasetInput(
+                Dataset(each["name"], each["digest"], "dvc", DvcSource(each["path"], each["digest"], commit).to_json()),
+                [InputTag("mlflow.data.context", each["context"])],
+            )
+            for each in self.said["data"]
+            if (each["name"], each["digest"]) not in seen
+        ]
         if inputs:
             self.client.log_inputs(run.info.run_id, inputs)
         return run

@@ -2,11 +2,7 @@
 
 `mlflow.pyfunc.load_model("models:/micromime-grain_boundaries-demo@adaptive")` gives the network that stands for the
 arm `adaptive`, on any machine that reaches the store: the model brings its weights, the part of this package that it
-runs, and the list of versions it ran with. The profile is part of the name because a test's toy network must never take
-the place of one that means something.
-
-The model lies with the arm's parent run, the row in which arms are compared: it is what the arm has come to. Its tags
-say which run with one seed it is.
+runs, and the versions it ran with. The profile is in the name lest a test's toy network takes the place of a real one.
 """
 
 from __future__ import annotations
@@ -18,7 +14,7 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -29,7 +25,6 @@ from micromime.training.architectures import finds
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel, Run
-    from mlflow.models import ModelSignature
 
 # MLflow 3.17 says this of its own code when mlflow.pyfunc is imported; users can do nothing.
 warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
@@ -125,8 +120,9 @@ def _logged(client: MlflowClient, arm: Run, tags: Mapping[str, str], network: Pa
 
 def _save(folder: Path, network: Path, model: LoggedModel) -> None:
     """Write `folder/model` as MLflow's loaders want it: code, plain numbers and text, no pickle."""
-    from mlflow.models import Model
+    from mlflow.models import Model, ModelSignature
     from mlflow.pyfunc import save_model
+    from mlflow.types import Schema, TensorSpec
 
     from micromime.tracking import served_model
 
@@ -135,6 +131,8 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
     for file in files:  # each is fetched on its own from a server: only these
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCES / file, folder / file)
+    answers = (-1,) if finds(architecture) == "class" else (-1, -1, -1)  # for each image, or for each pixel
+    pixels, answer = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1)), TensorSpec(np.dtype(np.float32), answers)
     id_ = model.model_id
     save_model(
         folder / "model",
@@ -142,20 +140,7 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         python_model=served_model.__file__,
         artifacts={file: str(network / file) for file in NETWORK_FILES},
         code_paths=[str(folder / "micromime")],
-        signature=_signature(architecture),
+        signature=ModelSignature(Schema([pixels]), Schema([answer])),
         input_example=EXAMPLE,
         pip_requirements=requirements_of(files),
     )
-
-
-def _signature(architecture: str) -> ModelSignature:
-    """Return what goes in, pixel values (n, 3, rows, cols), and what comes out.
-
-    That is a probability for each pixel where a mask is found, for each image where its class is.
-    """
-    from mlflow.models import ModelSignature
-    from mlflow.types import Schema, TensorSpec
-
-    pixels = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1))
-    shape = (-1,) if finds(architecture) == "class" else (-1, -1, -1)
-    return ModelSignature(Schema([pixels]), Schema([TensorSpec(np.dtype(np.float32), shape)]))

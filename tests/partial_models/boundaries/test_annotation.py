@@ -72,20 +72,6 @@ def test_bright_and_broken_edges_count_by_what_is_seen_of_them():
     assert pen_widths(annotation, edges, SHADES).tolist() == [2, 2, 0]
 
 
-@given(models, st.integers(0, 10**9))
-def test_jitter_gives_a_mask_and_leaves_the_one_given(model, seed):
-    mask = net(40, 60)
-    moved = jittered(model, mask, stream(seed, "x"))
-    assert (moved.shape, moved.dtype) == ((40, 60), np.bool_)
-    assert np.array_equal(moved, jittered(model, mask, stream(seed, "x")))
-    assert np.array_equal(mask, net(40, 60))
-
-
-def test_by_default_nothing_moves():
-    mask = net()
-    assert jittered(Annotation(), mask, stream(0, "x")) is mask
-
-
 @pytest.mark.parametrize("jitter_px", [0.5, 1.5, 3])
 @pytest.mark.parametrize("axis", [0, 1])
 def test_lines_lie_off_by_the_sd_asked_for(jitter_px, axis):
@@ -108,13 +94,3 @@ def test_lines_still_meet_where_they_met(seed):
     sizes = np.bincount(grains.ravel())[1:]
     assert np.sum(sizes > 40) == 48  # 6 x 8 grains of 12 x 12 px, none open to another, none gone
     assert sizes.max() < 2 * 144
-
-
-def test_a_longer_jitter_length_moves_more_of_a_line_together():
-    def rough(length_px):
-        line = np.zeros((41, 120), np.bool_)
-        line[19:22] = True
-        moved = jittered(Annotation(jitter_px=2, jitter_length_px=length_px), line, stream(5, "x"))
-        return np.abs(np.diff([np.flatnonzero(col).mean() for col in moved.T])).sum()
-
-    assert rough(150) < rough(40)

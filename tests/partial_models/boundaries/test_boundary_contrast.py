@@ -43,16 +43,6 @@ def test_only_the_darkness_changes_and_never_grows(model, count, seed):
     assert np.array_equal(out.darkness, contrasted(model, given_, stream(seed, "x")).darkness)
 
 
-def test_by_default_boundaries_stay_as_they_are():
-    given_ = straight(3)
-    assert contrasted(BoundaryContrast(), given_, stream(0, "x")) is given_
-    assert contrasted(BoundaryContrast(faintness=1), given_, stream(0, "x")) is given_
-
-
-def test_where_there_is_no_boundary_none_appears():
-    assert kept(0, faint_share=0.5, broken=0.5).shape == (0, STEPS + 1)
-
-
 @pytest.mark.parametrize("share", [0.2, 0.7])
 def test_the_share_of_edges_is_faint(share):
     factor = kept(faint_share=share, faintness=0.8)

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.spatial import cKDTree
 
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.scenario.streams import stream
@@ -23,13 +22,6 @@ def test_every_pixel_lies_in_the_cell_of_least_power(model, seed):
     power = (rows[..., None] - cells.nuclei[:, 0]) ** 2 + (cols[..., None] - cells.nuclei[:, 1]) ** 2 - cells.weights
     own = np.take_along_axis(power, labels[..., None], axis=2)[..., 0]
     assert np.allclose(own, power.min(axis=2), atol=1e-6)
-
-
-def test_without_spread_the_cells_are_voronoi():
-    cells = tessellate(GrainStructure(diameter_px=20), 60, 90, stream(0, "x"))
-    rows, cols = np.mgrid[:60, :90]
-    nearest = cKDTree(cells.nuclei).query(np.column_stack([rows.ravel(), cols.ravel()]))[1]
-    assert np.array_equal(label_cells(cells, 60, 90).ravel(), nearest)
 
 
 @given(structures, st.integers(0, 10**9))

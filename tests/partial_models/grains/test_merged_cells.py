@@ -39,16 +39,6 @@ def test_a_grain_is_at_most_so_many_cells_that_hang_together(model, seed):
     assert np.array_equal(grain, merged(model, edges, count, seed))
 
 
-def test_by_default_every_cell_is_a_grain():
-    edges = between([0, 1, 2], [1, 2, 3])
-    assert merged(MergedCells(), edges, 5).tolist() == [0, 1, 2, 3, 4]
-    assert merged(MergedCells(share=0, most_cells=12), edges, 5).tolist() == [0, 1, 2, 3, 4]
-
-
-def test_without_edges_nothing_is_merged():
-    assert merged(MergedCells(share=1), between([], []), 3).tolist() == [0, 1, 2]
-
-
 def test_all_edges_lifted_make_one_grain_named_after_its_first_cell():
     edges = between([4, 1, 3, 0], [3, 2, 2, 1])  # the chain 0-1-2-3-4, and 5 by itself
     assert merged(MergedCells(share=1, most_cells=5), edges, 6).tolist() == [0, 0, 0, 0, 0, 5]

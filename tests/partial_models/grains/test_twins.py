@@ -51,36 +51,12 @@ def test_bands_lie_in_order_as_many_as_asked_for(model, seed):
 
 
 @given(models, st.integers(0, 10**9))
-def test_what_bands_do_is_bounded_and_leaves_the_grains(model, seed):
-    laid, grains = bands(model, np.array([[9.0, 8], [20, 28]]), 30.0, stream(seed, "x")), HALVES.copy()
-    added, taken, _, numbers = out = lay_bands(model, laid, grains, model.line_px)
-    assert [each.dtype for each in out] == [np.float32, np.float32, np.bool_, np.int32]
-    assert all(each.shape == (30, 40) for each in out)
-    assert set(np.unique(added)) <= {0, *laid.grey.astype(np.float32)}
-    assert taken.min() >= 0
-    assert taken.max() <= np.float32(model.line_darkness)
-    assert np.array_equal(numbers % 2, grains)
-    assert np.array_equal(grains, HALVES)
-    assert all(np.array_equal(*pair) for pair in zip(out, lay_bands(model, laid, grains, model.line_px), strict=True))
-
-
-@given(models, st.integers(0, 10**9))
 def test_within_a_grain_numbers_change_only_at_a_side(model, seed):
     laid = bands(model, np.array([[9.0, 8], [20, 28]]), 30.0, stream(seed, "x"))
     _, _, sides, numbers = lay_bands(model, laid, HALVES, model.line_px)
     within = HALVES[:, 1:] == HALVES[:, :-1]
     assert not ((numbers[:, 1:] != numbers[:, :-1]) & within & ~(sides[:, 1:] | sides[:, :-1])).any()
     assert not ((numbers[1:] != numbers[:-1]) & ~(sides[1:] | sides[:-1])).any()
-
-
-def test_by_default_no_grain_has_bands():
-    laid = drawn(Twins())
-    assert np.isinf(laid.sides).all()
-    added, taken, sides, numbers = lay_bands(Twins(line_darkness=1), laid, HALVES, 2.0)
-    assert not added.any()
-    assert not taken.any()
-    assert not sides.any()
-    assert np.array_equal(numbers, HALVES)
 
 
 def test_a_band_is_grey_between_its_sides_in_its_grain():

@@ -1,20 +1,8 @@
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from micromime.partial_models.surface.etch_residue import EtchResidue, residue
 from micromime.scenario.streams import stream
-
-models = st.builds(
-    EtchResidue,
-    width=st.floats(0, 0.6),
-    unevenness=st.floats(0, 1.5),
-    raggedness_px=st.floats(0, 20),
-    grey=st.floats(0, 255),
-    roughness_grey=st.floats(0, 100),
-    speck_px=st.floats(1, 16),
-)
 
 
 def one_line(rows=60, cols=84):
@@ -30,21 +18,8 @@ def many(model, lines, diameter_px=50.0, count=60):
     return tuple(np.array(each) for each in zip(*laid, strict=True))
 
 
-@given(models, st.floats(4, 400), st.integers(0, 10**9))
-def test_cover_is_a_share_and_all_is_finite(model, diameter_px, seed):
-    lines = one_line(30, 44)
-    laid, again = (residue(model, lines, diameter_px, stream(seed, "x")) for _ in range(2))
-    assert all((each.shape, each.dtype) == ((30, 44), np.float32) for each in laid)
-    assert laid.cover.min() >= 0
-    assert laid.cover.max() <= 1
-    assert np.isfinite(laid.grey).all()
-    assert np.array_equal(lines, one_line(30, 44))
-    assert all(np.array_equal(*pair) for pair in zip(laid, again, strict=True))
-
-
-@given(models, st.integers(0, 10**9))
-def test_without_lines_there_is_none(model, seed):
-    assert not residue(model, np.zeros((30, 44), np.bool_), 20.0, stream(seed, "x")).cover.any()
+def test_without_lines_there_is_none():
+    assert not residue(EtchResidue(width=0.6), np.zeros((30, 44), np.bool_), 20.0, stream(0, "x")).cover.any()
 
 
 @pytest.mark.parametrize(("width", "half"), [(0.2, 5), (0.24, 6), (0.5, 12.5)])
@@ -67,14 +42,6 @@ def test_unevenness_is_the_sigma_of_the_width(sigma):
     assert np.log(cover.sum(axis=1)).std() == pytest.approx(sigma, rel=0.15)
 
 
-def test_the_width_changes_slowly_and_the_sides_quickly():
-    def change(**values):
-        width = many(EtchResidue(width=0.3, **values), one_line(), count=20)[0].sum(axis=1)
-        return np.abs(width[:, 2:] - width[:, :-2]).mean() / width.std()
-
-    assert 3 * change(unevenness=0.3, raggedness_px=0) < change(unevenness=0, raggedness_px=2)
-
-
 @pytest.mark.parametrize("ragged_px", [1, 4])
 def test_the_sides_run_in_and_out_by_about_the_raggedness(ragged_px):
     cover, _ = many(EtchResidue(width=0.4, unevenness=0, raggedness_px=ragged_px), one_line(), count=100)
@@ -86,9 +53,3 @@ def test_the_grey_has_the_mean_and_the_spread_asked_for():
     assert grey.mean() == pytest.approx(100, abs=3)
     assert grey.std() == pytest.approx(20, rel=0.05)
     assert (grey > 100).mean() < 0.45  # skewed: most of it is dark, and some glints
-
-
-def test_without_roughness_it_has_one_grey():
-    assert (
-        residue(EtchResidue(width=0.2, grey=33, roughness_grey=0), one_line(), 50.0, stream(0, "x")).grey == 33
-    ).all()

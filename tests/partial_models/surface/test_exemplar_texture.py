@@ -38,13 +38,6 @@ def test_every_pixel_is_laid_once_and_compared_only_where_something_lies(side):
     assert side <= canvas < side + 24
 
 
-def test_steps_of_one_kind_compare_the_same_pixels():
-    laid, _ = steps(128)
-    by_kind = {step.kind: step.compared for step in laid}
-    assert all(np.array_equal(by_kind[step.kind], step.compared) for step in laid)
-    assert len(by_kind) < 20
-
-
 def test_the_seed_patch_stays_in_the_middle(filler, dictionary):
     tile = filler.fill(rngs(3))[0]
     middle = tile[48 + 6 : 80 - 6, 48 + 6 : 80 - 6] + 128  # what patches do not overlap

@@ -1,20 +1,8 @@
 import numpy as np
-import pytest
 
 from micromime.partial_models.surface.perlin import PERIOD
 from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.scenario.streams import stream
-
-
-@pytest.mark.parametrize("wavelength", [0.2, 0.4, 2 / 3])
-def test_the_wavelength_is_a_share_of_the_grain_diameter(wavelength):
-    cells = np.zeros((300, 320), np.int32)
-    field = texture(PerlinTexture(amplitude_grey=100, wavelength=wavelength), cells, 1, 60.0, stream(1, "x"))
-    power = np.abs(np.fft.fft2(field - field.mean())) ** 2
-    frequency = np.hypot(np.fft.fftfreq(300)[:, None], np.fft.fftfreq(320))
-    # Perlin noise has its power at some 0.4 to 1.2 cycles a lattice cell.
-    mean = (power * frequency).sum() / power.sum()
-    assert 0.5 < mean * wavelength * 60 < 1.0
 
 
 def test_amplitude_scales_and_zero_is_off():

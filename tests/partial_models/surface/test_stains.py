@@ -18,11 +18,6 @@ def test_stains_are_bounded_and_the_same_again(model, seed):
     assert np.array_equal(added, stains(model, 50, 70, stream(seed, "x")))
 
 
-def test_by_default_there_are_none():
-    assert not stains(Stains(), 50, 70, stream(0, "x")).any()
-    assert not stains(Stains(sd_grey=0, wavelength_px=20), 50, 70, stream(0, "x")).any()
-
-
 @pytest.mark.parametrize(("sd", "wavelength_px"), [(5, 30), (20, 90)])
 def test_their_spread_over_many_pictures_is_the_parameter(sd, wavelength_px):
     added = np.array(
@@ -37,11 +32,3 @@ def test_they_are_three_octaves_each_half_of_the_one_before():
     first, second, third = (smooth_field(40, 60, wavelength, rng) for wavelength in (80, 40, 20))
     added = stains(Stains(sd_grey=2.86, wavelength_px=80), 40, 60, stream(3, "x"))
     assert np.allclose(added, 10 * (first + second / 2 + third / 4), atol=1e-4)
-
-
-def test_longer_waves_change_more_slowly():
-    def change(wavelength_px):
-        fields = (stains(Stains(sd_grey=10, wavelength_px=wavelength_px), 60, 90, stream(n, "x")) for n in range(40))
-        return np.mean([np.abs(np.diff(field, axis=1)).mean() for field in fields])
-
-    assert change(40) / change(80) == pytest.approx(2, rel=0.15)

@@ -15,8 +15,8 @@ from micromime.pictures.surrogates.parts import (
     _draw_part,
     _speckle,
     _surface,
-    write_parts,
 )
+from micromime.pictures.surrogates.parts import write as write_parts
 
 ROWS = 272
 PARTS = 4

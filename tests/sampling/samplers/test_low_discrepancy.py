@@ -9,7 +9,6 @@ from micromime.sampling.samplers.low_discrepancy import LowDiscrepancy, spread
 from micromime.scenario.distributions import Uniform
 from micromime.scenario.scenario import Scenario, Style
 from micromime.scenario.streams import stream
-from micromime.use_cases import instance_kind
 
 NONE = Scored([], [], np.empty(0))
 
@@ -67,11 +66,3 @@ def test_what_has_no_dimension_is_drawn_at_random(plain, monkeypatch):
     first, *others = (len({int(u * 16) for u in each}) for each in quantiles_of(plain, drawn(plain, 16)).values())
     assert first == 16
     assert max(others) < 16
-
-
-def test_where_nothing_differs_but_the_seed():
-    content = {"grain_structure": {"diameter_px": 20}, "grain_shades": {"mean_grey": 99, "contrast_grey": 0}}
-    content |= {"rows": 48, "cols": 40, "grain_boundaries": {"thickness_px": 1, "darkness": 0}}
-    found = drawn(Scenario.read(instance_kind("grain_boundaries"), content, "s"), 3)
-    assert len({each.seed for each in found}) == 3
-    assert len({each.model_copy(update={"seed": 0}) for each in found}) == 1

@@ -1,16 +1,9 @@
-import numpy as np
-
 from micromime.sampling.samplers.random_draws import RandomDraws
 from micromime.scenario.streams import stream
 
 
 def asked(grains, scored, count=20):
     return RandomDraws().propose(grains, scored, count, stream(0, "resample"))
-
-
-def test_it_pays_no_heed_to_the_scores(grains, pool):
-    rising, falling = pool(np.linspace(0, 1, 30)), pool(np.linspace(1, 0, 30))
-    assert asked(grains, rising) == asked(grains, falling)
 
 
 def test_it_pays_no_heed_to_what_was_scored(grains, pool):

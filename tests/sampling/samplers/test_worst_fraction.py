@@ -5,8 +5,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from micromime.mistakes import Mistake
-from micromime.sampling.samplers import read_sampler
 from micromime.sampling.samplers.worst_fraction import WorstFraction, worst_first
 from micromime.scenario.streams import LARGEST_SEED, stream
 from micromime.use_cases import instance_kind
@@ -69,62 +67,3 @@ def test_every_variation_lies_within_the_interval_about_its_parent(grains, pool,
         differ = {key for key in row if row[key] != stored[key]}
         assert differ == ({*MOVED} if keep_seed else {*MOVED, "seed"})
         assert all(abs(row[key] - stored[key]) <= most for key, most in MOVED.items())
-
-
-def test_variations_of_one_parent_differ_and_reach_both_ends(grains, pool):
-    asked = sampler(keep_seed=True).propose(grains, pool([0.5]), 200, stream(0, "test"))
-    stored = pool([0.5]).instances[0].grain_shades.mean_grey
-    moves = [each.instance.grain_shades.mean_grey - stored for each in asked]
-    assert len(set(moves)) == 200
-    assert min(moves) == pytest.approx(-30, abs=1)
-    assert max(moves) == pytest.approx(30, abs=1)
-
-
-@pytest.mark.parametrize(
-    ("within", "said"),
-    [
-        (
-            {"rust": {"spots": 1}},
-            r"^x\.within\.rust is not a known key; the keys here are: .*, grain_shades, ",
-        ),
-        ({"seed": {"seed": 1}}, r"^x\.within\.seed is not a known key"),
-        (
-            {"grain_shades": {"grey": 1}},
-            r"^x\.within\.grain_shades\.grey is not a known key; .*: mean_grey, contrast_grey",
-        ),
-        (WITHIN | {"white_noise": {"sd_grey": 0}}, r"^x\.within\.white_noise\.sd_grey is 0\.0; give how far"),
-        ({"grain_shades": {}}, r"^x\.within\.grain_shades names nothing to vary"),
-    ],
-    ids=str,
-)
-def test_what_the_use_case_cannot_vary_is_named(within, said):
-    sampler().check(GRAINS, "x")
-    with pytest.raises(Mistake, match=said):
-        sampler(within=within).check(GRAINS, "x")
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"fraction": 0}, r"^x\.worst_fraction\.fraction: 0 is not allowed"),
-        ({"fraction": 1.01}, r"^x\.worst_fraction\.fraction: 1\.01 is not allowed"),
-        ({"keep_seed": 1}, r"^x\.worst_fraction\.keep_seed: 1 is not allowed"),
-        ({"within": {}}, r"^x\.worst_fraction\.within: \{\} is not allowed"),
-        (
-            {"within": {"grain_shades": {"mean_grey": True}}},
-            r"^x\.worst_fraction\.within\.grain_shades\.mean_grey: True is no step: give a number above 0",
-        ),
-        (
-            {"within": {"grain_shades": {"mean_grey": {"log": 2}}}},
-            r"^x\.worst_fraction\.within\.grain_shades\.mean_grey: \{'log': 2\} is no step: give .* \{share: 0\.3\}",
-        ),
-        ({"stop_below": "0"}, r"^x\.worst_fraction\.stop_below: '0' is not allowed"),
-        ({"within": {"grain_shades": 5}}, r"^x\.worst_fraction\.within\.grain_shades: 5 is not allowed"),
-    ],
-    ids=str,
-)
-def test_wrong_settings_are_named(changed, said):
-    written = {"fraction": 1, "keep_seed": True, "within": {"grain_shades": {"mean_grey": 1}}}
-    assert read_sampler({"worst_fraction": written}, "x") == WorstFraction(**written)
-    with pytest.raises(Mistake, match=said):
-        read_sampler({"worst_fraction": written | changed}, "x")

@@ -21,7 +21,6 @@ def shrunk(field: Points | Mask) -> Points:
 
 def save(file: Path, pixels: Image) -> None:
     """Write 8-bit grey pixels as PNG."""
-    file.parent.mkdir(parents=True, exist_ok=True)
     PIL.Image.fromarray(pixels).save(file)
 
 

@@ -83,6 +83,8 @@ def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph
 
 def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
     """Write the micrographs as images.csv, images/ and masks/ (PNG, 255 on a boundary) into an existing folder."""
+    for kind in ("images", "masks"):
+        (folder / kind).mkdir()
     table: list[list[object]] = [["image", "mask", "source", "width", "height", "boundary_fraction"]]
     for each in micrographs:
         names = [f"{kind}/{each.name}.png" for kind in ("images", "masks")]

@@ -85,6 +85,8 @@ def write(count: int, side_px: int, seed: int, folder: Path) -> None:
     """
     if side_px < LEAST_PX:
         raise Mistake(f"photographs of parts need {LEAST_PX} rows or more, not {side_px}; make them larger.")
+    for kind in ("images", "masks", "tiles/crack", "tiles/intact", "tile_masks"):
+        (folder / kind).mkdir(parents=True)
     photographs, tiles = [["image", "mask", "group"]], [["tile", "label", "group", "source_image", "x", "y"]]
     for index in range(count):
         group = f"part_{index:03d}"

@@ -6,8 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.judging.grain_size import E112_SLOPE, astm_difference, astm_number_of, mean_intercept
-from micromime.judging.grain_size import CONFIDENCE
+from micromime.judging.grain_size import CONFIDENCE, E112_SLOPE, astm_difference, astm_number_of, mean_intercept
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.judging.verdict import Verdict
 from micromime.reporting.words import (

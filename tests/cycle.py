@@ -1,0 +1,154 @@
+"""The cycle in one process: each stage of dvc.yaml in turn, alone in a folder with nothing but what it declares."""
+
+import inspect
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import chdir, contextmanager
+from cProfile import Profile
+from functools import partial, reduce
+from importlib import import_module
+from operator import getitem
+from pathlib import Path
+from pkgutil import walk_packages
+from typing import Any, NamedTuple
+
+import networkx
+import pytest
+from dvc.repo import Repo
+
+import micromime
+from micromime.cli import app
+from micromime.scenario.parameters import read_tree
+
+ASIDE = ("metrics/tiny/runs", "mlruns")
+"""What stages find or leave besides deps and outs: they give the same with it and without."""
+
+SOURCE = Path(micromime.__file__).parents[1]
+
+
+class Stage(NamedTuple):
+    """A stage of dvc.yaml, as DVC reads it."""
+
+    name: str
+    words: tuple[str, ...]
+    """Its command."""
+    deps: tuple[str, ...]
+    """Data."""
+    code: tuple[str, ...]
+    """Files and folders in src/."""
+    keys: tuple[str, ...]
+    """Of params.yaml."""
+    outs: tuple[str, ...]
+
+
+def declared(project: Path) -> list[Stage]:
+    """Return the stages of a project's dvc.yaml, each after those whose outs it needs."""
+    found = []
+    with Repo(str(project)) as repo:
+        for each in networkx.dfs_postorder_nodes(repo.index.graph):
+            if each.path_in_repo != "dvc.yaml":
+                continue  # an experiment's
+            paths = [dep.def_path for dep in each.deps if dep not in each.params]
+            code = [path for path in paths if path.startswith("src/")]
+            deps = [path for path in paths if path not in code]
+            keys = [key for params in each.params for key in params.params]
+            outs = [out.def_path for out in each.outs]
+            found.append(Stage(each.name, tuple(shlex.split(each.cmd)), *map(tuple, (deps, code, keys, outs))))
+    return found
+
+
+def call(words: Sequence[str], folder: Path) -> None:
+    """Run `python -m micromime ...` in this process, in a folder."""
+    assert list(words[:3]) == ["python", "-m", "micromime"], words
+    with chdir(folder):
+        app(list(words[3:]), standalone_mode=False)
+
+
+def run_alone(stage: Stage, project: Path, desk: Path, aside: Sequence[str] = ()) -> None:
+    """Run a stage in an empty folder that has what it declares, of a project, and links to what lies aside."""
+    for path in stage.deps:
+        (desk / path).parent.mkdir(parents=True, exist_ok=True)
+        copy = partial(shutil.copytree, copy_function=os.link) if (project / path).is_dir() else os.link
+        copy(project / path, desk / path)
+    part = chosen(read_tree(project / "params.yaml"), stage.keys)
+    (desk / "params.yaml").write_text(json.dumps(part))  # JSON is YAML, and keeps the order
+    for path in aside:
+        (project / path).mkdir(parents=True, exist_ok=True)
+        (desk / path).parent.mkdir(parents=True, exist_ok=True)
+        (desk / path).symlink_to(project / path)
+    call(stage.words, desk)
+
+
+def chosen(tree: dict[str, Any], keys: Sequence[str]) -> dict[str, Any]:
+    """Return the part of a tree under these dotted keys."""
+    part: dict[str, Any] = {}
+    for key in keys:
+        *above, last = key.split(".")
+        place = reduce(lambda place, word: place.setdefault(word, {}), above, part)
+        place[last] = reduce(getitem, key.split("."), tree)
+    return part
+
+
+def undeclared(stage: Stage, desk: Path) -> list[str]:
+    """Return the files at a desk that are neither deps nor outs, nor what every stage leaves behind."""
+    known = (".micromime", "params.yaml", *ASIDE, *stage.deps, *stage.outs)
+    files = [path.relative_to(desk) for path in desk.rglob("*") if path.is_file()]
+    return [str(path) for path in files if not any(path.is_relative_to(each) for each in known)]
+
+
+@contextmanager
+def noted(files: set[str]) -> Iterator[None]:
+    """Add the files of micromime of which a function is called meanwhile, as dvc.yaml writes them."""
+    with Profile(builtins=False) as profile:
+        yield
+    for each in profile.getstats():
+        if not isinstance(each.code, str) and each.code.co_flags & inspect.CO_OPTIMIZED:  # no class or module as such
+            path = Path(each.code.co_filename)
+            if path.is_relative_to(SOURCE):
+                files.add(f"src/{path.relative_to(SOURCE)}")
+
+
+class Cycle(NamedTuple):
+    """A project in which every stage has run."""
+
+    folder: Path
+    stages: list[Stage]
+    undeclared: dict[str, list[str]]
+    """Stage -> the files that it has left besides its outs."""
+    called: dict[str, set[str]]
+    """Stage -> the files of code of which it has called a function."""
+
+
+@pytest.fixture(scope="session")
+def cycle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Cycle:
+    """The tiny profile's project after its whole cycle, on no real pictures."""
+    folder = tmp_path_factory.mktemp("cycle")
+    for name in ("dvc.yaml", "params.yaml"):
+        shutil.copy(project / name, folder)
+    shutil.copytree(project / "profiles", folder / "profiles")
+    for each in walk_packages(micromime.__path__, "micromime."):  # so that no stage is the first to import something
+        if not each.name.endswith("__main__"):
+            import_module(each.name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MICROMIME_REAL", raising=False)
+        patch.setenv("MICROMIME_WORKERS", "1")
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        Repo.init(str(folder), no_scm=True).close()
+        for words in (["profile", "tiny", "--force"], ["sources"]):
+            call(["python", "-m", "micromime", *words], folder)
+        made = Cycle(folder, declared(folder), {}, {})
+        for stage in made.stages:
+            desk = tmp_path_factory.mktemp("desk")
+            try:
+                with noted(made.called.setdefault(stage.name, set())):
+                    run_alone(stage, folder, desk, ASIDE)
+            except Exception as error:
+                raise AssertionError(f"{stage.name} fails on what it declares in dvc.yaml") from error
+            made.undeclared[stage.name] = undeclared(stage, desk)
+            for out in stage.outs:
+                (folder / out).parent.mkdir(parents=True, exist_ok=True)
+                (desk / out).rename(folder / out)
+    return made

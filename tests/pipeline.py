@@ -1,0 +1,84 @@
+"""One clone in which the pipeline of the tiny profile runs, and changes in it, each after the other."""
+
+import json
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from clones import Ran, committed, kept_in_git, module, run, run_killed, working_tree
+
+from micromime.pictures.micrographs import Micrograph
+from micromime.pictures.surrogates.grains import write_micrographs
+
+BASE = "models/grain_boundaries/base"
+
+
+def edited(file: Path, before: str, after: str) -> None:
+    text = file.read_text()
+    assert text.count(before) >= 1, f"{file} does not say {before!r}"
+    file.write_text(text.replace(before, after, 1))
+
+
+class First(NamedTuple):
+    """What a run said that was killed in the middle of a training, and the one that has gone on with it."""
+
+    killed: str
+    ran: Ran
+
+
+@pytest.fixture(scope="session")
+def first(project, tmp_path_factory) -> First:
+    """One worker until it is killed, so that one run surely has ended and the other has not; two after that."""
+    clone = working_tree(project, tmp_path_factory.mktemp("pipeline") / "a")
+    record = "metrics/tiny/runs/grain_boundaries/base/run-001.json"
+    said = run_killed(clone, record, ".micromime/networks/unfinished-*/epochs.jsonl", MICROMIME_WORKERS=1)
+    return First(said, run(clone))
+
+
+@pytest.fixture(scope="session")
+def reworded(first: First) -> Ran:
+    """The same after words were changed in what every network depends on."""
+    learner = first.ran.clone / "src/micromime/training/learner.py"
+    learner.write_text(f'{learner.read_text()}\n\n# A comment more.\n"""And a string that says something."""\n')
+    return run(first.ran.clone)
+
+
+@pytest.fixture(scope="session")
+def again(reworded: Ran) -> Ran:
+    """The same after another run, between which nothing was changed."""
+    return run(reworded.clone)
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory) -> Path:
+    """Two pictures, not square, that stand in for real ones: dark lines on noise."""
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "grain_boundaries").mkdir()
+    rng = np.random.default_rng(0)
+    mask = np.zeros((70, 90), bool)
+    mask[30:33], mask[:, 40:43] = True, True
+    images = {name: np.where(mask, 60, rng.integers(120, 180, mask.shape)).astype(np.uint8) for name in ("a", "b")}
+    pictures = [Micrograph(name, "fake", image, mask) for name, image in images.items()]
+    write_micrographs(pictures, folder / "grain_boundaries")
+    return folder
+
+
+class Changed(NamedTuple):
+    """What DVC said of a changed round, and the run after it."""
+
+    status: str
+    diff: dict
+    ran: Ran
+
+
+@pytest.fixture(scope="session")
+def changed(again: Ran, given: Path) -> Changed:
+    """The same after a round was changed and real pictures were given."""
+    clone = again.clone
+    kept_in_git(clone)
+    committed(clone, "as it ran")
+    edited(clone / "params.yaml", "fraction: 0.1", "fraction: 0.5")
+    status = module(clone, "dvc", "status")
+    diff = json.loads(module(clone, "dvc", "params", "diff", "--json"))
+    return Changed(status, diff, run(clone, MICROMIME_REAL=given))

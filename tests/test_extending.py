@@ -1,0 +1,153 @@
+"""What CONTRIBUTING says to write and to touch, done in a copy: nothing else is needed, dvc.yaml least of all."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from clones import environment
+from cycle import call
+from readme import blocks
+from ruamel.yaml import YAML
+
+SAMPLER = '''"""Fresh draws, the other way round."""
+
+from micromime.sampling.sampler import Sampler, fresh
+
+
+class Reversed(Sampler):
+    """Says which metric it may go by."""
+
+    def ask(self, scenario, scored, count, rng):
+        """Return `count` fresh draws."""
+        return fresh(scenario, count, rng)[::-1]
+'''
+
+ARCHITECTURE = '''"""Two convolutions."""
+
+from torch import nn
+
+FINDS = "mask"
+
+
+def build(pretrained):
+    """Return a new network."""
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 2, 1))
+
+
+def parts(network):
+    """Return body and head."""
+    return [network[0]], [network[1]]
+'''
+
+METRIC = '''def found_share(prediction: Mask, truth: Mask) -> float:
+    """Return the share of the true boundary that was found, 0 to 1."""
+    return float(prediction[truth].mean()) if truth.any() else 1.0
+
+
+'''
+
+COMMANDS = """
+check
+render grain_boundaries --count 1 --params plain.yaml --out after
+render grain_boundaries base
+rerender data/synthetic/grain_boundaries/base --sample 3
+render grain_boundaries scoring
+train grain_boundaries base
+score grain_boundaries base
+resample grain_boundaries random
+"""
+
+RUN = """
+import sys
+from micromime.cli import app
+for line in sys.argv[1].split("\\n"):
+    app(line.split(), standalone_mode=False)
+"""
+
+
+def write_files(project: Path, package: Path) -> None:
+    """Write the four files, and touch the use case and the table of metrics."""
+    (dust,) = [block for block in blocks(project, "python") if "class Dust" in block]
+    where = re.search(r"`src/micromime/(partial_models/[\w/]*dust\.py)`", (project / "README.md").read_text())[1]
+    (package / where).write_text(dust)
+    (patch,) = blocks(project, "diff")
+    subprocess.run(["git", "apply", "-"], input=patch, cwd=package.parents[1], text=True, check=True)
+    (package / "sampling/samplers/reversed.py").write_text(SAMPLER)
+    (package / "training/architectures/two_convolutions.py").write_text(ARCHITECTURE)
+    metrics = package / "judging/metrics.py"
+    before, table, after = re.split(r"^(SEGMENTATION\b.*\n)", metrics.read_text(), maxsplit=1, flags=re.MULTILINE)
+    metrics.write_text(f'{before}{METRIC}{table}    "found_share": found_share,\n{after}')
+
+
+def say_so(project: Path, params: Path) -> None:
+    """Name all four in params.yaml."""
+    (values,) = [block for block in blocks(project, "yaml") if "dust" in block]
+    params.write_text(params.read_text().replace("    illumination:\n", f"{values}    illumination:\n", 1))
+    yaml = YAML()
+    tree = yaml.load(params)
+    grains = tree["grain_boundaries"]
+    grains["train"]["architecture"], grains["resample"]["score"] = "two_convolutions", "found_share"
+    grains["rounds"]["random"]["sampler"] = {"reversed": {}}
+    yaml.dump(tree, params)
+
+
+@pytest.fixture(scope="module")
+def extended(project, tmp_path_factory) -> Path:
+    """A copy with a partial model, a sampler, an architecture and a metric more, in which half of the cycle has run."""
+    folder = tmp_path_factory.mktemp("extended")
+    for name in ("src", "tests", "profiles"):
+        # What numba has compiled comes along: compiling anew takes most of a test's time.
+        shutil.copytree(project / name, folder / name, ignore=shutil.ignore_patterns("*.pyc*", "*.tmp.*"))
+    for name in ("params.yaml", "pyproject.toml"):
+        shutil.copy(project / name, folder)
+    call(["python", "-m", "micromime", "profile", "tiny", "--force"], folder)
+    shutil.copy(folder / "params.yaml", folder / "plain.yaml")
+    call(["python", "-m", "micromime", "render", "grain_boundaries", "--count", "1", "--out", "before"], folder)
+    write_files(project, folder / "src/micromime")
+    say_so(project, folder / "params.yaml")
+    python(folder, "-c", RUN, COMMANDS.strip())
+    return folder
+
+
+def python(folder: Path, *words: str) -> str:
+    """Run this Python on the copy's own code."""
+    command, env = [sys.executable, *words], environment(folder, MICROMIME_WORKERS=1)
+    ended = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout
+
+
+def test_a_partial_model_is_drawn_and_stored(extended):
+    samples = pd.read_parquet(extended / "data/synthetic/grain_boundaries/base/shard-00000/samples.parquet")
+    assert samples["dust.specks"].between(0, 40).all()
+    assert samples["dust.specks"].nunique() > 1
+
+
+def test_a_partial_model_moves_no_other_pixel(extended):
+    for name in ("images", "masks", "labels"):
+        file = f"shard-00000/{name}.npy"
+        assert (extended / "before" / file).read_bytes() == (extended / "after" / file).read_bytes()
+
+
+def test_a_partial_model_is_tested_as_every_other(extended):
+    said = python(extended, "-m", "pytest", "-q", "tests/partial_models/test_every_partial_model.py", "-k", "Dust")
+    assert re.search(r"\b[1-9]\d* passed", said)
+
+
+def test_an_architecture_is_trained(extended):
+    network = json.loads((extended / "models/grain_boundaries/base/run-001/model.json").read_text())
+    assert network["architecture"] == "two_convolutions"
+
+
+def test_a_metric_is_measured(extended):
+    scores = pd.read_parquet(extended / "data/scores/grain_boundaries/base.parquet")
+    assert scores["score.found_share"].between(0, 1).all()
+
+
+def test_a_sampler_is_asked(extended):
+    assert json.loads((extended / "data/synthetic/grain_boundaries/random/dataset.json").read_text())["count"] == 10
