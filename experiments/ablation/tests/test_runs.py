@@ -200,6 +200,7 @@ def trained(tree, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ablation_run, "train", train)
     monkeypatch.setattr(ablation_run, "predictor", predictor)
+    monkeypatch.setattr(ablation, "ablation_chart", lambda _: "<svg>")
     monkeypatch.setattr(
         ablation, "run_tasks", lambda work, given, *_: [work(each) for each in given if not tasks.append(each)]
     )

@@ -133,18 +133,18 @@ def test_what_is_wrong_is_named(changed, said):
 
 
 def test_records_are_reused_and_only_what_is_missing_runs(trained):
-    first = run(runs=2)
+    first = run(runs=2, **ONE)
     count = len(trained)
-    assert run(runs=2) == first
+    assert run(runs=2, **ONE) == first
     assert len(trained) == count
     file_of("gap-oracle", 2).unlink()
-    assert run(runs=2) == first
+    assert run(runs=2, **ONE) == first
     assert trained[count:] == [(2, 16, False), (2, 8, True), (2, 8, True)]
-    run(rehearsal_share=0.25)  # other settings: all anew
+    run(rehearsal_share=0.25, **ONE)  # other settings: all anew
     assert len(trained) == count + 3 + count // 2
 
 
-@pytest.mark.parametrize("others", [("gap-oracle",), ("gap-random",), ("gap-random", "gap-oracle")])
+@pytest.mark.parametrize("others", [("gap-random",), ("gap-random", "gap-oracle")])
 def test_records_of_a_seed_that_go_on_from_unlike_networks_are_made_anew(trained, others):
     first = run(**ONE)
     of_another_processor(*others)
