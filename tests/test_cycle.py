@@ -37,6 +37,10 @@ def below(file: str, paths) -> bool:
     return any(Path(file).is_relative_to(path) for path in paths)
 
 
+def test_every_stage_runs_on_what_it_declares(cycle):
+    assert not cycle.failed, "\n".join(f"{name}: {how}" for name, how in cycle.failed.items())
+
+
 def test_no_stage_leaves_what_it_does_not_declare(cycle):
     assert not {name: files for name, files in cycle.undeclared.items() if files}
 

@@ -12,7 +12,7 @@ from stores import arm_json, run_json, stored
 from workshop import SETTINGS
 
 from micromime.mistakes import Mistake
-from micromime.reporting.pages.judged import Part
+from micromime.reporting.judged import Part
 from micromime.sampling.scores import write_scores
 from micromime.stages.publish import means_of, publish, statistics_of
 from micromime.tracking.store import store_client
