@@ -14,7 +14,8 @@ from micromime.project.versions import data_version
 from micromime.reporting.pages.judged import Judged, Part
 from micromime.reporting.pages.judged_tiles import JudgedTiles
 from micromime.sampling.scores import ORIGIN
-from micromime.scenario.parameters import read_tree
+from micromime.scenario.parameters import one_of, read_tree
+from micromime.stages.check import use_cases_in
 from micromime.stages.judge import CURVES, SCORES
 from micromime.stages.tile import TEST
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
@@ -22,18 +23,25 @@ from micromime.tracking.publish import publish_arm, publish_file, publish_model,
 PAGE = "report.html"
 
 
-def publish(use_case: str, params: Path = Path("params.yaml")) -> None:
-    """Tell MLflow of a use case's arms, their tables of scores, and what the verdict says of them, where there is one.
+def publish(use_case: str = "", params: Path = Path("params.yaml")) -> None:
+    """Tell MLflow of a use case's arms, their tables of scores and what the verdict says; of every use case if unnamed.
 
-    Told again it changes nothing. Raises Mistake where the store does not answer.
+    Told again it changes nothing. Raises Mistake where the store does not answer, or where there is no such use case.
     """
+    tree, known = read_tree(params), use_cases_in(params)
+    if use_case:
+        one_of(use_case, known, "use case")
+    for each in [use_case] if use_case else known:
+        _publish(tree, each)
+
+
+def _publish(tree: dict[str, Any], use_case: str) -> None:
     arms = arms_of(use_case)
     for arm in arms:
         publish_arm(said_of(arm), runs_of(arm))
     for arm, table in scored(use_case, arms):
         publish_file(said_of(arm), table)
     print(f"{use_case}: MLflow knows {len(arms)} arms.", flush=True)
-    tree = read_tree(params)
     verdict = Path("metrics", str(tree.get("profile", "")), f"{use_case}.json")
     folder = verdict.with_suffix("")
     if not (verdict.is_file() and (folder / SCORES).is_file()):
@@ -72,8 +80,9 @@ def publish_judged(judged: Judged, test_set: Path, files: Sequence[Path], pictur
 
 
 def arms_of(use_case: str) -> list[Path]:
-    """Return the folders of the arms that were trained for a use case."""
-    return sorted(file.parent for file in Path("models", use_case).rglob("arm.json"))
+    """Return the folders of the arms that were trained for a use case, but for those that are being written."""
+    found = sorted(file.parent for file in Path("models", use_case).rglob("arm.json"))
+    return [arm for arm in found if not any(part.startswith(".") for part in arm.parts)]
 
 
 def said_of(arm: Path) -> dict[str, Any]:
