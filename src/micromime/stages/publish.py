@@ -29,8 +29,16 @@ PAGE = "report.html"
 def publish(use_case: str, params: Path = places.PARAMS) -> None:
     """Tell MLflow of a use case's arms, their tables of scores, and what the verdict says of them, where there is one.
 
-    Told again it changes nothing. Raises Mistake where the store does not answer.
+    Told again it changes nothing. Raises Mistake where the store does not answer, or where there is no such use case.
     """
+    tree, known = read_tree(params), use_cases_in(params)
+    if use_case:
+        one_of(use_case, known, "use case")
+    for each in [use_case] if use_case else known:
+        _publish(tree, each)
+
+
+def _publish(tree: dict[str, Any], use_case: str) -> None:
     arms = arms_of(use_case)
     for arm in arms:
         publish_arm(said_of(arm), runs_of(arm))
