@@ -42,6 +42,8 @@ class Stage(NamedTuple):
     """Files and folders in src/."""
     keys: tuple[str, ...]
     """Of params.yaml."""
+    versions: tuple[str, ...]
+    """Of results."""
     outs: tuple[str, ...]
 
 
@@ -55,9 +57,10 @@ def declared(project: Path) -> list[Stage]:
             paths = [dep.def_path for dep in each.deps if dep not in each.params]
             code = [path for path in paths if path.startswith("src/")]
             deps = [path for path in paths if path not in code]
-            keys = [key for params in each.params for key in params.params]
+            keys = [key for params in each.params for key in params.params if params.def_path == "params.yaml"]
+            versions = [key for params in each.params for key in params.params if params.def_path != "params.yaml"]
             outs = [out.def_path for out in each.outs]
-            found.append(Stage(each.name, tuple(shlex.split(each.cmd)), *map(tuple, (deps, code, keys, outs))))
+            found.append(Stage(each.name, tuple(shlex.split(each.cmd)), *map(tuple, (deps, code, keys, versions, outs))))
     return found
 
 
@@ -129,8 +132,9 @@ class Cycle(NamedTuple):
 def cycle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Cycle:
     """The tiny profile's project after its whole cycle, on no real pictures."""
     folder = tmp_path_factory.mktemp("cycle")
-    for name in ("dvc.yaml", "params.yaml"):
-        shutil.copy(project / name, folder)
+    for name in ("dvc.yaml", "params.yaml", "src/micromime/project/results.py"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(project / name, folder / name)
     shutil.copytree(project / "profiles", folder / "profiles")
     for each in walk_packages(micromime.__path__, "micromime."):  # so that no stage is the first to import something
         if not each.name.endswith("__main__"):

@@ -9,7 +9,7 @@ import pytest
 
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.pictures.micrographs import sha256
+from micromime.project.work import sha256
 from micromime.sampling.scores import write_scores
 from micromime.scenario.parameters import read_tree
 from micromime.stages import resample as stage

@@ -62,15 +62,6 @@ def listed_files(folder: Path) -> dict[str, str]:
     return {name: sha256(folder / name) for name in names}
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
-    try:
-        with path.open("rb") as opened:
-            return hashlib.file_digest(opened, "sha256").hexdigest()
-    except OSError as error:
-        raise Mistake(f"{path} cannot be read ({error.strerror}); check its name and its permissions.") from None
-
-
 def stays_inside(name: str) -> bool:
     """Return whether a relative name, written on any system, can only mean a file inside its folder.
 

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.pictures.micrographs import checked_cells, read_mask, read_picture, sha256, table_lines
+from micromime.pictures.micrographs import checked_cells, read_mask, read_picture, table_lines
+from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
 LIST_NAME = "tiles.csv"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from micromime.engines.local import alone
+from micromime.mistakes import Mistake
 
 OURS = Path(".micromime")
 WORK = OURS / "work"
@@ -21,6 +22,15 @@ def fingerprint(*parts: Any) -> str:
         digest.update(part.read_bytes() if isinstance(part, Path) else json.dumps(part, sort_keys=True).encode())
         digest.update(b"\0")
     return digest.hexdigest()[:32]
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hexadecimal digits."""
+    try:
+        with path.open("rb") as opened:
+            return hashlib.file_digest(opened, "sha256").hexdigest()
+    except OSError as error:
+        raise Mistake(f"{path} cannot be read ({error.strerror}); check its name and its permissions.") from None
 
 
 def work_folder(stage: str, *parts: Any) -> Path:
