@@ -50,7 +50,7 @@ class Workshop:
     def __init__(self) -> None:
         self.trained: list[list[tuple[str, int]]] = []
         """Arm and run of what was trained, a list for each time that runs were begun side by side."""
-        self.tasks: list[Task] = []
+        self.tasks: list[queue.Task] = []
         self.told: list[tuple[dict[str, Any], dict[int, Any]]] = []
         """What MLflow was told: of an arm, and of runs of it by number."""
 
@@ -185,10 +185,10 @@ def micrographs(workshop: Workshop) -> Path:
 @pytest.fixture
 def scoring(workshop: Workshop, grains: Scenario[Instance]) -> Path:
     """A scoring set of three samples, with dark lines of 340, 488 and 636 of 2560 px."""
-    folder = workshop.folder("data/scoring")
+    folder = workshop.folder(places.synthetic("grain_boundaries", "scoring"))
     instances = [grains.draw_one(1, index, "scoring") for index in range(3)]
     masks = [lines(40, 64, width_px) for width_px in (4, 8, 12)]
     samples = [Sample(np.where(mask, 50, 200).astype(np.uint8), mask) for mask in masks]
     write_shard(folder / "shard-00000", 0, instances, samples)
-    write_description(folder, {"use_case": "grain_boundaries"})
+    write_description(folder, {"use_case": "grain_boundaries", "scenario": {}, "count": 3, "seed": 1})
     return folder

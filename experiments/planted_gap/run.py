@@ -5,11 +5,10 @@ add to it: runs that went on from networks trained on two kinds are no pair. The
 by which it is seen.
 """
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -22,8 +21,7 @@ from micromime.datasets.rehearsal import Rehearsed
 from micromime.inference.networks import predictor
 from micromime.judging.metrics import SEGMENTATION, boundary_f1, mean_iou
 from micromime.sampling.sampler import Scored
-from micromime.scenario.arrays import Mask, Reals
-from micromime.scenario.scenario import Scenario
+from micromime.scenario.arrays import Reals
 from micromime.scenario.streams import stream
 
 TOLERANCE_PX = 1
@@ -36,14 +34,6 @@ PURPOSE = "rounds"
 """Under which a record keeps what came out: a row for the base, and one for each round."""
 
 
-class Judged(NamedTuple):
-    """A network with its scores: of each image of the scoring set, and means."""
-
-    network: Path
-    scores: Reals
-    means: Mapping[str, float | None]
-
-
 @dataclass(frozen=True)
 class Seed:
     """What all samplers of a seed and an experiment have in common: the sets, drawn here, and the base network."""
@@ -54,28 +44,23 @@ class Seed:
     folder: Path
 
     @cached_property
-    def scenario(self) -> Scenario[Any]:
-        """What is trained on."""
-        return EXPERIMENTS[self.experiment].scenarios[0]
-
-    @cached_property
     def sets(self) -> dict[str, Rendered]:
         """The images to begin with, to score, and the two to test on."""
-        test, images = {"test": EXPERIMENTS[self.experiment].scenarios[1]}, self.asked.images
-        scenarios = {name: test.get(name, self.scenario) for name in ("base", "scoring", "test", "training")}
+        (training, test), images = EXPERIMENTS[self.experiment].scenarios, self.asked.images
+        drawn_from = {"base": training, "scoring": training, "training": training, "test": test}
         return {
             name: Rendered([each.draw_one(self.number, n, f"gap {name}") for n in range(getattr(images, name))])
-            for name, each in scenarios.items()
+            for name, each in drawn_from.items()
         }
 
     @cached_property
-    def base(self) -> Judged:
-        """The base network, trained."""
-        train(self.number, self.asked.training(self.asked.base), self.sets["base"], self.folder / "base")
-        return self.judged(self.folder / "base")
+    def base(self) -> tuple[dict[str, Any], Reals, dict[str, float | None]]:
+        """How the base network was trained, and what it scores: see `judged`."""
+        said = train(self.number, self.asked.training(self.asked.base), self.sets["base"], self.folder / "base")
+        return said, *self.judged(self.folder / "base")
 
-    def judged(self, network: Path) -> Judged:
-        """Return what a network scores on each set."""
+    def judged(self, network: Path) -> tuple[Reals, dict[str, float | None]]:
+        """Return a network's score of each image of the scoring set, and its means over the sets."""
         find, sets = predictor(network), {name: self.sets[name] for name in ("test", "training", "scoring")}
         masks = {name: [find(each) >= THRESHOLD for each in rendered.images] for name, rendered in sets.items()}
 
@@ -83,43 +68,37 @@ class Seed:
             return np.array([metric(*pair) for pair in zip(masks[name], sets[name].masks, strict=True)])
 
         mode = np.array([EXPERIMENTS[self.experiment].of_mode(each) for each in sets["test"].instances])
-        f1, iou = scores("test", near_f1), scores("test", mean_iou)
+        f1, iou = scores("test", partial(boundary_f1, tolerance_px=TOLERANCE_PX)), scores("test", mean_iou)
         tested = {"mode_f1": f1[mode], "rest_f1": f1[~mode], "all_f1": f1}
         tested |= {"mode_iou": iou[mode], "rest_iou": iou[~mode], "all_iou": iou}
         tested |= {"training_iou": scores("training", mean_iou)}
         tested |= {"scoring": scores("scoring", SEGMENTATION[self.asked.score])}
         means = {name: float(each.mean()) if len(each) else None for name, each in tested.items()}
-        return Judged(network, tested["scoring"], means)
+        return tested["scoring"], means
 
     def rounds(self, name: str) -> list[dict[str, Any]]:
         """Return a row for the base network and one for each round of a sampler."""
         sampler, scoring = self.asked.sampler(self.experiment, name), self.sets["scoring"]
         settings, share = self.asked.training(self.asked.finetune), self.asked.rehearsal_share
-        now, before, earlier = self.base, None, [self.sets["base"]]
-        rows = [{"round": 0, "images": 0, "asked_of_mode": None, "asked_hopeless": None, **now.means}]
+        (_, now, means), before, earlier, start = self.base, None, [self.sets["base"]], self.folder / "base"
+        rows = [{"round": 0, "images": 0, "asked_of_mode": None, "asked_hopeless": None, **means}]
+        scenario, _ = EXPERIMENTS[self.experiment].scenarios
         for number in range(1, self.asked.rounds + 1):
-            scored = Scored(scoring.samples["id"].tolist(), scoring.instances, now.scores, before)
+            scored = Scored(scoring.samples["id"].tolist(), scoring.instances, now, before)
             rng = stream(self.number, "gap round", number)
-            new = Rendered(
-                [each.instance for each in sampler.propose(self.scenario, scored, self.asked.images.round, rng)]
-            )
+            new = Rendered([each.instance for each in sampler.propose(scenario, scored, self.asked.images.round, rng)])
             picked = stream(self.number, "gap rehearsal", number)
             seen: Any = Rehearsed(new, earlier, share, picked) if share > 0 else new  # type: ignore[arg-type]
-            folder = self.folder / name / str(number)
-            train(self.number, settings, seen, folder, now.network)
-            before, now, earlier = now.scores, self.judged(folder), [*earlier, new]
-            rows.append({"round": number, "images": number * len(new.images), **self._shares(new), **now.means})
+            before, network = now, self.folder / name / str(number)
+            train(self.number, settings, seen, network, start)
+            (now, means), earlier, start = self.judged(network), [*earlier, new], network
+            rows.append({"round": number, "images": number * len(new.images), **self._shares(new), **means})
         return rows
 
     def _shares(self, new: Rendered) -> dict[str, float]:
         of_mode = [EXPERIMENTS[self.experiment].of_mode(each) for each in new.instances]
         hopeless = [each.style == "hopeless" for each in new.instances]
         return {"asked_of_mode": float(np.mean(of_mode)), "asked_hopeless": float(np.mean(hopeless))}
-
-
-def near_f1(prediction: Mask, truth: Mask) -> float:
-    """Return the boundary F1 at this experiment's tolerance."""
-    return boundary_f1(prediction, truth, TOLERANCE_PX)
 
 
 class Task(NamedTuple):
@@ -175,10 +154,10 @@ def _run(task: Task, cells: Sequence[Cell]) -> None:
     """Train the base network and go on from it with each sampler; a run's record appears when it is whole."""
     with TemporaryDirectory() as folder:
         seed = Seed(task.asked, cells[0].experiment, cells[0].seed, Path(folder))
-        machine = json.loads((seed.base.network / "run.json").read_text())
+        trained_on, *_ = seed.base
         for cell in cells:
             began = time.process_time()
             rows = seed.rounds(cell.sampler)
             training = {"run": cell.seed, "cpu_seconds": round(time.process_time() - began, 1)}
-            training |= {key: machine[key] for key in ("device", "processor", "torch")}
+            training |= {key: trained_on[key] for key in ("device", "processor", "torch")}
             tell(task.records, cell.run, (task.wanted[cell], training), {PURPOSE: rows})

@@ -264,11 +264,21 @@ def lineage(
 
 @app.command()
 def explain(
-    what: Annotated[str, typer.Argument(metavar="RUN", help="Folder of an arm or a run in it, or an MLflow run id.")],
+    what: Annotated[
+        str, typer.Argument(help="Folder of an arm or a run in it, an MLflow run id; as a stage a use case.")
+    ],
     out: Annotated[Path | None, typer.Option(help="The page, HTML; default: in .micromime/explanations/.")] = None,
     score: Annotated[str | None, typer.Option(help="Metric, such as boundary_f1; default: resample.score.")] = None,
 ) -> None:
     """Say why networks fail: which parameters the scores go with, the worst samples, what a sampler asked for."""
+    from micromime.use_cases import use_cases
+
+    if what in use_cases():
+        from micromime.stages.explain import main as stage
+
+        pages = places.verdict(_profile(), what).with_suffix("") / "explanations"
+        stage(what, places.models(what), pages)
+        return
     from micromime.commands.explain import explain as explain_run
 
     explain_run(what, out, score)

@@ -1,18 +1,27 @@
-"""An arm: what decides its networks and what does not, and that it is read back as it was planned."""
+"""An arm: what decides its networks and what does not, what it trains on, and that it is read back as it was planned."""
 
-import dataclasses
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from micromime.arms import arm as arms
-from micromime.arms.arm import Arm, describe, described, planned_arm, trained
-from micromime.datasets.store import Dataset
+from micromime.arms.arm import Arm, planned_arm, said_of, trained
+from micromime.datasets.rehearsal import Rehearsed, carry_on
+from micromime.datasets.store import Dataset, write_arrays, write_description
 from micromime.mistakes import Mistake
+from micromime.project import places
 from micromime.scenario.parameters import read_tree
+from micromime.scenario.scenario import Sample
 from micromime.scenario.streams import stream
 from micromime.training.settings import TrainParameters
+
+GRAINS = "grain_boundaries"
+PHASE = {"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}
+FOUND = [PHASE | {"peak_rate": "find"}]
 
 OTHER = {
     "architecture": "unet_resnet50",
@@ -25,19 +34,14 @@ OTHER = {
     "target": "centre_line",
     "cl_dice_share": 0.25,
     "rehearsal_share": 0.5,
-    "phases": [{"size_px": 32, "trainable": "all", "epochs": 2, "peak_rate": 0.003, "batch_size": 4}],
+    "phases": [PHASE],
 }
 """Every setting but the number of runs, with another value than the workshop's."""
 
 
-def planned(name="base", start=None, data=None):
+def planned(name="base", start=None):
     tree = read_tree(Path("params.yaml"))
-    return planned_arm(tree, "grain_boundaries", data or Path("data", name), Path("models", name), start)
-
-
-def plain(told):
-    """As JSON has it: lists for tuples."""
-    return json.loads(json.dumps(dataclasses.asdict(told)))
+    return planned_arm(tree, GRAINS, places.synthetic(GRAINS, name), places.models(GRAINS, name), start)
 
 
 @pytest.fixture
@@ -53,192 +57,126 @@ def test_the_list_of_settings_is_whole():
 @pytest.mark.parametrize("key", OTHER)
 def test_every_setting_but_the_number_of_runs_decides(workshop, base, key):
     workshop.write(**{key: OTHER[key]})
-    assert planned().fingerprint != base.fingerprint
+    assert planned().inputs(1) != base.inputs(1)
 
 
-def test_the_data_decide_by_their_content_not_by_their_place(workshop, base):
-    before = base.fingerprint
-    assert planned(data=workshop.data("copy")).fingerprint == before
-    workshop.data("base", seed=1)
-    assert base.fingerprint != before
-
-
-def test_names_and_the_number_of_runs_decide_nothing(workshop, base):
-    workshop.write(profile="other", runs=7)
-    same = dataclasses.replace(planned(data=base.data), name="random", use_case="chips")
+def test_names_places_comments_and_the_number_of_runs_decide_nothing(workshop, base):
+    before = [base.inputs(run) for run in (1, 2)]
+    defaults = {"target": "mask", "cl_dice_share": 0, "rehearsal_share": 0}
+    workshop.write(profile="other", runs=7, **defaults)
+    with Path("params.yaml").open("a") as file:
+        file.write("  # a comment\n")
+    place = shutil.copytree(base.data, "elsewhere/other")
+    same = replace(planned(), name="random", use_case="chips", data=Path(place), beside=Path("nowhere"))
     assert same.settings.runs == 7
-    assert [same.inputs(run) for run in (1, 2)] == [base.inputs(run) for run in (1, 2)]
+    assert [same.inputs(run) for run in (1, 2)] == before
 
 
-def test_settings_left_out_are_those_that_change_nothing(workshop, base):
-    before = base.fingerprint
-    workshop.write(target="mask", cl_dice_share=0, rehearsal_share=0)
-    assert planned().fingerprint == before
+def test_run_number_data_rates_and_the_learners_version_decide(workshop, base, monkeypatch):
+    found = [base.inputs(1), base.inputs(2)]
+    slow, fast = (replace(base, rates=rates) for rates in ((0.1, 0.2), (0.1, 0.3)))
+    assert found[0] == slow.inputs(1) == fast.inputs(1)
+    found += [slow.inputs(2), fast.inputs(2)]
+    with monkeypatch.context() as patch:
+        patch.setattr(arms, "LEARNER", arms.LEARNER + 1)
+        found += [base.inputs(1), base.inputs(2)]
+    workshop.data("base", seed=1)
+    found += [base.inputs(1), base.inputs(2)]
+    assert len(set(found)) == 8
 
 
-def noted(names):
-    """Stand in for `code_of`: the code is another, and its names are noted."""
-
-    def code_of(*given):
-        names.extend(given)
-        return ["other code"]
-
-    return code_of
-
-
-def test_the_code_that_trains_decides_and_that_of_its_architecture(base, monkeypatch):
-    before, asked = base.fingerprint, []
-    monkeypatch.setattr(arms, "code_of", noted(asked))
-    assert base.fingerprint != before
-    assert {"training/learner", "datasets/splits", "training/architectures/unet_efficientnet_lite0"} < set(asked)
-
-
-@pytest.mark.parametrize(
-    ("changed", "names"),
-    [
-        ({}, {"training/losses", "training/targets"}),
-        ({"architecture": "efficientnet_lite0"}, set()),
-        ({"rehearsal_share": 0.5}, {"training/losses", "training/targets", "datasets/rehearsal"}),
-    ],
-    ids=["masks", "classes", "rehearsal"],
-)
-def test_code_that_an_arm_does_not_use_decides_nothing(workshop, base, monkeypatch, changed, names):
-    workshop.write(**changed)
-    asked = []
-    monkeypatch.setattr(arms, "code_of", noted(asked))
-    assert planned(data=base.data).fingerprint
-    assert set(asked) & {"training/losses", "training/targets", "datasets/rehearsal"} == names
-
-
-def test_runs_differ_and_rates_that_were_found_decide_all_but_the_first(base):
-    slow, fast = (dataclasses.replace(base, rates=rates) for rates in ((0.1, 0.2), (0.1, 0.3)))
-    assert len({each.inputs(run) for each in (base, slow, fast) for run in (2, 3)}) == 6
-    assert base.inputs(1) == slow.inputs(1) == fast.inputs(1)
+def test_the_networks_that_it_goes_on_with_decide_run_by_run(workshop, monkeypatch):
+    parent = workshop.train("base")
+    workshop.data("random")
+    arm, alone = planned("random", parent), replace(planned("random", parent), start=None)
+    before = [arm.inputs(run) for run in (1, 2)]
+    assert not {*before} & {alone.inputs(run) for run in (1, 2)}
+    (parent / "run-002" / "run.json").write_text(json.dumps(trained(parent, 2) | {"inputs": "another network"}))
+    assert arm.inputs(1) == before[0]
+    assert arm.inputs(2) != before[1]
+    workshop.data("base", seed=1)  # what the parent was trained on
+    assert arm.inputs(1) != before[0]
 
 
 def test_the_first_run_finds_the_rates_and_the_others_are_given_them(workshop, base):
-    workshop.write(phases=[OTHER["phases"][0] | {"peak_rate": "find"}])
-    arm = dataclasses.replace(planned(), rates=(0.125,))
+    workshop.write(phases=FOUND)
+    arm = replace(planned(), rates=(0.125,))
     assert [arm.settings_of(run).rates for run in (1, 2)] == [None, (0.125,)]
     assert base.settings_of(2) == base.settings
 
 
-def test_the_networks_that_it_goes_on_with_decide_run_by_run(workshop):
+def test_an_arm_that_goes_on_has_its_own_phases_runs_and_rehearsal_and_all_else_as_before(workshop):
     parent = workshop.train("base")
-    workshop.data("random")
-    arm, alone = planned("random", parent), planned("random")
-    assert dataclasses.replace(arm, settings=alone.settings).fingerprint != alone.fingerprint
-    before = [arm.inputs(run) for run in (1, 2)]
-    said = trained(parent, 2) | {"inputs": "another network"}
-    (parent / "run-002" / "run.json").write_text(json.dumps(said))
-    assert arm.inputs(1) == before[0]
-    assert arm.inputs(2) != before[1]
-
-
-def test_an_arm_that_goes_on_has_its_own_phases_and_runs_and_all_else_as_before(workshop):
-    parent = workshop.train("base")
-    phases = [{"size_px": 96, "trainable": "head", "epochs": 5, "peak_rate": 0.25, "batch_size": 2}]
-    workshop.write(finetune={"runs": 3, "phases": phases})
+    asked = {"runs": 2, "rehearsal_share": 0.5, "phases": [PHASE | {"epochs": 5}]}
+    workshop.write(finetune=asked)
     settings, before = planned("random", parent).settings, Arm.read(parent).settings
-    assert settings.model_dump(exclude_unset=True)["phases"] == tuple(phases)
-    assert settings.model_copy(update={"phases": before.phases}) == before
-
-
-CHAIN = ("base", "second", "third", "fourth")
-"""Arms that go on one with another."""
-
-
-def rehearsing(share):
-    """What params.yaml says under finetune."""
-    return {"runs": 2, "rehearsal_share": share, "phases": [OTHER["phases"][0]]}
-
-
-@pytest.fixture
-def chain(workshop):
-    """What trains the arms of a chain, each round of which rehearses such a share, and returns the last one."""
-
-    def made(share):
-        workshop.write(finetune=rehearsing(share))
-        for arm, start in zip(CHAIN, ("", *CHAIN), strict=False):
-            workshop.train(arm, start)
-        return Arm.read(Path("models/fourth"))
-
-    return made
-
-
-def test_the_data_sets_of_a_chain_come_in_the_order_they_were_trained_on(chain):
-    last = chain(0.5)
-    assert last.earlier == [Path("data/base"), Path("data/second"), Path("data/third")]
-    assert [Arm.read(Path("models", name)).earlier for name in CHAIN[:2]] == [[], [Path("data/base")]]
-
-
-def test_what_an_arm_rehearses_is_drawn_from_all_that_was_before(chain, monkeypatch):
-    monkeypatch.setattr(arms, "Rehearsed", lambda *given: given)
-    new, earlier, share, rng = chain(0.25).dataset(2)
-    assert (new.folder, share) == (Path("data/fourth"), 0.25)
-    assert [each.folder for each in earlier] == [Path("data", name) for name in CHAIN[:3]]
-    assert rng.bit_generator.state == stream(2, "rehearsal").bit_generator.state
-
-
-def test_an_arm_that_rehearses_nothing_has_its_own_data_set_alone(chain):
-    own = chain(0.0).dataset(1)
-    assert (type(own), own.folder) == (Dataset, Path("data/fourth"))
-
-
-def test_how_much_is_rehearsed_decides(workshop, chain):
-    fingerprints = {chain(0.5).fingerprint}
-    for share in (0.5, 0.25, 0):
-        workshop.write(finetune=rehearsing(share))
-        fingerprints.add(planned("fourth", Path("models/third")).fingerprint)
-    assert len(fingerprints) == 3
-
-
-def test_data_sets_far_back_decide(workshop, chain):
-    last = chain(0.5)
-    before = last.fingerprint
-    workshop.data("base", seed=1)
-    assert last.fingerprint != before
-
-
-def test_more_runs_than_there_are_networks_to_go_on_with_are_a_mistake(workshop):
-    parent = workshop.train("base")
-    workshop.write(finetune={"runs": 4, "phases": OTHER["phases"]})
-    said = r"^grain_boundaries\.finetune\.runs is 4, but models/base has 3 networks to go on with; lower it, or raise"
-    with pytest.raises(Mistake, match=said):
+    assert (settings.runs, settings.rehearsal_share, settings.epochs) == (2, 0.5, 5)
+    assert settings.model_copy(update={key: getattr(before, key) for key in asked}) == before
+    workshop.write(finetune=asked | {"runs": 4})
+    with pytest.raises(Mistake, match=r"finetune\.runs is 4, but \S*base has 3 networks to go on with"):
         planned("random", parent)
+
+
+def grey(folder, values, **description):
+    """Write a data set whose every image is of one grey level, and its row says which."""
+    samples = [Sample(np.full((4, 6), value, np.uint8), np.full((4, 6), True)) for value in values]
+    write_arrays(folder / "shard-00000", samples, [{"id": f"{n:06d}", "grey": v} for n, v in enumerate(values)])
+    write_description(folder, {"scenario": {}, "seed": values[0], **description})
+
+
+def test_what_a_run_rehearses_is_drawn_from_all_data_before_anew_for_each_run(workshop):
+    folders = [places.synthetic(GRAINS, name) for name in ("base", "second", "third")]
+    grey(folders[0], range(10, 20))
+    grey(folders[1], range(20, 30), earlier=carry_on(folders[0], folders[1]))
+    grey(folders[2], range(30, 40), earlier=carry_on(folders[1], folders[2]))
+    for before in folders[:2]:
+        shutil.rmtree(before)  # a round needs no other data than its own
+    workshop.write(rehearsal_share=0.5)
+    arm = planned("third")
+    assert arm.earlier == [folders[2] / "earlier" / name for name in ("base", "second")]
+    rehearsed = [arm.dataset(run).samples["grey"].tolist() for run in (1, 2)]
+    by_hand = Rehearsed(Dataset(folders[2]), [*map(Dataset, arm.earlier)], 0.5, stream(2, "rehearsal"))
+    assert rehearsed[1] == by_hand.samples["grey"].tolist() != rehearsed[0]
+    assert rehearsed[0][:10] == list(range(30, 40))
+    assert len(rehearsed[0]) == 20
+    workshop.write(rehearsal_share=0)
+    assert planned("third").dataset(1).samples["grey"].tolist() == list(range(30, 40))
 
 
 @pytest.mark.parametrize("start", ["", "base"])
 def test_an_arm_is_read_back_as_it_was_planned(workshop, start):
-    workshop.write(phases=[OTHER["phases"][0] | {"peak_rate": "find"}])
+    workshop.write(phases=FOUND)
     parent = workshop.train("base")
     out = workshop.train("random", start) if start else parent
-    arm = dataclasses.replace(planned(out.name, parent if start else None), rates=None if start else (0.25,))
+    arm = replace(planned(out.name, parent if start else None), rates=None if start else (0.25,))
     read = Arm.read(out)
     assert read == arm
-    assert read.fingerprint == arm.fingerprint == json.loads((out / "arm.json").read_text())["fingerprint"]
+    assert read.fingerprint == arm.fingerprint == said_of(out)["fingerprint"]
     assert [trained(out, run)["inputs"] for run in read.runs] == [arm.inputs(run) for run in read.runs]
-    assert plain(described(out)) == plain(describe(arm, "tiny"))
+    assert json.loads(json.dumps(arm.written("tiny"))) == said_of(out)
 
 
-def test_what_mlflow_is_told_says_where_the_data_come_from(workshop):
-    workshop.train("base")
+def test_arm_json_says_what_it_was_made_from_and_what_it_is_compared_with(workshop):
+    parent = workshop.train("base")
     workshop.data("random")
-    told = describe(planned("random", Path("models/base")), "tiny")
-    assert told.params["data"] == {
-        "scenario": {"rows": 72, "cols": 96},
-        "count": 10,
-        "seed": 0,
-        "parent": None,
-        "sampler": None,
-    }
-    assert told.base == workshop.begun[0].fingerprint != told.fingerprint
-    assert [(each.name, each.path) for each in told.data] == [("random", "data/random")]
+    goes_on = planned("random", parent)
+    for arm in (goes_on, replace(goes_on, start=None, beside=parent)):
+        said = arm.written("tiny")
+        data = {"scenario": {"rows": 72, "cols": 96}, "count": 10, "seed": 0, "parent": None}
+        assert said["params"]["data"] == data
+        assert said["params"]["train"]["runs"] == 2
+        assert said["base"] == Arm.read(parent).fingerprint != said["fingerprint"]
+        assert [(each["name"], each["path"]) for each in said["data"]] == [
+            ("random", f"data/synthetic/{GRAINS}/random")
+        ]
+    assert Arm.read(parent).written("tiny")["base"] == ""
 
 
-def test_no_arm_is_a_mistake(tmp_path):
+def test_no_arm_and_no_run_are_mistakes(workshop, tmp_path):
     with pytest.raises(Mistake, match=r"holds no arm\.json; train an arm to it first"):
         Arm.read(tmp_path)
+    with pytest.raises(Mistake, match=r"run-009/run\.json is not there; the runs of \S+/base are 1 to 3\.$"):
+        trained(workshop.train(), 9)
 
 
 @pytest.mark.parametrize(
@@ -247,17 +185,13 @@ def test_no_arm_is_a_mistake(tmp_path):
         ("{", ""),
         ('"params"', '"prams"'),
         ('"threads": 1', '"threads": 0'),
-        ('"base"', "7"),
         ('"data": [', '"data": 7, "x": ['),
         ('"data": [', '"data": [], "x": ['),
-        ('"runs"', '"rnus"'),
         ('"start": null,', ""),
     ],
 )
 def test_a_damaged_arm_is_a_mistake(workshop, old, new):
     file = workshop.train() / "arm.json"
     file.write_text(file.read_text().replace(old, new))
-    with pytest.raises(
-        Mistake, match=r"^models/base/arm\.json is damaged, or of another version; train the arm anew\.$"
-    ):
+    with pytest.raises(Mistake, match=r"base/arm\.json is damaged, or of another version; train the arm anew\.$"):
         Arm.read(file.parent)

@@ -1,10 +1,16 @@
-"""Records of runs: whole or not there, read back as they were, and kind to whoever reads a diff of them."""
+"""Records of runs: whole or not there, read back as they were, from their own file or from the packed one."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from micromime.arms.records import Answers, RunRecord, record_file
+from micromime.arms.records import Answers, RunRecord, pack, packed_file, read_record, write_record
 from micromime.mistakes import Mistake
 
 ROWS = [
@@ -14,10 +20,26 @@ ROWS = [
 TEST, SCORING = Answers.of("t1", ROWS), Answers.of("s1", ROWS[1:])
 RECORD = RunRecord(inputs="n1", training={"run": 7, "rates": [0.003, 2e-05], "epochs": [{"phase": 1}]})
 
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | WORDS
+JSON = st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(WORDS, inner, max_size=3))
+ANSWERS = st.builds(Answers, inputs=WORDS, table=st.dictionaries(WORDS, st.lists(VALUES, max_size=3), max_size=3))
+RECORDS = st.builds(
+    RunRecord,
+    inputs=WORDS,
+    training=st.dictionaries(WORDS, JSON, max_size=3),
+    answers=st.dictionaries(WORDS, ANSWERS, max_size=2),
+)
 
-def written(record, file):
-    record.write(file)
-    return file.read_text().splitlines()
+
+def exactly(record):
+    """A record as text: 1, 1.0 and True differ in it."""
+    return json.dumps(record.model_dump())
+
+
+@pytest.fixture
+def records(tmp_path):
+    return tmp_path / "runs" / "grains"
 
 
 def test_answers_are_columns_with_six_decimals():
@@ -27,22 +49,65 @@ def test_answers_are_columns_with_six_decimals():
         "grains": [4, 1],
         "intercept_px": [17.25, None],
     }
-    assert Answers.of("x", [{"share": 0.9999996}]).table == {"share": [1.0]}
 
 
-@pytest.mark.parametrize("answers", [{}, {"test": TEST}, {"scoring": SCORING, "test": TEST}], ids=len)
-def test_a_record_comes_back_as_it_was_written(tmp_path, answers):
-    record = RECORD.model_copy(update={"answers": answers})
-    file = record_file(tmp_path / "new", "base", 7)
-    record.write(file)
-    assert file == tmp_path / "new" / "base" / "run-007.json"
-    assert RunRecord.read(file) == record
-    assert record.rates == (0.003, 0.00002)
-    assert [each.name for each in file.parent.iterdir()] == ["run-007.json"]
+def test_answers_fit_one_purpose_and_the_same_inputs():
+    record = RECORD.with_answers("test", TEST).with_answers("scoring", SCORING)
+    assert (record.fitting("test", "t1"), record.fitting("scoring", "s1")) == (TEST, SCORING)
+    assert record.fitting("test", "s1") is RECORD.fitting("test", "t1") is None
+    later = Answers.of("t2", ROWS[:1])
+    assert record.with_answers("test", later).answers == {"test": later, "scoring": SCORING}
 
 
-def test_there_may_be_no_record(tmp_path):
-    assert RunRecord.read(tmp_path / "run-001.json") is None
+@given(st.dictionaries(st.tuples(st.sampled_from(["base", "random"]), st.integers(1, 1200)), RECORDS, max_size=3))
+def test_records_come_back_exactly_from_their_files_and_packed(made):
+    with TemporaryDirectory() as folder:
+        records = Path(folder) / "runs"
+        for key, record in made.items():
+            write_record(records, *key, record)
+        assert {key: exactly(read_record(records, *key)) for key in made} == {k: exactly(r) for k, r in made.items()}
+        pack(records)
+        assert not [*records.rglob("*")]
+        assert {key: exactly(read_record(records, *key)) for key in made} == {k: exactly(r) for k, r in made.items()}
+        assert read_record(records, "other", 1) is None
+
+
+def test_a_runs_own_file_counts_more_than_the_packed_one_and_takes_its_place_there(records):
+    for run in (1, 2):
+        write_record(records, "base", run, RECORD)
+    pack(records)
+    later = RECORD.with_answers("test", TEST)
+    write_record(records, "base", 2, later)
+    write_record(records, "random", 1, later)
+    for _ in range(2):  # from both kinds of file, then from the packed one alone
+        kept = [read_record(records, arm, run) for arm, run in (("base", 1), ("base", 2), ("random", 1))]
+        assert kept == [RECORD, later, later]
+        assert pack(records) == packed_file(records) == records.with_name("grains.parquet")
+
+
+def test_packed_twice_is_as_good_as_once(records):
+    write_record(records, "base", 1, RECORD)
+    first = pack(records).read_bytes()
+    assert pack(records).read_bytes() == first
+    packed_file(records).unlink()
+    pack(records)  # of nothing
+    assert read_record(records, "base", 1) is None
+
+
+@pytest.mark.parametrize("work", [write_record, lambda records, *_: pack(records)], ids=["written", "packed"])
+def test_whole_or_not_at_all(records, monkeypatch, work):
+    write_record(records, "base", 7, RECORD)
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            work(records, "base", 7, RECORD.with_answers("test", TEST))
+    assert read_record(records, "base", 7) == RECORD
+    assert (records / "base" / "run-007.json").is_file()
+    assert not packed_file(records).exists()
 
 
 @pytest.mark.parametrize(
@@ -51,52 +116,46 @@ def test_there_may_be_no_record(tmp_path):
         b"",
         b'{"inputs": "n1", "trai',
         b'{"inputs": "n1"}',
-        b'{"inputs": 1, "training": {}}',
         b"[]",
         b'{"inputs": "\xff"}',
         b'{"inputs": "n1", "training": {}, "other": 1}',
         b'{"inputs": "n1", "training": {}, "answers": {"test": 1}}',
     ],
 )
-def test_a_damaged_record_is_one_sentence(tmp_path, content):
-    (tmp_path / "run-001.json").write_bytes(content)
-    with pytest.raises(Mistake, match=r"^\S*/run-001\.json is damaged; restore it from git, or delete it and [^.]*\.$"):
-        RunRecord.read(tmp_path / "run-001.json")
+def test_a_damaged_record_is_one_sentence(records, content):
+    (records / "base").mkdir(parents=True)
+    (records / "base" / "run-001.json").write_bytes(content)
+    with pytest.raises(Mistake, match=r"^\S*base/run-001\.json is damaged; delete it and have its run anew\.$"):
+        read_record(records, "base", 1)
 
 
-def test_a_record_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
-    RECORD.write(tmp_path / "run-007.json")
-
-    def killed(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("pathlib.Path.replace", killed)
-    with pytest.raises(KeyboardInterrupt):
-        RECORD.with_answers("test", TEST).write(tmp_path / "run-007.json")
-    assert RunRecord.read(tmp_path / "run-007.json") == RECORD
+def torn(file, *_):
+    content = bytearray(file.read_bytes())
+    content[20:60] = bytes(40)  # within the first column
+    file.write_bytes(content)
 
 
-def test_a_record_begins_with_what_stands_beside_the_network(tmp_path):
-    (tmp_path / "run.json").write_text(json.dumps({"inputs": "n1", "rates": [0.5]}))
-    record = RunRecord.of_run(tmp_path)
-    assert (record.inputs, record.rates, record.answers) == ("n1", (0.5,), {})
+def other(file, rows):
+    pq.write_table(pa.Table.from_pylist(rows), file)
 
 
-def test_answers_fit_one_purpose_and_the_same_inputs():
-    record = RECORD.with_answers("test", TEST).with_answers("scoring", SCORING)
-    assert record.fitting("test", "t1") == TEST
-    assert record.fitting("scoring", "s1") == SCORING
-    assert record.fitting("test", "s1") is None
-    assert RECORD.fitting("test", "t1") is None
-    later = Answers.of("t2", ROWS[:1])
-    assert record.with_answers("test", later).answers == {"test": later, "scoring": SCORING}
+ROW = {"arm": "base", "run": 1, "inputs": "n1", "training": "{}", "answers": "{}"}
 
 
-def test_what_changes_is_a_line_of_its_own(tmp_path):
-    first = written(RECORD.with_answers("test", TEST).with_answers("scoring", SCORING), tmp_path / "a.json")
-    assert [line.split(":")[0].strip() for line in first] == [
-        *("{", '"inputs"', '"training"', '"answers"', '"scoring"', '"test"', "}", "}"),
-    ]
-    other = RECORD.with_answers("scoring", SCORING).with_answers("test", Answers.of("t2", ROWS[::-1]))
-    changed = [pair for pair in zip(first, written(other, tmp_path / "b.json"), strict=True) if pair[0] != pair[1]]
-    assert [line.split(":")[0].strip() for pair in changed for line in pair] == ['"test"', '"test"']
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(file.read_bytes()[:-10]),
+        torn,
+        lambda file: other(file, [{"arm": "base"}]),
+        lambda file: other(file, [ROW | {"training": "{"}]),
+        lambda file: other(file, [ROW | {"training": "{}", "answers": "1"}]),
+        lambda file: other(file, [ROW | {"training": "[]"}]),
+    ],
+)
+def test_a_damaged_packed_file_is_one_sentence(records, damage):
+    write_record(records, "base", 1, RECORD)
+    damage(pack(records))
+    with pytest.raises(Mistake, match=r"^\S*grains\.parquet is damaged; restore it from git\.$"):
+        read_record(records, "base", 1)

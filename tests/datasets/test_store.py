@@ -77,20 +77,44 @@ def test_samples_have_no_parents_unless_they_are_given(folder, grains):
     assert table["seed"].tolist()[5:] == [each.seed for each in instances]
 
 
-def test_the_identity_changes_with_what_is_asked_for_and_with_every_file(folder):
-    description = {"use_case": "grain_boundaries", "seed": 0}
-    found = [identity(folder)]
+RENDERED = {"scenario": {"rows": 72, "styles": {"a": {}, "b": {}}}, "seed": 0, "count": 5, "versions": {"numpy": "2"}}
+
+
+def identity_of(folder, **description):
     write_description(folder, description)
-    assert identity(folder) == found[0]
-    for name in ("images.npy", "masks.npy", "labels.npy", "samples.parquet"):
-        (folder / "shard-00001" / name).write_bytes(b"x")
-        write_description(folder, description)
-        found.append(identity(folder))
-    write_description(folder, description | {"seed": 1})
-    assert len({*found, identity(folder)}) == 6
+    return identity(folder)
+
+
+def test_the_identity_of_a_rendered_set_is_what_it_is_drawn_from(folder):
+    before = identity_of(folder, **RENDERED)
+    (folder / "shard-00001" / "images.npy").write_bytes(b"of another kind of processor")
+    assert identity_of(folder, **RENDERED | {"versions": {"numpy": "3"}, "scores": "0f"}) == before
+    changes = [
+        {"seed": 1},
+        {"count": 6},
+        {"scenario": {"rows": 96, "styles": {"a": {}, "b": {}}}},
+        {"scenario": {"rows": 72, "styles": {"b": {}, "a": {}}}},
+        {"parent": {"path": "base", "sha256": "0f"}},
+    ]
+    found = {before, *(identity_of(folder, **RENDERED | change) for change in changes)}
+    assert len(found) == 1 + len(changes)
     assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in found)
 
 
-def test_the_identity_is_what_sha256sum_says_of_the_description(tmp_path):
-    (tmp_path / "dataset.json").write_text("abc")
-    assert identity(tmp_path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+def test_the_renderers_version_is_part_of_it(folder, monkeypatch):
+    before = identity_of(folder, **RENDERED)
+    monkeypatch.setattr("micromime.datasets.store.RENDERER", 10**6)
+    assert identity(folder) != before
+
+
+def test_the_identity_of_real_tiles_is_every_pixel_and_every_row(folder, grains):
+    found = [identity_of(folder, classes=["intact", "crack"])]
+    assert identity_of(folder, classes=["intact", "crack"], note="said otherwise") == found[0]
+    found.append(identity_of(folder, classes=["crack", "intact"]))
+    for name in ("images.npy", "masks.npy", "labels.npy"):
+        (folder / "shard-00001" / name).write_bytes(b"x")
+        found.append(identity_of(folder, classes=["intact", "crack"]))
+    instances = [grains.draw_one(1, 0)]
+    write_shard(folder / "shard-00002", 5, instances, [each.render() for each in instances])
+    found.append(identity_of(folder, classes=["intact", "crack"]))
+    assert len(set(found)) == 6

@@ -1,21 +1,26 @@
+"""Where tasks run: here or in other processes, with one thread each, ended with the first mistake and with us."""
+
 import atexit
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info
 
-from micromime.engines.local import Progress, alone, cores, run_here, run_tasks, trainings
+from micromime.engines import local
+from micromime.engines.local import Progress, alone, cores, run_tasks, trainings
 from micromime.mistakes import Mistake
 
 NOTHING = Progress("test", "tasks", 1, int)
 
 
 def write_process(file: Path) -> None:
-    file.write_text(f"{os.getpid()} {os.environ.get('OMP_NUM_THREADS')}")
+    file.write_text(f"{os.getpid()} {os.environ['OMP_NUM_THREADS']} {os.environ['MALLOC_TOP_PAD_']}")
 
 
 def fail(file: Path) -> None:
@@ -31,9 +36,8 @@ def leave(file: Path) -> None:
     print(file.name)
 
 
-def two(folder: Path) -> list[Path]:
-    """So many tasks that two workers share them."""
-    return [folder / "x", folder / "y"]
+def files(folder: Path, count: int = 2) -> list[Path]:
+    return [folder / str(n) for n in range(count)]
 
 
 def wait_for(condition, seconds=30):
@@ -43,43 +47,59 @@ def wait_for(condition, seconds=30):
     assert condition()
 
 
-def test_tasks_run_in_other_processes_with_one_thread_each(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("workers", "tasks", "here"), [(2, 5, False), (1, 5, True), (2, 1, True)])
+def test_tasks_run_in_other_processes_unless_one_is_enough_each_with_one_thread(
+    tmp_path, monkeypatch, workers, tasks, here
+):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    files = [tmp_path / str(n) for n in range(5)]
-    run_tasks(write_process, files, 2, NOTHING)
-    said = [file.read_text().split() for file in files]
-    assert str(os.getpid()) not in {process for process, _ in said}
-    assert {threads for _, threads in said} == {"1"}
-    assert os.environ["OMP_NUM_THREADS"] == "3"
+    run_tasks(write_process, files(tmp_path, tasks), workers, NOTHING)
+    said = [file.read_text().split() for file in files(tmp_path, tasks)]
+    assert {process == str(os.getpid()) for process, *_ in said} == {here}
+    assert {(threads, padding) for _, threads, padding in said} == {("1", str(64 * 2**20))}
+    assert (os.environ["OMP_NUM_THREADS"], os.environ.get("MALLOC_TOP_PAD_")) == ("3", None)
 
 
-def test_an_exception_ends_the_work_and_is_raised(tmp_path):
-    with pytest.raises(ValueError, match=r"x|y"):
-        run_tasks(fail, two(tmp_path), 2, NOTHING)
-    with pytest.raises(ValueError, match="x"):
-        run_tasks(fail, two(tmp_path), 1, NOTHING)
+def test_in_this_process_threads_are_limited_memory_is_kept_and_the_bar_moves(monkeypatch, capsys):
+    options, asked, shown_thrice = {}, [], threading.Event()
+
+    class Glibc:
+        mallopt = staticmethod(options.__setitem__)
+
+    def done():
+        asked.append(threading.current_thread())
+        if len(set(asked)) > 1:
+            shown_thrice.set()
+        return min(len(asked), 3)
+
+    def work(_):
+        assert {each["num_threads"] for each in threadpool_info()} == {1}
+        assert shown_thrice.wait(30)
+
+    monkeypatch.setattr(local.ctypes, "CDLL", lambda _: Glibc)
+    run_tasks(work, [1], 2, Progress("write", "files", 3, done))
+    assert options == {-4: 0, -1: 2**31 - 1, -2: 64 * 2**20}  # malloc.h: M_MMAP_MAX, M_TRIM_THRESHOLD, M_TOP_PAD
+    assert "3/3" in capsys.readouterr().err.rpartition("write:")[2]
+    asked.clear()
+    time.sleep(0.6)
+    assert asked == []  # nobody looks any more
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exception_ends_the_work_and_is_raised(tmp_path, workers):
+    run_tasks(fail, [], workers, NOTHING)
+    with pytest.raises(ValueError, match=r"0|1"):
+        run_tasks(fail, files(tmp_path), workers, NOTHING)
 
 
 def test_a_worker_that_is_killed_is_said(tmp_path):
     with pytest.raises(Mistake, match="A worker was ended from outside"):
-        run_tasks(die, two(tmp_path), 2, NOTHING)
+        run_tasks(die, files(tmp_path), 2, NOTHING)
 
 
 def test_a_worker_ends_after_what_it_has_to_do_at_its_end(tmp_path, capfd):
-    run_tasks(leave, two(tmp_path), 2, NOTHING)
-    assert [file.read_text() for file in two(tmp_path)] == ["left", "left"]
-    assert sorted(capfd.readouterr().out.split()) == ["x", "y"]
-
-
-def test_progress_is_shown_up_to_the_end(tmp_path, capsys):
-    files = [tmp_path / str(n) for n in range(3)]
-    shown = Progress("write", "files", 3, lambda: sum(file.exists() for file in files))
-    run_here(write_process, files, shown)
-    assert "3/3" in capsys.readouterr().err.rpartition("write:")[2]
-
-
-def test_no_tasks_start_no_process():
-    run_tasks(fail, [], 2, NOTHING)
+    run_tasks(leave, files(tmp_path), 2, NOTHING)
+    assert [file.read_text() for file in files(tmp_path)] == ["left", "left"]
+    assert sorted(capfd.readouterr().out.split()) == ["0", "1"]
 
 
 WORKER = """
@@ -93,7 +113,7 @@ from pathlib import Path
 from micromime.engines.local import Progress, run_tasks
 from worker import sleep
 if __name__ == "__main__":
-    run_tasks(sleep, [Path("a.pid"), Path("b.pid")], 2, Progress("test", "tasks", 2, int))
+    run_tasks(sleep, [Path("0"), Path("1")], 2, Progress("test", "tasks", 2, int))
 """
 
 
@@ -101,38 +121,32 @@ if __name__ == "__main__":
 def test_workers_end_with_their_parent(tmp_path, end):
     (tmp_path / "worker.py").write_text(WORKER)
     (tmp_path / "parent.py").write_text(PARENT)
-    files = [tmp_path / "a.pid", tmp_path / "b.pid"]
     quiet = subprocess.DEVNULL
     with subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, stderr=quiet, start_new_session=True) as parent:
-        wait_for(lambda: all(file.exists() and file.read_text() for file in files))
-        if end == signal.SIGKILL:
-            parent.kill()
-        else:
-            os.killpg(parent.pid, end)
-    for file in files:
+        wait_for(lambda: all(file.exists() and file.read_text() for file in files(tmp_path)))
+        parent.kill() if end == signal.SIGKILL else os.killpg(parent.pid, end)
+    for file in files(tmp_path):
         status = Path(f"/proc/{file.read_text()}/stat")
         wait_for(lambda status=status: not status.exists() or status.read_text().split()[2] == "Z")
 
 
 HOLDER = """
-import sys, time
+import time
 from pathlib import Path
 from micromime.engines.local import alone
-with alone(Path(sys.argv[1])):
-    Path(sys.argv[1], "held").touch()
+with alone(Path("work")):
+    print("holds", flush=True)
     time.sleep(600)
 """
 
 
-def test_a_folder_belongs_to_one_process_until_it_ends(tmp_path):
-    with subprocess.Popen([sys.executable, "-c", HOLDER, tmp_path]) as holder:
-        wait_for((tmp_path / "held").exists)
-        with pytest.raises(Mistake, match="is being worked on by another micromime"), alone(tmp_path):
-            pass
-        holder.kill()
-    with alone(tmp_path), pytest.raises(Mistake), alone(tmp_path):
-        pass
-    with alone(tmp_path):
+def test_a_folder_belongs_to_one_process_until_it_ends_however_it_ends(tmp_path, monkeypatch, another_process):
+    monkeypatch.chdir(tmp_path)
+    with another_process(HOLDER), pytest.raises(Mistake, match="^work is being worked on by another micromime;"):
+        alone(Path("work")).__enter__()
+    with alone(Path("work")), pytest.raises(Mistake):
+        alone(Path("work")).__enter__()
+    with alone(Path("work")):
         pass
 
 
@@ -145,19 +159,11 @@ def test_wrong_numbers_of_workers_are_said(monkeypatch, written):
 
 @pytest.mark.parametrize(
     ("written", "gpu", "threads", "expected"),
-    [
-        ("", False, 1, 7),
-        ("", False, 2, 3),
-        ("", False, 4, 1),
-        ("", False, 64, 1),
-        ("", True, 1, 1),
-        ("3", True, 1, 3),
-        ("5", False, 4, 5),
-    ],
+    [("", False, 1, 7), ("", False, 2, 3), ("", False, 64, 1), ("", True, 1, 1), ("3", True, 1, 3), ("5", False, 4, 5)],
 )
 def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(monkeypatch, written, gpu, threads, expected):
     monkeypatch.setenv("MICROMIME_WORKERS", written)
-    monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: gpu)
+    monkeypatch.setattr(local, "_has_gpu", lambda: gpu)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)))
     assert trainings(threads) == expected
     assert cores() == int(written or 7)

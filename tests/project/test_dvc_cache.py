@@ -17,44 +17,41 @@ def keep(cache: Path, md5: str = MD5) -> Path:
     return file
 
 
-def project(folder: Path, config: str = "") -> Path:
-    (folder / ".dvc").mkdir(parents=True)
-    (folder / ".dvc" / "config").write_text(config)
-    return folder
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project, the working directory; DVC's settings for all projects name another cache."""
+    (tmp_path / "project" / ".dvc").mkdir(parents=True)
+    (tmp_path / "global").mkdir()
+    (tmp_path / "global" / "config").write_text(f"[cache]\n    dir = {tmp_path / 'global'}\n")
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.chdir(tmp_path / "project")
+    return tmp_path / "project"
 
 
 @pytest.mark.parametrize("md5", [MD5, f"{MD5}.dir"])
-def test_a_file_is_found_by_its_hash(tmp_path, md5):
-    folder = project(tmp_path / "project")
-    file = keep(folder / ".dvc" / "cache", md5)
-    assert cached_file(md5, folder) == file
-    assert cached_file(md5.replace("0123", "0124"), folder) is None
+def test_a_file_is_found_by_its_hash(project, md5):
+    file = keep(project / ".dvc" / "cache", md5)
+    assert cached_file(md5).samefile(file)
+    assert cached_file(md5, project) == file
+    assert cached_file(md5.replace("0123", "0124")) is None
 
 
-def test_the_project_is_the_working_directory(tmp_path, monkeypatch):
-    keep(project(tmp_path) / ".dvc" / "cache")
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.parametrize("written", ["../../shelf", "{parent}/shelf"])
+def test_the_cache_may_lie_elsewhere(project, written):
+    Path(".dvc/config").write_text(f"[cache]\n    dir = {written.format(parent=project.parent)}\n")
+    assert cached_file(MD5) is None
+    file = keep(project.parent / "shelf")
+    assert cached_file(MD5).samefile(file)
+
+
+def test_a_folder_that_is_no_dvc_project_keeps_nothing(project, monkeypatch):
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(project.parent / "global"))
+    keep(project.parent / "global")
     assert cached_file(MD5).read_text() == "content"
+    assert cached_file(MD5, project.parent) is None
 
 
-@pytest.mark.parametrize("written", ["../../shelf", "{tmp_path}/shelf"])
-def test_the_cache_may_lie_elsewhere(tmp_path, written):
-    folder = project(tmp_path / "project", f"[cache]\n    dir = {written.format(tmp_path=tmp_path)}\n")
-    assert cached_file(MD5, folder) is None
-    file = keep(tmp_path / "shelf")
-    assert cached_file(MD5, folder).samefile(file)
-
-
-def test_a_folder_that_is_no_dvc_project_keeps_nothing(tmp_path, monkeypatch):
-    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
-    keep(tmp_path / "shelf")
-    (tmp_path / "global").mkdir()
-    (tmp_path / "global" / "config").write_text(f"[cache]\n    dir = {tmp_path / 'shelf'}\n")
-    assert cached_file(MD5, project(tmp_path / "project")).read_text() == "content"
-    assert cached_file(MD5, tmp_path) is None
-
-
-def test_settings_that_dvc_does_not_know_are_a_mistake(tmp_path):
-    folder = project(tmp_path, "[cache]\n    nonsense = 1\n")
-    with pytest.raises(Mistake, match=r"^DVC's settings in \S*/\.dvc cannot be read \(.*\); correct them\.$"):
-        cached_file(MD5, folder)
+def test_settings_that_dvc_does_not_know_are_a_mistake(project):
+    (project / ".dvc" / "config").write_text("[cache]\n    nonsense = 1\n")
+    with pytest.raises(Mistake, match=r"^DVC's settings in \.dvc cannot be read \(.*\); correct them\.$"):
+        cached_file(MD5)

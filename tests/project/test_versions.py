@@ -1,6 +1,5 @@
 """Versions of code and data, on small repositories made for the purpose."""
 
-import json
 import subprocess
 from pathlib import Path
 
@@ -41,22 +40,16 @@ def commit(folder: Path) -> None:
         subprocess.run(["git", "-C", str(folder), *words], check=True)
 
 
-def test_a_clean_checkout_is_its_commit(repository):
+@pytest.mark.parametrize(
+    ("name", "dirty"),
+    [("", False), ("params.yaml", True), ("new.py", True), ("dvc.lock", False), ("metrics/demo/grains.json", False)],
+)
+def test_a_checkout_is_its_commit_and_dirty_by_all_that_no_stage_writes(repository, name, dirty):
+    if name:
+        (repository / name).parent.mkdir(parents=True, exist_ok=True)
+        (repository / name).write_text("{}")
     assert len(revision(repository).commit) == 40
-    assert not revision(repository).dirty
-
-
-@pytest.mark.parametrize("name", ["params.yaml", "new_scenario.py"])
-def test_edits_and_new_files_make_it_dirty(repository, name):
-    (repository / name).write_text("seed: 1\n")
-    assert revision(repository).dirty
-
-
-@pytest.mark.parametrize("name", ["dvc.lock", "metrics/demo/grains.json"])
-def test_what_stages_write_does_not(repository, name):
-    (repository / name).parent.mkdir(parents=True, exist_ok=True)
-    (repository / name).write_text("{}")
-    assert not revision(repository).dirty
+    assert revision(repository).dirty == dirty
 
 
 def test_outside_git_there_is_no_commit(tmp_path, monkeypatch):
@@ -64,13 +57,16 @@ def test_outside_git_there_is_no_commit(tmp_path, monkeypatch):
     assert revision(tmp_path) == ("", False)
 
 
-def test_a_data_set_has_the_hash_that_dvc_recorded(tmp_path):
+def test_a_data_set_has_the_hash_that_dvc_recorded_for_it_or_for_its_folder(tmp_path):
     (tmp_path / "dvc.lock").write_text(LOCK)
+    md5 = "0123456789abcdef0123456789abcdef.dir"
     version = data_version("train", Path("data/grains"), "validation", tmp_path)
-    assert version == ("train", "data/grains", "0123456789abcdef0123456789abcdef.dir", "validation")
+    assert version == ("train", "data/grains", md5, "validation")
+    one_of_several = data_version("all", Path("data/grains/all"), root=tmp_path)
+    assert (one_of_several.path, one_of_several.digest) == ("data/grains/all", md5)
 
 
-def test_without_dvc_the_hash_is_that_of_the_description(tmp_path):
+def test_without_dvc_the_hash_is_that_of_the_description_or_of_every_picture(tmp_path):
     (tmp_path / "grains").mkdir()
     digests = []
     for content in ("{}", '{"seed": 1}', "{}"):
@@ -78,25 +74,13 @@ def test_without_dvc_the_hash_is_that_of_the_description(tmp_path):
         digests.append(data_version("train", Path("grains"), root=tmp_path).digest)
     assert digests[0] == digests[2] != digests[1]
     assert digests[0] == "unversioned-44136fa355b3678a1146ad16"  # sha256sum of {}
-
-
-def test_without_dvc_the_hash_of_a_real_set_counts_its_pictures(tmp_path):
     (tmp_path / "images.csv").write_text("image,mask,source\na.png,b.png,steel\n")
-    (tmp_path / "b.png").write_bytes(b"mask")
-    digests = set()
     for content in (b"one", b"two"):
         (tmp_path / "a.png").write_bytes(content)
-        digests.add(data_version("test", Path(), root=tmp_path).digest)
-    assert len(digests) == 2
+        digests.append(data_version("test", Path(), root=tmp_path).digest)
+    assert len(set(digests)) == 4
 
 
 def test_no_data_set_is_a_mistake(tmp_path):
     with pytest.raises(Mistake, match="grains is no data set"):
         data_version("train", Path("grains"), root=tmp_path)
-
-
-def test_one_of_several_sets_in_a_folder_has_the_version_of_the_folder(tmp_path):
-    lock = {"stages": {"tile": {"outs": [{"path": "data/tiles", "md5": "c" * 32 + ".dir"}]}}}
-    (tmp_path / "dvc.lock").write_text(json.dumps(lock))
-    version = data_version("all", Path("data/tiles/all"), root=tmp_path)
-    assert (version.path, version.digest) == ("data/tiles/all", "c" * 32 + ".dir")

@@ -12,7 +12,7 @@ from stores import arm_json, run_json, stored
 from workshop import SETTINGS
 
 from micromime.mistakes import Mistake
-from micromime.reporting.pages.judged import Part
+from micromime.reporting.judged import Part
 from micromime.sampling.scores import write_scores
 from micromime.stages.publish import means_of, publish, statistics_of
 from micromime.tracking.store import store_client
@@ -155,9 +155,14 @@ def test_without_a_verdict_the_arms_are_told_alone():
     (METRICS / "grain_boundaries.json").unlink()
     publish("grain_boundaries")
     assert len(runs()) == 7
-    (MODELS / "base/arm.json").write_text("{")
-    with pytest.raises(Mistake, match=r"base/arm\.json is damaged"):
-        publish("grain_boundaries")
+    with pytest.raises(Mistake, match="chip_cracks"):
+        publish("chip_cracks")
+    (MODELS / "base").rename(MODELS / ".base")  # as it is while an arm is written
+    (MODELS / ".base/arm.json").write_text("{")
+    publish()
+    (MODELS / "tuned/arm.json").write_text("{")
+    with pytest.raises(Mistake, match=r"tuned/arm\.json is damaged"):
+        publish()
 
 
 def test_an_arm_s_statistics_are_its_own_and_those_against_earlier_arms():

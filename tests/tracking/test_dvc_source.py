@@ -1,7 +1,6 @@
 """MLflow's word for where data comes from, and the way back to the data."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,34 +17,30 @@ stages:
 """
 
 
-def run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def dvc(*words: str) -> None:
-    run(sys.executable, "-m", "dvc", *words)
-
-
-def commit() -> str:
-    run("git", "add", ".")
-    run("git", "-c", "user.name=Ann", "-c", "user.email=ann@example.org", "commit", "--quiet", "--message", "Render")
-    return run("git", "rev-parse", "HEAD")
+def git(*words: str) -> str:
+    person = ("-c", "user.name=Ann", "-c", "user.email=ann@example.org")
+    return subprocess.run(["git", *person, *words], check=True, capture_output=True, text=True).stdout.strip()
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project that DVC keeps; the working directory."""
+    from dvc.repo import Repo
+
     monkeypatch.chdir(tmp_path)
-    run("git", "init", "--quiet")
-    dvc("init", "--quiet")
-    dvc("config", "core.analytics", "false")
+    monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
+    git("init", "--quiet")
+    Repo.init().close()
     Path("dvc.yaml").write_text(PIPELINE)
     return tmp_path
 
 
 def rendered(content: str) -> str:
+    from dvc.repo import Repo
+
     Path("seed.txt").write_text(content)
-    dvc("repro", "--quiet")
+    with Repo() as repo:
+        repo.reproduce()
     return data_version("train", Path("data/grains")).digest
 
 
@@ -56,12 +51,14 @@ def test_it_is_read_back_as_it_was_written():
     assert DvcSource.from_json(source.to_json()).to_dict() == {"path": "data/grains", "md5": "f.dir", "rev": "c" * 40}
 
 
-@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # DVC's own, of its parser
 def test_it_fetches_the_version_it_names_and_no_other(project):
     from micromime.tracking.dvc_source import DvcSource
 
     first = rendered("one")
-    begun_at = commit()
+    git("add", ".")
+    git("commit", "--quiet", "--message", "Render")
+    begun_at = git("rev-parse", "HEAD")
     second = rendered("two")  # not committed yet, as while a run goes on
     assert len(first) == len(second) == 36
     for md5, content in ((first, "one"), (second, "two")):

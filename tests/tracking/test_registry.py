@@ -173,6 +173,7 @@ def not_required(requirements: Path) -> list[str]:
     return [module for module, names in providers if not wanted & {canonicalize_name(name) for name in names}]
 
 
+@pytest.mark.slow
 def test_a_colleague_without_the_repository_gets_the_same_numbers(store, runs, tmp_path):
     publish_model(ADAPTIVE, SURROGATE, runs[1])
     (root,) = (each.parent for each in tmp_path.rglob("requirements.txt"))

@@ -1,6 +1,9 @@
 """A store that does not answer: one sentence, no password, and work goes on."""
 
+import os
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -105,6 +108,7 @@ def test_a_deleted_experiment_is_told_with_the_way_back():
         publish_arm(arm_json(), {})
 
 
+@pytest.mark.slow
 def test_a_store_of_an_older_mlflow_is_brought_up_to_date(store, monkeypatch):
     from alembic import command
     from mlflow.store.db import utils
@@ -116,3 +120,24 @@ def test_a_store_of_an_older_mlflow_is_brought_up_to_date(store, monkeypatch):
     monkeypatch.setattr(utils, "_all_tables_exist", lambda engine: engine is not None)  # or MLflow does it unasked
     prepare_store("grains")
     assert [run.info.status for run in stored("arm") + stored("run")] == ["FINISHED"] * 3
+
+
+TELLING = """
+import sys
+from stores import arm_json, run_json
+from micromime.tracking.publish import publish_arm
+publish_arm(arm_json(sys.argv[1]), {n: run_json(n) for n in (1, 2)})
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_tell_at_once_make_one_store(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    monkeypatch.setenv(OFFLINE, "")
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    processes = [subprocess.Popen([sys.executable, "-c", TELLING, arm], env=env) for arm in ("base", "adaptive")]
+    assert [process.wait(120) for process in processes] == [0, 0]
+    names = ["adaptive", "adaptive 1", "adaptive 2", "base", "base 1", "base 2"]
+    found = stored("arm") + stored("run")
+    assert sorted((run.info.run_name, run.info.status) for run in found) == [(name, "FINISHED") for name in names]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments.planted_gap.plan import Cell
-from experiments.planted_gap.tables import gap_chart, planted_gap_tables, summary_of_gaps
+from experiments.planted_gap.tables import gap_chart, planted_gap_tables
 from experiments.planted_gap.verdict import Statement, gap_verdict, images_needed, reached, rows_of, statements
 from micromime.judging.statistics import paired_t_test
 
@@ -100,15 +100,6 @@ def test_p_values_are_those_of_paired_tests_after_holm_beside_random_and_beside_
     assert "Minus stratified" not in planted_gap_tables(gap_verdict(made_up(last={"progress": 0.8})), [], {})
 
 
-def test_rounds_have_mean_spread_and_interval_over_runs():
-    said = gap_verdict(rows_of({Cell("gap", "random", n): table([0.5, 0.4 + 0.1 * n]) for n in (1, 2, 3)}))["gap"]
-    first, last = said["samplers"]["random"]["rounds"]
-    assert (first["images"], last["images"], said["runs"]) == (0, 100, 3)
-    assert first["asked_of_mode"] is None
-    assert last["all_iou"] == pytest.approx({"mean": 0.6, "sd": 0.1, "lo": 0.3516, "hi": 0.8484}, abs=1e-4)
-    assert said["samplers"]["random"]["learnt"] == 0
-
-
 def test_runs_that_not_all_samplers_have_are_left_out():
     rows = made_up(last={"worst": 0.7}, runs=5)
     assert gap_verdict(rows[~((rows["sampler"] == "worst") & (rows["run"] == 4))])["gap"]["runs"] == 4
@@ -152,29 +143,6 @@ def test_tables_and_chart_name_every_sampler_and_one_run_has_no_test():
     panels = [each for each in ElementTree.fromstring(drawn).iter() if "axes_" in each.get("id", "")]
     assert len(panels) == 4 * 3
     assert "residual" in drawn
-
-
-def test_in_short_only_what_gains_in_both_scores_is_bold():
-    rows = made_up(last={"progress": 0.9, "worst": 0.3, "residual": 0.6, "oracle": 0.9}, spread=0.005)
-    rows.loc[rows["sampler"] == "residual", "mode_f1"] += 0.2
-    said = {**gap_verdict(rows), **gap_verdict(made_up("no_gap", {"worst": 0.6}))}
-    lines = {line.split(" | ")[0]: line for line in summary_of_gaps(said, []).splitlines()}
-    assert lines["| progress"].startswith("| progress | **+0.")
-    assert lines["| progress"].endswith("| not tried |")
-    assert lines["| worst"].startswith("| worst | -0.")
-    assert "(never / never)" in lines["| worst"]
-    assert lines["| residual"].startswith("| residual | +0.199 / -0.001 ")  # gains in one of the two: not bold
-    assert lines["| oracle"].endswith("| is random |")
-
-
-def test_in_short_statements_that_do_not_hold_are_named():
-    said = gap_verdict(made_up(last={"oracle": 0.9, "progress": 0.4}))
-    found = statements(said, [])
-    text = summary_of_gaps(said, found)
-    assert "Of 4 statements 2 hold; these do not:" in text
-    assert text.count("\n- gap: progress") == 2
-    assert "**Contradicted**: mode F1 -0." in text
-    assert summary_of_gaps(said, found[:2]).endswith("Of 2 statements 2 hold.")
 
 
 def test_the_committed_tables_are_those_of_the_committed_results():

@@ -136,6 +136,10 @@ def run_folder(arm: Path, run: int) -> Path:
 
 
 def trained(arm: Path, run: int) -> dict[str, Any]:
-    """Return what run.json says of a run."""
-    written: dict[str, Any] = json.loads((run_folder(arm, run) / "run.json").read_text())
-    return written
+    """Return what run.json says of a run; Mistake where there is none."""
+    file = run_folder(arm, run) / "run.json"
+    try:
+        said: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise Mistake(f"{file} is not there; the runs of {arm} are 1 to {Arm.read(arm).settings.runs}.") from None
+    return said

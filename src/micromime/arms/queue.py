@@ -83,7 +83,8 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
     found = {
         arm.name: arm if arm.settings.rates else replace(arm, rates=_found(arm, FIRST, records).rates) for arm in arms
     }
-    obtain([(arm, run) for arm in found.values() for run in arm.runs], records, tell)
+    everything = [(arm, run) for arm in found.values() for run in arm.runs]
+    obtain(everything, records, tell)
     for out, of_out in planned.items():
         unfinished = OURS / "arms" / out
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -92,11 +93,10 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
             _write(found[arm.name], profile, folder, records)
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(unfinished, out)
-    for arm in found.values():  # only now: until all is there, what is killed goes on from these
-        runs = {run: _found(arm, run, records) for run in arm.runs}
-        for record in runs.values():
-            shutil.rmtree(KEPT / record.inputs, ignore_errors=True)
-        tell(arm, {run: record.training for run, record in runs.items()})
+    for arm in found.values():
+        tell(arm, {run: _found(arm, run, records).training for run in arm.runs})
+    for arm, run in everything:  # only now: until all is there and told, what is killed goes on from these
+        shutil.rmtree(KEPT / arm.inputs(run), ignore_errors=True)
 
 
 def obtain(wanted: Iterable[tuple[Arm, int]], records: Path, tell: Tell) -> None:
@@ -148,12 +148,14 @@ def _found(arm: Arm, run: int, records: Path) -> RunRecord:
 
 def _train(tasks: Sequence[Task], tell: Tell) -> None:
     """Train what is not whole yet, as many side by side as threads allow."""
-    missing = [each for each in tasks if not each.folder.exists()]
+    first = {each.inputs: each for each in reversed(tasks)}  # two arms on the same data have the same networks
+    missing = [each for each in tasks if each is first[each.inputs] and not each.folder.exists()]
     threads = max(each.arm.settings.threads for each in tasks)
     workers = trainings(threads)
     for (name, in_all), runs in Counter((each.arm.name, each.arm.settings.runs) for each in missing).items():
         print(f"{name}: {runs} of {in_all} runs to train")
-    print(f"{min(workers, len(missing))} side by side, threads of each: {threads}", flush=True)
+    if missing:
+        print(f"{min(workers, len(missing))} side by side, threads of each: {threads}", flush=True)
     for each in missing:  # before epochs are counted: one that was killed begins anew
         shutil.rmtree(each.unfinished, ignore_errors=True)
     total = sum(each.arm.settings.epochs for each in tasks)

@@ -21,7 +21,8 @@ from micromime.mistakes import Mistake
 DIGITS = 6
 """Decimals of a score that are kept; every use of it goes through the record, so that none sees more."""
 
-COLUMNS = ("arm", "run", "inputs", "training", "answers")
+TEXT = pa.string()
+COLUMNS = pa.schema([("arm", TEXT), ("run", pa.int64()), ("inputs", TEXT), ("training", TEXT), ("answers", TEXT)])
 """Of a packed file; the last two hold JSON."""
 
 
@@ -105,7 +106,7 @@ def pack(records: Path) -> Path:
             known[arm, run] = record
     target, unfinished = packed_file(records), records.with_name(f".{records.name}.parquet")
     rows = [_row(arm, run, record) for (arm, run), record in sorted(known.items())]
-    pq.write_table(pa.Table.from_pylist(rows), unfinished, compression="zstd", compression_level=19)
+    pq.write_table(pa.Table.from_pylist(rows, COLUMNS), unfinished, compression="zstd", compression_level=19)
     unfinished.replace(target)
     for file in loose:
         file.unlink()
@@ -126,19 +127,22 @@ def _file(records: Path, arm: str, run: int) -> Path:
 
 def _packed(records: Path) -> dict[tuple[str, int], RunRecord]:
     file = packed_file(records)
-    return _read_packed(file.absolute(), file.stat().st_mtime_ns) if file.is_file() else {}
+    if not file.is_file():
+        return {}
+    told = file.stat()  # of the inode, too: within a tick of the clock it is another file
+    return _read_packed(file.absolute(), (told.st_mtime_ns, told.st_ino))
 
 
 @lru_cache(maxsize=4)  # many arms ask, for one run at a time
-def _read_packed(file: Path, _changed_ns: int) -> dict[tuple[str, int], RunRecord]:
+def _read_packed(file: Path, _version: tuple[int, int]) -> dict[tuple[str, int], RunRecord]:
     try:
         return dict(_records_of(pq.read_table(file)))
-    except (pa.ArrowInvalid, ValidationError, KeyError, ValueError):
+    except (OSError, TypeError, LookupError, ValueError):  # pyarrow's and pydantic's are kinds of these
         raise Mistake(f"{file} is damaged; restore it from git.") from None
 
 
 def _records_of(table: pa.Table) -> Iterator[tuple[tuple[str, int], RunRecord]]:
-    for row in table.select(COLUMNS).to_pylist():
+    for row in table.select(COLUMNS.names).to_pylist():
         said = {key: json.loads(row[key]) for key in ("training", "answers")}
         yield (row["arm"], row["run"]), RunRecord(inputs=row["inputs"], **said)
 

@@ -46,16 +46,6 @@ class Micrograph:
     """Micrometres on the specimen to a pixel; None where nobody has said."""
 
 
-@dataclass(frozen=True)
-class _Row:
-    place: str
-    image: str
-    mask: str
-    """Empty where there is nothing to be found."""
-    source: str
-    um_per_px: float | None
-
-
 def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     """Return every micrograph that the folder's images.csv lists, in its order; their sizes may differ.
 
@@ -63,12 +53,12 @@ def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
     missing, damaged, too large or inconsistent raises Mistake.
     """
-    return [_micrograph(folder, row) for row in _rows(folder, maskless)]
+    return [_micrograph(folder, *row) for row in _rows(folder, maskless)]
 
 
 def listed_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 (64 hexadecimal digits) of images.csv and of each file that it lists, by relative name."""
-    names = [LIST_NAME, *(name for row in _rows(folder, True) for name in (row.image, row.mask) if name)]
+    names = [LIST_NAME, *(name for _, row in _rows(folder, True) for name in (row["image"], row["mask"]) if name)]
     return {name: sha256(folder / name) for name in names}
 
 
@@ -90,18 +80,19 @@ def stays_inside(name: str) -> bool:
     return not path.anchor and path.parts != () and ".." not in path.parts
 
 
-def _rows(folder: Path, maskless: bool) -> list[_Row]:
+def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
+    """Return the place of each line, as an error names it, and its cells, which are checked but for the scale."""
     path = folder / LIST_NAME
-    needed = ("image", "source") if maskless else COLUMNS
-    rows = [_row(written, f"{path} line {line}", needed) for line, written in table_lines(path, COLUMNS)]
+    rows, first = [], dict[str, str]()
+    for line, cells in table_lines(path, COLUMNS):
+        place = f"{path} line {line}"
+        checked_cells(cells, place, ("image", "source") if maskless else COLUMNS, ("image", "mask"))
+        if (other := first.setdefault(Path(cells["image"]).stem, f"line {line}")) != f"line {line}":
+            name = Path(cells["image"]).stem
+            raise Mistake(f"{place}: the name {name!r} stands in {other} too; give each image its own.")
+        rows.append((place, cells))
     if not rows:
         raise Mistake(f"{path} lists no images; add one line for each.")
-    first: dict[str, str] = {}
-    for row in rows:
-        name = Path(row.image).stem
-        if name in first:
-            raise Mistake(f"{row.place}: the name {name!r} stands in {first[name]} too; give each image its own.")
-        first[name] = row.place.removeprefix(f"{path} ")
     return rows
 
 
@@ -139,12 +130,6 @@ def checked_cells(written: Mapping[str, str], place: str, needed: Sequence[str],
             raise Mistake(f"{place}: {column} {written[column]!r} leaves the folder; name a file inside it.")
 
 
-def _row(written: Mapping[str, str], place: str, needed: Sequence[str]) -> _Row:
-    checked_cells(written, place, needed, ("image", "mask"))
-    cells = {column: written[column] for column in COLUMNS}
-    return _Row(place, **cells, um_per_px=_scale(written[SCALE], place))
-
-
 def _scale(cell: str, place: str) -> float | None:
     if not cell:
         return None
@@ -157,10 +142,11 @@ def _scale(cell: str, place: str) -> float | None:
     return um_per_px
 
 
-def _micrograph(folder: Path, row: _Row) -> Micrograph:
-    image = read_picture(folder / row.image, f"{row.place}: image {row.image}")
-    mask = read_mask(folder, row.mask, image, row.place) if row.mask else np.zeros(image.shape, dtype=np.bool_)
-    return Micrograph(Path(row.image).stem, row.source, image, mask, row.um_per_px)
+def _micrograph(folder: Path, place: str, cells: Mapping[str, str]) -> Micrograph:
+    name, um_per_px = cells["image"], _scale(cells[SCALE], place)
+    image = read_picture(folder / name, f"{place}: image {name}")
+    mask = read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
+    return Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px)
 
 
 def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:

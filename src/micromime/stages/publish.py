@@ -19,25 +19,33 @@ from micromime.project import places
 from micromime.project.versions import data_version
 from micromime.reporting.judged import Judged, JudgedTiles, Part, beside
 from micromime.sampling.scores import ORIGIN
-from micromime.scenario.parameters import read_tree
+from micromime.scenario.parameters import one_of, read_tree
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
 from micromime.use_cases import instance_kind
 
 PAGE = "report.html"
 
 
-def publish(use_case: str, params: Path = places.PARAMS) -> None:
-    """Tell MLflow of a use case's arms, their tables of scores, and what the verdict says of them, where there is one.
+def publish(use_case: str = "", params: Path = places.PARAMS) -> None:
+    """Tell MLflow of a use case's arms, their tables of scores and what the verdict says; of every use case if unnamed.
 
-    Told again it changes nothing. Raises Mistake where the store does not answer.
+    Told again it changes nothing. Raises Mistake where the store does not answer, or where there is no such use case.
     """
+    tree = read_tree(params)
+    known = [key for key in tree if key != "profile"]
+    if use_case:
+        one_of(use_case, known, "use case")
+    for each in [use_case] if use_case else known:
+        _publish(tree, each)
+
+
+def _publish(tree: dict[str, Any], use_case: str) -> None:
     arms = arms_of(use_case)
     for arm in arms:
         publish_arm(said_of(arm), runs_of(arm))
     for arm, table in scored(use_case, arms):
         publish_file(said_of(arm), table)
     print(f"{use_case}: MLflow knows {len(arms)} arms.", flush=True)
-    tree = read_tree(params)
     verdict = places.verdict(str(tree.get("profile", "")), use_case)
     folder = verdict.with_suffix("")
     if not (verdict.is_file() and (folder / SCORES).is_file()):

@@ -49,8 +49,8 @@ def scoring_runs(arm: Arm, asked: str | int, where: str) -> range:
     """
     if asked == "all":
         return arm.runs
-    if int(asked) > len(arm.runs):
-        raise Mistake(f"{where} is {asked}, but {arm.name} has {len(arm.runs)} runs; lower it, or write all.")
+    if asked not in arm.runs:
+        raise Mistake(f"{where} is {asked!r}, but {arm.name} has {len(arm.runs)} runs; write 1 to that, or all.")
     return arm.runs[: int(asked)]
 
 

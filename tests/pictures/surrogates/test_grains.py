@@ -7,15 +7,7 @@ from scipy import ndimage
 from skimage.morphology import skeletonize
 
 from micromime.pictures.micrographs import Micrograph, read_micrographs
-from micromime.pictures.surrogates.grains import (
-    MICROSCOPES,
-    _enlarge,
-    _etched,
-    _facing,
-    _grow,
-    simulate_micrographs,
-    write_micrographs,
-)
+from micromime.pictures.surrogates.grains import simulate_micrographs, write_micrographs
 
 
 def skeleton(mask: np.ndarray) -> np.ndarray:
@@ -89,31 +81,3 @@ def test_list_gives_size_and_boundary_fraction(tmp_path: Path) -> None:
     (row,) = csv.DictReader((tmp_path / "images.csv").read_text().splitlines())
     assert row["image"] == "images/m.png"
     assert (row["width"], row["height"], row["boundary_fraction"]) == ("5", "2", "0.3000")
-
-
-def test_grains_grow_with_time_and_stay_numbered_without_gaps() -> None:
-    few, many = (_grow(24, 32, sweeps, np.random.default_rng(0)) for sweeps in (80, 20))
-    assert 1 < few.max() < many.max() < 24 * 32
-    assert few.shape == (24, 32)
-    assert np.array_equal(np.unique(few), np.arange(few.max() + 1))
-
-
-def test_enlarged_halves_keep_a_straight_boundary() -> None:
-    spins = np.zeros((6, 8), np.int64)
-    spins[:, 4:] = 1
-    fine = _enlarge(spins, 4, 2)
-    assert fine.shape == (24, 32)
-    assert np.array_equal(fine[:, 8:24], np.broadcast_to(np.arange(8, 24) >= 16, (24, 16)))
-
-
-def test_facing_names_the_grain_across() -> None:
-    grains = np.array([[0, 0, 1], [0, 0, 1]])
-    assert np.array_equal(_facing(grains), [[-1, 1, 0], [-1, 1, 0]])
-
-
-def test_groove_depth_is_shared_by_both_grains_and_vanishes_between_like_axes() -> None:
-    axes = np.array([[1.0, 0, 0], [0, 1, 0], [-1, 0, 0]])
-    depth = _etched(MICROSCOPES[0], axes, np.random.default_rng(0))
-    assert np.array_equal(depth, depth.T)
-    assert depth[0, 2] == pytest.approx(0, abs=1e-9)
-    assert depth[0, 1] > 0.3
