@@ -159,8 +159,6 @@ def cycle(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Cycle:
         Repo.init(str(folder), no_scm=True).close()
         for words in (["profile", "tiny", "--force"], ["sources"]):
             call(["python", "-m", "micromime", *words], folder)
-        # What numba compiles is compiled before anything is watched, which would make it ten times as long.
-        call(["python", "-m", "micromime", *"render grain_boundaries --count 2 --out warm".split()], folder)
         made = Cycle(folder, declared(folder), {}, {}, {})
         for stage in made.stages:
             desk = tmp_path_factory.mktemp("desk")
