@@ -23,7 +23,7 @@ test-ci: test test-servers
 
 # These too, and what is too slow for every day.
 test-all: .venv/installed
-	$(PYTEST) -m "" tests experiments
+	$(PYTEST) -m ""
 
 lint: .venv/installed
 	$(BIN)/ruff check .
