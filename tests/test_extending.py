@@ -22,7 +22,7 @@ from micromime.sampling.sampler import Sampler, fresh
 class Reversed(Sampler):
     """Says which metric it may go by."""
 
-    def ask(self, scenario, scored, count, rng):
+    def propose(self, scenario, scored, count, rng):
         """Return `count` fresh draws."""
         return fresh(scenario, count, rng)[::-1]
 '''
@@ -59,7 +59,7 @@ rerender data/synthetic/grain_boundaries/base --sample 3
 render grain_boundaries scoring
 train grain_boundaries base
 score grain_boundaries base
-resample grain_boundaries random
+resample grain_boundaries adaptive
 """
 
 RUN = """
@@ -92,7 +92,7 @@ def say_so(project: Path, params: Path) -> None:
     tree = yaml.load(params)
     grains = tree["grain_boundaries"]
     grains["train"]["architecture"], grains["resample"]["score"] = "two_convolutions", "found_share"
-    grains["rounds"]["random"]["sampler"] = {"reversed": {}}
+    grains["rounds"]["adaptive"]["sampler"] = {"reversed": {}}
     yaml.dump(tree, params)
 
 
@@ -150,4 +150,4 @@ def test_a_metric_is_measured(extended):
 
 
 def test_a_sampler_is_asked(extended):
-    assert json.loads((extended / "data/synthetic/grain_boundaries/random/dataset.json").read_text())["count"] == 10
+    assert json.loads((extended / "data/synthetic/grain_boundaries/adaptive/dataset.json").read_text())["count"] == 10

@@ -36,6 +36,11 @@ def test_nothing_tracked_is_large_or_names_a_registry(project):
             assert not re.search(REGISTRY, file.read_text()), file
 
 
+def test_what_dvc_reads_and_writes_for_each_stage_stays_small(project):
+    assert (project / "dvc.yaml").read_text().count("\n") <= 350
+    assert (project / "dvc.lock").stat().st_size <= 60_000
+
+
 def test_the_lock_names_one_version_each_and_no_address(project):
     lines = (project / "requirements.lock").read_text().splitlines()
     assert all(re.fullmatch(r"[a-z0-9._-]+==[^\s;]+( ; .+)?", line) for line in lines)
