@@ -175,24 +175,18 @@ def _late_remote(commit: str) -> str | None:
 def names_in(version: Version) -> Set[str] | None:
     """Return the names of the files in a folder's version; None where it is neither here nor to be had by DVC."""
     try:
-        return {os.path.relpath(each, version.path) for each in _files(version).find(version.path)}
+        found = _files_at(Path.cwd(), version.commit).find(version.path)
     except Exception:  # each kind of remote raises errors of its own; a chain goes on without what files say
         return None
-
-
-def read(version: Version, name: str = ".") -> bytes:
-    """Return a file of a version; nothing where the version has none of that name, or where it cannot be had."""
-    try:
-        return bytes(_files(version).cat_file(PurePosixPath(version.path, name).as_posix()))
-    except Exception:  # as above
-        return b""
+    return {os.path.relpath(each, version.path) for each in found}
 
 
 def read_json(version: Version, name: str = ".") -> dict[str, Any]:
-    """Return what a JSON file of a version says; nothing as for `read`, and where it is damaged."""
+    """Return what a JSON file of a version says; nothing where there is none, it cannot be had, or it is damaged."""
     try:
-        return dict(json.loads(read(version, name)))
-    except (ValueError, TypeError):
+        content = _files_at(Path.cwd(), version.commit).cat_file(PurePosixPath(version.path, name).as_posix())
+        return dict(json.loads(content))
+    except Exception:  # as above
         return {}
 
 
@@ -208,15 +202,10 @@ def run_numbers(names: Iterable[str]) -> list[int]:
     return sorted(int(name[4:-9]) for name in names if re.fullmatch(r"run-\d+/run\.json", name))
 
 
-def _files(version: Version) -> Any:
-    """Return DVC's files at the commit that has a version, or those of the working directory where none has."""
-    return _files_at(Path.cwd(), version.commit, _late_remote(version.commit))
-
-
 @lru_cache(maxsize=8)
-def _files_at(_project: Path, commit: str, remote: str | None) -> Any:
+def _files_at(_project: Path, commit: str) -> Any:
+    """Return DVC's files at a commit, as `dvc get .` has them, or those of the working directory where there is none."""
     from dvc.api import DVCFileSystem
     from dvc.fs import LocalFileSystem
 
-    # As `dvc get .`, which knows the remotes of now.
-    return DVCFileSystem(url=".", rev=commit, remote=remote) if commit else LocalFileSystem()
+    return DVCFileSystem(url=".", rev=commit, remote=_late_remote(commit)) if commit else LocalFileSystem()

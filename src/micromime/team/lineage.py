@@ -3,7 +3,6 @@
 dvc.lock says which versions; arm.json and dataset.json say what each of them is, and what it is to the next.
 """
 
-import hashlib
 import os
 import re
 import textwrap
@@ -27,11 +26,9 @@ from micromime.team.history import (
     version_of,
 )
 from micromime.team.logged import COMMIT, Logged, Trained, judged, registered
-from micromime.tracking.registry import WEIGHTS as WEIGHTS_TAG
 
 WEIGHTS = "weights.safetensors"
-COLUMNS, MOST_RUNS = 100, 12
-"""Of the text: columns where paths allow it, and runs of an arm that are listed one by one."""
+COLUMNS = 100
 
 OF_ARM = ("use_case", "arm", "profile", "fingerprint")
 OF_DATA = ("use_case", "count", "seed", "sampler", "score", "part", "kind", "specimens")
@@ -105,14 +102,11 @@ def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[st
 
 
 def _registered(asked: str) -> tuple[Version, int | None, dict[str, Any]]:
-    """Return the arm or run whose network is registered, and whether its weights are those of the version."""
+    """Return the arm or run whose network is registered, and what the registry says of it."""
     model = registered(asked)
     version, run = _tagged(model.tags)
     found: dict[str, Any] = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
     found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
-    if weights := run and read(version, f"run-{run:03d}/{WEIGHTS}"):
-        fits = hashlib.sha256(weights).hexdigest() == model.tags.get(WEIGHTS_TAG)
-        found["weights"] = "those below" if fits else "other than those below, which have the same settings"
     return version, run, found
 
 
@@ -234,9 +228,8 @@ def _tree(link: Mapping[str, Any], before: str = "", below: str = "") -> list[st
     lines = [f"{before}{link['role']}: {link['path']}", *_wrapped(_where(link), bar)]
     lines += [bar + link["command"]] if link["command"] else []
     runs = link["facts"].get("runs", []) if not below else []
-    more = [f"and {len(runs) - MOST_RUNS} more runs: --json lists all"] if len(runs) > MOST_RUNS else []
     facts = _plain({key: value for key, value in link["facts"].items() if key != "runs"})
-    for text in (facts, *map(_plain, runs[:MOST_RUNS]), *more, *(f"! {each}" for each in link["remarks"])):
+    for text in (facts, *map(_plain, runs), *(f"! {each}" for each in link["remarks"])):
         lines += _wrapped(text, bar)
     for each in link["made_from"]:
         last = each is link["made_from"][-1]

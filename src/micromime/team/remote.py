@@ -38,9 +38,6 @@ TIMEOUTS: Mapping[str, Mapping[str, int]] = {
 EVERY_S, PATIENCE_S = 15.0, 30.0
 """How often a remote is asked, and how long it may be silent: with DVC's end a person waits less than a minute."""
 
-REFUSALS = ("PermissionError", "PermissionDenied", "AccessDenied", "Forbidden", "Credentials", "401", "403")
-"""What is in the messages of servers that answer, but let nobody in."""
-
 
 class Login(NamedTuple):
     """How one person gets into a remote."""
@@ -141,13 +138,11 @@ def _write(name: str, shared: Mapping[str, Any] | None, personal: Mapping[str, s
 def expect_life(name: str, *words: str) -> None:
     """Raise Mistake where a remote does not answer; with `--write` something is written there, and removed."""
     if why := _silence(name, *words):
-        refused = any(word in why for word in REFUSALS)
-        login = "say how you get in by `micromime remote login`, with the keys or password its admin gave you"
-        raise _dead(name, why, login if refused else "see that its server runs and can be reached from here")
+        raise _dead(name, f"{why}); see that it can be reached, and say how you get in by `micromime remote login`")
 
 
-def _dead(name: str, why: str, advice: str) -> Mistake:
-    return Mistake(f"The remote {name!r} at {address(name)} does not answer as it should ({why}); {advice}.")
+def _dead(name: str, why: str) -> Mistake:
+    return Mistake(f"The remote {name!r} at {address(name)} does not answer as it should ({why}.")
 
 
 def _silence(name: str, *words: str) -> str:
@@ -194,7 +189,7 @@ def _dvc(name: str, *words: str) -> int:
                 alive_s = time.monotonic()
             elif running.poll() is None and time.monotonic() - alive_s > PATIENCE_S:
                 running.send_signal(signal.SIGINT)  # so DVC gives back its locks
-                raise _dead(name, why, "what was moved is whole, and the same command goes on when it is back")
+                raise _dead(name, f"{why}); what was moved is whole, and the same command goes on when it is back")
     finally:  # also where Ctrl-C has reached DVC, too
         with suppress(subprocess.TimeoutExpired):
             running.wait(5)
