@@ -46,8 +46,8 @@ class Service:
     ports: list[tuple[str, int]]
     """Hosts and ports that must be free before it is begun."""
     answers: Callable[[], bool]
-    obstacle: str = ""
-    """Why it cannot be begun, in a sentence, if so."""
+    needs: str = ""
+    """What is to be installed first, in a sentence, if anything is missing."""
     env: Mapping[str, str] = field(default_factory=dict)
     user: str | None = None
     """The system's user that runs it, where that is not who starts it."""
@@ -58,19 +58,9 @@ class Service:
     """Done as soon as it answers; again at every start."""
 
     @property
-    def log(self) -> Path:
-        """What it says."""
-        return self.site.folder / "logs" / f"{self.name}.log"
-
-    @property
     def pid_file(self) -> Path:
         """Its process id, and when that process began: an id alone is given again."""
         return self.site.folder / f"{self.name}.pid"
-
-    @property
-    def mark(self) -> str:
-        """What its processes bear in their environment."""
-        return f"{self.site.folder}:{self.name}"
 
     def process(self) -> psutil.Process | None:
         """Return its process, if it runs."""
@@ -91,8 +81,8 @@ class Service:
             if not is_free(host, port):
                 raise Mistake(f"{self.name} needs port {port}, which another program has: choose another.")
         self.prepare()
-        env = {key: os.environ[key] for key in KEPT if key in os.environ} | dict(self.env) | {MARK: self.mark}
-        with self.log.open("ab") as log:
+        env = {key: os.environ[key] for key in KEPT if key in os.environ} | dict(self.env) | {MARK: self._mark}
+        with (self.site.folder / "logs" / f"{self.name}.log").open("ab") as log:
             process = subprocess.Popen(
                 self.command,
                 cwd=self.site.folder,
@@ -109,44 +99,33 @@ class Service:
         return True
 
     def wait(self, seconds: float) -> None:
-        """Wait until it answers."""
+        """Wait until it answers; Mistake where it does not."""
         end, beginnings = time.monotonic() + seconds, 1
-        while time.monotonic() < end:
+        while time.monotonic() < end and beginnings <= BEGINNINGS:
             if not self.process():
-                if beginnings == BEGINNINGS:
-                    raise Mistake(f"{self.name} ends as soon as it is begun: {self.log} says why.")
                 beginnings += 1
                 time.sleep(1)
                 self.begin()
             elif self.answers():
                 return self.complete()
             time.sleep(0.2)
-        raise Mistake(f"{self.name} has not answered within {seconds:.0f} s: {self.log} may say why.")
-
-    def ask_to_end(self) -> bool:
-        """Tell it to end; return whether it ran."""
-        process = self.process()
-        if process:
-            process.send_signal(self.ending)
-        return process is not None
+        raise Mistake(f"{self.name} does not answer: {self.site.folder / 'logs' / self.name}.log may say why.")
 
     def end(self, patience_s: float) -> None:
         """Wait until it has ended, and kill what is left when patience is at an end."""
-        process = self.process()
-        if process:
-            try:
-                process.wait(patience_s)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(10)
+        if process := self.process():
+            psutil.wait_procs([process], patience_s)
         self._end_what_is_left()
         self.pid_file.unlink(missing_ok=True)
         BEGUN[:] = [each for each in BEGUN if each.poll() is None]
 
+    @property
+    def _mark(self) -> str:
+        return f"{self.site.folder}:{self.name}"
+
     def _end_what_is_left(self) -> None:
-        left = [
-            each for each in psutil.process_iter(["environ"]) if (each.info["environ"] or {}).get(MARK) == self.mark
-        ]
+        every = psutil.process_iter(["environ"])
+        left = [each for each in every if (each.info["environ"] or {}).get(MARK) == self._mark]
         for process in left:
             process.kill()
         psutil.wait_procs(left, timeout=10)

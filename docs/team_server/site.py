@@ -3,8 +3,8 @@
 import json
 import secrets
 import socket
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -48,9 +48,11 @@ class Site:
 
     @classmethod
     def on_free_ports(cls, folder: Path) -> "Site":
-        """Return a site on ports that nobody listens on now."""
-        first = free_ports(len(INNER_PORTS) + 2)
-        return cls(folder.absolute(), port=first, s3_port=first + 1, inner_port=first + 2)
+        """Return a site on ports that nobody listens on now, below those that the system gives to clients."""
+        while True:
+            first = 10_000 + secrets.randbelow(20_000)
+            if all(is_free("127.0.0.1", first + n) for n in range(len(INNER_PORTS) + 2)):
+                return cls(folder.absolute(), port=first, s3_port=first + 1, inner_port=first + 2)
 
     def write(self) -> None:
         """Keep where the servers listen, and make the folder and the secrets, if there are none."""
@@ -58,9 +60,12 @@ class Site:
         kept = {key: value for key, value in asdict(self).items() if key != "folder"}
         write_private(self.folder / "settings.json", json.dumps(kept, indent=2))
         if not (self.folder / "secrets.json").exists():
-            write_private(self.folder / "secrets.json", json.dumps(_new_secrets(), indent=2))
+            pair = {"access_key": 10, "secret_key": 20}
+            pairs = {user: {key: secrets.token_hex(size) for key, size in pair.items()} for user in S3_USERS}
+            new = {name: secrets.token_hex(20) for name in PASSWORDS} | {"s3": pairs}
+            write_private(self.folder / "secrets.json", json.dumps(new, indent=2))
 
-    @property
+    @cached_property
     def secrets(self) -> dict[str, Any]:
         """The passwords by name, and under `s3` the key pair of each user."""
         return dict(json.loads((self.folder / "secrets.json").read_text()))
@@ -81,7 +86,7 @@ class Site:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Return whether nobody listens on a port."""
+    """Return whether nobody listens on a port; Mistake where nobody here may."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -95,16 +100,6 @@ def is_free(host: str, port: int) -> bool:
     return True
 
 
-def free_ports(count: int) -> int:
-    """Return the first of so many ports in a row that are free now, below those that the system gives to clients."""
-    return next(first for first in _candidates() if all(is_free("127.0.0.1", first + n) for n in range(count)))
-
-
-def _candidates() -> Iterator[int]:
-    while True:
-        yield 10_000 + secrets.randbelow(20_000)
-
-
 def write_private(file: Path, text: str) -> None:
     """Write a file that only its owner may read, in one step."""
     new = file.with_name(f"{file.name}.new")
@@ -112,10 +107,3 @@ def write_private(file: Path, text: str) -> None:
     new.touch(0o600)
     new.write_text(text)
     new.replace(file)
-
-
-def _new_secrets() -> dict[str, Any]:
-    pairs = {
-        user: {"access_key": secrets.token_hex(10).upper(), "secret_key": secrets.token_hex(20)} for user in S3_USERS
-    }
-    return {name: secrets.token_hex(20) for name in PASSWORDS} | {"s3": pairs}

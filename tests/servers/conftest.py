@@ -29,9 +29,9 @@ def team(project: Path) -> Iterator[ModuleType]:
         yield importlib.import_module("team_server")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(team: ModuleType) -> Iterator[Any]:
-    """Servers that run, under a name that is this machine for browsers, and neither `localhost` nor an address.
+    """Servers of the session, under a name that is this machine for browsers, and neither `localhost` nor an address.
 
     Not below pytest's folders, which PostgreSQL's user may not enter where root runs the tests.
     """
@@ -49,13 +49,6 @@ def site(team: ModuleType) -> Iterator[Any]:
         if (folder / "settings.json").exists():
             team.stop(folder, patience_s=3)
         shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-def command(team: ModuleType) -> Callable[[], int]:
-    """The main function of docs/team_server.py."""
-    main: Callable[[], int] = runpy.run_path(str(Path(team.__path__[0]).with_suffix(".py")))["main"]
-    return main
 
 
 class Page:

@@ -3,27 +3,25 @@
 import hashlib
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import loopback
 import numpy as np
-import psutil
 import pytest
-import servers
 from clones import committed, git, module, started
 
-from micromime.team import remotes
+from micromime.team.remote import PASSWORD
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.ci, pytest.mark.xdist_group("servers")]
 
-MANY = 600
-"""Files: enough for a push that takes some seconds."""
-
+KINDS = ("folder", "ssh", "s3", "webdav")
 A_MINUTE_S = 60
+SMALL, LARGE = 4_000, 3_000_000
+"""Bytes of the ten small files of a project, and of its large one."""
 
 
 class Storage(NamedTuple):
@@ -32,213 +30,182 @@ class Storage(NamedTuple):
     url: str
     words: tuple[str, ...]
     environment: dict[str, str]
-    secrets: tuple[str, ...]
+    secret: str
     objects: Callable[[], dict[str, bytes]]
     """Name (the MD5 it should have) -> content of all that lies there."""
-    server: servers.Server | None = None
+    port: int = 0
+
+    def through(self, line: loopback.Line) -> "Storage":
+        """The same place at the end of a line that may be cut."""
+        words = tuple(word.replace(f":{self.port}", f":{line.port}") for word in self.words)
+        return self._replace(url=self.url.replace(f":{self.port}", f":{line.port}"), words=words)
 
 
 def objects_in(folder: Path) -> dict[str, bytes]:
-    return {
-        f"{file.parent.name}{file.name}": file.read_bytes()
-        for file in folder.glob("**/files/md5/*/*")
-        if not file.name.endswith(".tmp")
-    }
+    files = (file for file in folder.glob("**/files/md5/*/*") if not file.name.endswith(".tmp"))
+    return {f"{file.parent.name}{file.name}": file.read_bytes() for file in files}
 
 
-def objects_of(server: servers.S3) -> dict[str, bytes]:
-    found = {}
-    with closing(server.client()) as client:
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=server.bucket):
-            for each in page.get("Contents", []):
-                with closing(client.get_object(Bucket=server.bucket, Key=each["Key"])["Body"]) as body:
-                    found["".join(each["Key"].split("/")[-2:])] = body.read()
-    return found
+@pytest.fixture(scope="session")
+def ssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[loopback.Server]:
+    with loopback.ssh_server(tmp_path_factory.mktemp("ssh")) as server:
+        yield server
 
 
-@contextmanager
-def storage(kind: str, folder: Path) -> Iterator[Storage]:
-    """Start a server of this kind with all its files in a folder."""
-    if kind == "folder":
-        folder.mkdir()
-        yield Storage(str(folder / "shared"), (), {}, (), lambda: objects_in(folder))
-        return
-    with getattr(servers, f"{kind}_server")(folder) as server:
-        if kind == "ssh":
-            words = ("--user", server.user, "--keyfile", str(server.keyfile))
-            bare = server.url.replace(f"{server.user}@", "")
-            yield Storage(bare, words, {}, (str(server.keyfile),), lambda: objects_in(server.files), server)
-        elif kind == "s3":
-            keys = {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key}
-            words = ("--endpoint", server.endpoint, "--save-keys")
-            yield Storage(server.url, words, keys, (server.secret_key,), lambda: objects_of(server), server)
-        else:
-            password = {remotes.PASSWORD: server.password}
-            words = ("--user", server.user)
-            yield Storage(server.url, words, password, (server.password,), lambda: objects_in(server.folder), server)
+@pytest.fixture(scope="session")
+def webdav(tmp_path_factory: pytest.TempPathFactory) -> Iterator[loopback.Server]:
+    with loopback.webdav_server(tmp_path_factory.mktemp("webdav")) as server:
+        yield server
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Storage]:
+    """What gives the storage of a kind, in a folder of its own; the servers are those of the session."""
+    name = tmp_path.name
+
+    def given(kind: str) -> Storage:
+        if kind == "folder":
+            return Storage(str(tmp_path / name), (), {}, "", lambda: objects_in(tmp_path / name))
+        if kind == "s3":
+            return in_bucket(name, request.getfixturevalue("team"), request.getfixturevalue("site"))
+        port, url, settings, files = request.getfixturevalue(kind)
+        (files / name).mkdir()
+        there, found = f"{url.rstrip('/')}/{name}", lambda: objects_in(files / name)
+        if kind == "ssh":
+            return Storage(there, ("--keyfile", settings["keyfile"]), {}, settings["keyfile"], found, port)
+        password = settings["password"]
+        return Storage(there, ("--user", settings["user"]), {PASSWORD: password}, password, found, port)
+
+    return given
+
+
+def in_bucket(name: str, team: Any, site: Any) -> Storage:
+    """A place in the bucket of the team's server."""
+    keys = site.secrets["s3"]["dvc"]
+
+    def objects() -> dict[str, bytes]:
+        with closing(team.s3_client(site, "dvc")) as client:
+            found = client.list_objects_v2(Bucket="dvc", Prefix=f"{name}/").get("Contents", [])
+            read = {each["Key"]: client.get_object(Bucket="dvc", Key=each["Key"])["Body"].read() for each in found}
+        return {"".join(key.split("/")[-2:]): content for key, content in read.items()}
+
+    environment = {"AWS_ACCESS_KEY_ID": keys["access_key"], "AWS_SECRET_ACCESS_KEY": keys["secret_key"]}
+    words = ("--endpoint", f"http://127.0.0.1:{site.s3_port}", "--save-keys")
+    return Storage(f"s3://dvc/{name}", words, environment, keys["secret_key"], objects, site.s3_port)
+
+
+@pytest.fixture(scope="session")
+def full_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a folder of small files and a large one, as DVC keeps them."""
-    clone = tmp_path / "a"
+    clone = tmp_path_factory.mktemp("project") / "a"
     (clone / "data").mkdir(parents=True)
     git(clone, "init", "--quiet")
     module(clone, "dvc", "init", "--quiet")
-    (clone / "data" / "large.bin").write_bytes(np.random.default_rng(0).bytes(3_000_000))
-    add_files(clone, 10)
+    rng = np.random.default_rng(0)
+    for number in range(11):
+        (clone / "data" / f"{number}.bin").write_bytes(rng.bytes(SMALL if number else LARGE))
+    module(clone, "dvc", "add", "--quiet", "data")
+    committed(clone, "data")
     return clone
 
 
-def add_files(clone: Path, number: int) -> None:
-    rng = np.random.default_rng(number)
-    for each in range(number):
-        (clone / "data" / f"{each}-of-{number}.bin").write_bytes(rng.bytes(4000))
-    module(clone, "dvc", "add", "--quiet", "data")
-    committed(clone, "data")
+@pytest.fixture
+def mine(full_project: Path, tmp_path: Path) -> Path:
+    """A clone of it with all its files, and no remote."""
+    git(full_project, "clone", "--quiet", ".", str(tmp_path / "a"))
+    (tmp_path / "a" / ".dvc" / "cache").symlink_to(full_project / ".dvc" / "cache")
+    module(tmp_path / "a", "dvc", "checkout", "--quiet")
+    return tmp_path / "a"
 
 
-def contents(clone: Path) -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in (clone / "data").iterdir()}
-
-
-def assert_clean(found: dict[str, bytes]) -> None:
-    """Every object has the MD5 that its name says."""
-    wrong = [name for name, content in found.items() if hashlib.md5(content).hexdigest() != name.removesuffix(".dir")]
-    assert not wrong
-
-
-def add_remote(clone: Path, place: Storage) -> None:
-    module(clone, "micromime", "remote", "add", place.url, *place.words, **place.environment)
+def add_remote(clone: Path, place: Storage, code: int = 0) -> str:
+    said = module(clone, "micromime", "remote", "add", place.url, *place.words, code=code, **place.environment)
     committed(clone, "where the team's storage is")
+    return said
 
 
-@pytest.mark.parametrize("kind", ["folder", "ssh", "s3", "webdav"])
-def test_what_one_clone_pushes_another_pulls(kind, project, tmp_path):
-    with storage(kind, tmp_path / "server") as place:
-        add_remote(project, place)
-        module(project, "micromime", "push")
-        assert_clean(place.objects())
-        assert len(place.objects()) == 12
-        other = tmp_path / "b"
-        git(project, "clone", "--quiet", ".", str(other))
-        if place.words:
-            login = [word for word in place.words if word not in ("--endpoint", getattr(place.server, "endpoint", ""))]
-            module(other, "micromime", "remote", "login", *login, **place.environment)
-        module(other, "micromime", "pull")
-        assert contents(other) == contents(project)
-        local = project / ".dvc" / "config.local"
-        assert all(secret in local.read_text() for secret in place.secrets)
-        assert not local.exists() or local.stat().st_mode & 0o077 == 0
-        for clone in (project, other):
+def assert_clean(found: dict[str, bytes], count: int = 12) -> None:
+    """So many objects are there, and each has the MD5 that its name says."""
+    assert len(found) == count
+    assert {hashlib.md5(content).hexdigest(): "" for content in found.values()}.keys() == {
+        name.removesuffix(".dir") for name in found
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_one_clone_pushes_another_pulls(kind, place, mine, tmp_path):
+    there, other = place(kind), tmp_path / "b"
+    add_remote(mine, there)
+    module(mine, "micromime", "push")
+    assert_clean(there.objects())
+    git(mine, "clone", "--quiet", ".", str(other))
+    if there.words:
+        login = [word for word in there.words if word != "--endpoint" and not word.startswith("http:")]
+        module(other, "micromime", "remote", "login", *login, **there.environment)
+    module(other, "micromime", "pull")
+    assert {file.name: file.read_bytes() for file in (other / "data").iterdir()} == {
+        file.name: file.read_bytes() for file in (mine / "data").iterdir()
+    }
+    local = mine / ".dvc" / "config.local"
+    if there.secret:
+        assert there.secret in local.read_text()
+        assert local.stat().st_mode & 0o077 == 0
+        for clone in (mine, other):
             said = git(clone, "log", "--all", "--patch") + git(clone, "status", "--porcelain", "--untracked-files=all")
-            assert not [secret for secret in place.secrets if secret in said]
+            assert there.secret not in said
 
 
-def until(there: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
-    end = time.monotonic() + A_MINUTE_S
-    while not there():
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def kill_all(process: "subprocess.Popen[str]") -> None:
-    """As if the machine had lost its power."""
-    started = psutil.Process(process.pid).children(recursive=True)
-    for each in [process, *started]:
-        each.kill()
-    process.communicate()
-
-
-def pushed(kind: str, place: Storage) -> int:
-    """How many objects are there, counted without reading them."""
-    if kind == "ssh":
-        return len(objects_in(place.server.files))
-    with closing(place.server.client()) as client:
-        return client.list_objects_v2(Bucket=place.server.bucket, MaxKeys=1000)["KeyCount"]
-
-
-@pytest.mark.parametrize("kind", ["ssh", "s3"])
-def test_a_push_that_was_killed_is_completed_by_a_rerun(kind, project, tmp_path):
-    add_files(project, MANY)
-    with storage(kind, tmp_path / "server") as place:
-        add_remote(project, place)
-        first = started(project, "micromime", "push")
-        until(lambda: pushed(kind, place) > 50, first)
-        kill_all(first)
-        assert pushed(kind, place) < MANY
-
-        second = started(project, "micromime", "push")
-        before = pushed(kind, place)
-        until(lambda: pushed(kind, place) > before + 50, second)
-        place.server.kill()
-        began = time.monotonic()
-        said, _ = second.communicate(timeout=2 * A_MINUTE_S)
-        assert time.monotonic() - began < A_MINUTE_S
-        assert second.returncode == 2, said
-        assert "Traceback" not in said
-
-        place.server.restart()
-        module(project, "micromime", "push")
-        found = place.objects()
-        assert_clean(found)
-        assert len(found) == MANY + 12
-
-
-def test_a_server_that_hangs_in_the_middle_ends_in_one_sentence(project, tmp_path):
-    add_files(project, MANY)
-    with storage("s3", tmp_path / "server") as place:
-        add_remote(project, place)
-        push = started(project, "micromime", "push")
-        until(lambda: pushed("s3", place) > 50, push)
-        place.server.pause()
-        began = time.monotonic()
-        said, _ = push.communicate(timeout=2 * A_MINUTE_S)
-        assert time.monotonic() - began < A_MINUTE_S
-        assert push.returncode == 2
-        assert "The remote 'team' at s3://dvc/files does not answer as it should" in said.splitlines()[-1]
-
-
-@pytest.mark.parametrize("verb", ["push", "pull"])
-def test_a_server_that_is_down_is_told_before_anything_is_begun(verb, project, tmp_path):
-    with storage("s3", tmp_path / "server") as place:
-        add_remote(project, place)
+def test_a_server_that_hangs_in_the_middle_ends_in_one_sentence_and_a_rerun_completes_it(place, mine):
+    line = loopback.Line((there := place("s3")).port, 1_000_000)
+    add_remote(mine, there.through(line))
+    push = started(mine, "micromime", "push")
+    assert line.dead.wait(A_MINUTE_S)
     began = time.monotonic()
-    said = module(project, "micromime", verb, code=2)
+    said, _ = push.communicate(timeout=2 * A_MINUTE_S)
     assert time.monotonic() - began < A_MINUTE_S
+    assert push.returncode == 2, said
+    assert "The remote 'team' at s3://dvc/" in said.splitlines()[-1]
+    assert "does not answer as it should" in said.splitlines()[-1]
+    line.mended()
+    module(mine, "micromime", "push")
+    assert_clean(there.objects())
+
+
+def test_a_push_that_was_killed_or_whose_server_was_is_completed_by_a_rerun(place, mine):
+    line = loopback.Line((there := place("ssh")).port, 1_000_000)
+    add_remote(mine, there.through(line))
+    killed = started(mine, "micromime", "push")
+    assert line.dead.wait(A_MINUTE_S)
+    os.killpg(killed.pid, signal.SIGKILL)
+    killed.communicate()
+    line.mended(1_000_000)
+    second = started(mine, "micromime", "push")
+    assert line.dead.wait(A_MINUTE_S)
+    line.hang_up()
+    began = time.monotonic()
+    said, _ = second.communicate(timeout=2 * A_MINUTE_S)
+    assert time.monotonic() - began < A_MINUTE_S
+    assert second.returncode == 2, said
+    assert "Traceback" not in said
+    assert len(there.objects()) < 12
+    line.mended()
+    module(mine, "micromime", "push")
+    assert_clean(there.objects())
+
+
+def test_a_server_that_is_gone_or_lets_nobody_in_is_told_before_anything_is_begun(place, mine, tmp_path):
+    line = loopback.Line((there := place("s3")).port, 1_000_000_000)
+    add_remote(mine, there.through(line))
+    git(mine, "clone", "--quiet", ".", str(other := tmp_path / "b"))
+    wrong = there.environment | {"AWS_SECRET_ACCESS_KEY": "guessed"}
+    assert "micromime remote login" in module(other, "micromime", "pull", code=2, **wrong)
+    assert not (other / "data").exists()
+    line.cut()
+    said = module(mine, "micromime", "push", code=2)
     assert len(said.strip().splitlines()) == 1
-    assert "Could not connect" in said
-
-
-def test_a_server_that_lets_nobody_in_says_what_to_do(project, tmp_path):
-    with storage("s3", tmp_path / "server") as place:
-        add_remote(project, place)
-        other = tmp_path / "b"
-        git(project, "clone", "--quiet", ".", str(other))
-        wrong = {"AWS_ACCESS_KEY_ID": "micromime", "AWS_SECRET_ACCESS_KEY": "guessed"}
-        assert "micromime remote login" in module(other, "micromime", "pull", code=2, **wrong)
-        assert not (other / "data").exists()
-
-
-def test_a_remote_that_does_not_work_is_not_written_down(project, tmp_path):
-    with storage("s3", tmp_path / "server") as place:
-        pass
-    before = (project / ".dvc" / "config").read_bytes()
-    said = module(project, "micromime", "remote", "add", place.url, *place.words, code=2, **place.environment)
+    assert "does not answer as it should" in said
+    before = (other / ".dvc" / "config").read_bytes()
+    said = module(other, "micromime", "remote", "add", there.through(line).url, "--name", "new", code=2, **wrong)
     assert len(said.strip().splitlines()) == 1
-    assert (project / ".dvc" / "config").read_bytes() == before
-    assert not (project / ".dvc" / "config.local").exists()
-
-
-def test_ctrl_c_ends_a_push_without_a_traceback_of_ours(project, tmp_path):
-    add_files(project, MANY)
-    with storage("ssh", tmp_path / "server") as place:
-        add_remote(project, place)
-        push = started(project, "micromime", "push")
-        until(lambda: pushed("ssh", place) > 20, push)
-        os.killpg(push.pid, signal.SIGINT)
-        said, _ = push.communicate(timeout=A_MINUTE_S)
-        assert push.returncode not in (0, 2)
-        assert "micromime/commands" not in said
-        module(project, "micromime", "push")
+    assert (other / ".dvc" / "config").read_bytes() == before
+    assert not (other / ".dvc" / "config.local").exists()

@@ -10,33 +10,30 @@ from types import SimpleNamespace
 import pytest
 from ruamel.yaml import YAML
 
-STAGES = {  # name -> deps, outs
-    "import_chip_cracks": (["data/sources/chip_cracks.json"], ["data/photographs/chip_cracks"]),
-    "tile_chip_cracks": (["data/photographs/chip_cracks"], ["data/tiles/chip_cracks"]),
-    "measure_chip_cracks": (["data/photographs/chip_cracks", "data/tiles/chip_cracks"], ["data/exemplars/chip_cracks"]),
-    "render_chip_cracks": (["data/exemplars/chip_cracks"], ["data/synthetic/chip_cracks"]),
-    "train_chip_cracks": (["data/synthetic/chip_cracks"], ["models/chip_cracks/synthetic"]),
-    "mix_chip_cracks": (["data/tiles/chip_cracks", "models/chip_cracks/synthetic"], ["models/chip_cracks/mixed"]),
-    "render_base": ([], ["data/synthetic/grain_boundaries/base"]),
-    "render_scoring": ([], ["data/synthetic/grain_boundaries/scoring"]),
-    "train_base": (["data/synthetic/grain_boundaries/base"], ["models/grain_boundaries/base"]),
-    "score_base": (
-        [
-            "data/synthetic/grain_boundaries/base",
-            "data/synthetic/grain_boundaries/scoring",
-            "models/grain_boundaries/base",
-        ],
-        ["data/scores/grain_boundaries/base.parquet"],
-    ),
-    "resample": (["data/scores/grain_boundaries/base.parquet"], ["data/synthetic/grain_boundaries/adaptive"]),
-    "finetune": (
-        ["data/synthetic/grain_boundaries/adaptive", "models/grain_boundaries/base"],
-        ["models/grain_boundaries/adaptive"],
-    ),
-}
-
 GRAINS = "grain_boundaries"
-BASE, ADAPTIVE = f"data/synthetic/{GRAINS}/base", f"data/synthetic/{GRAINS}/adaptive"
+BASE, ADAPTIVE, SCORING = (f"data/synthetic/{GRAINS}/{name}" for name in ("base", "adaptive", "scoring"))
+BASE_ARM, ARM = f"models/{GRAINS}/base", f"models/{GRAINS}/adaptive"
+SCORES = f"data/scores/{GRAINS}/base.parquet"
+SOURCE, PHOTOGRAPHS, TILES, TEXTURES, POOLS, SYNTHETIC, MIXED = (
+    "data/sources/chip_cracks.json",
+    *(f"data/{name}/chip_cracks" for name in ("photographs", "tiles", "exemplars", "synthetic")),
+    "models/chip_cracks/synthetic",
+    "models/chip_cracks/mixed",
+)
+STAGES = {  # name -> deps, out
+    "photographs": ([SOURCE], PHOTOGRAPHS),
+    "tiles": ([PHOTOGRAPHS], TILES),
+    "textures": ([PHOTOGRAPHS, TILES], TEXTURES),
+    "pools": ([TEXTURES], POOLS),
+    "synthetic": ([POOLS], SYNTHETIC),
+    "mixed": ([TILES, SYNTHETIC], MIXED),
+    "base": ([], BASE),
+    "scoring": ([], SCORING),
+    "train": ([BASE], BASE_ARM),
+    "score": ([BASE, SCORING, BASE_ARM], SCORES),
+    "resample": ([SCORES], ADAPTIVE),
+    "finetune": ([ADAPTIVE, BASE_ARM], ARM),
+}
 
 
 def git(*words: str) -> str:
@@ -46,10 +43,6 @@ def git(*words: str) -> str:
 def write(path: str, content: object) -> None:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     Path(path).write_text(content if isinstance(content, str) else json.dumps(content))
-
-
-def sha256(path: str) -> str:
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
 def dvc_keeps(*stages: str) -> None:
@@ -74,91 +67,87 @@ def committed(message: str, *tags: str) -> str:
     return git("rev-parse", "HEAD")
 
 
-def write_synthetic(path: str, use_case: str, seed: int, **more: object) -> None:
-    scenario = {"white_noise": {"sd_grey": {"uniform": [2, 25]}}}
-    write(f"{path}/dataset.json", {"use_case": use_case, "scenario": scenario, "count": 8, "seed": seed, **more})
+def write_data(path: str, seed: int, **more: object) -> None:
+    said = {"use_case": path.split("/")[2], "count": 8, "seed": seed, "scenario": {"white_noise": {"sd_grey": 2}}}
+    write(f"{path}/dataset.json", said | more)
     write(f"{path}/shard-00000/images.npy", f"{path} {seed}")
 
 
-def named(path: str) -> dict[str, str]:
-    return {"path": path, "sha256": sha256(f"{path}/dataset.json")}
-
-
-def write_adaptive(seed: int) -> None:
-    sampler = {"worst_fraction": {"fraction": 0.1, "keep_seed": False, "within": {"white_noise": {"sd_grey": 2}}}}
-    scores = sha256(f"data/scores/{GRAINS}/base.parquet")
-    about = {"parent": named(BASE), "scores": scores, "arm": "base", "runs": 2, "sampler": sampler}
-    write_synthetic(ADAPTIVE, GRAINS, seed, **about)
-
-
-def write_arm(folder: str, fingerprint: str, data: tuple[str, str], start: str | None = None, runs: int = 2) -> None:
-    """Write an arm, whose second run was taken from its record: it has no weights."""
-    path, digest = data
-    train = {"architecture": "unet_efficientnet_lite0"}
-    said = {"use_case": folder.split("/")[1], "arm": Path(folder).name, "profile": "tiny", "fingerprint": fingerprint}
+def write_arm(folder: str, mark: str, data: tuple[str, str], start: str | None = None) -> None:
+    """Write an arm of two runs, whose second was taken from its record: it has no weights."""
+    said = {"use_case": folder.split("/")[1], "arm": Path(folder).name, "profile": "tiny", "fingerprint": mark * 32}
     said |= {"base": json.loads(Path(start, "arm.json").read_text())["fingerprint"] if start else "", "start": start}
+    path, digest = data
     version = {"name": Path(path).name, "path": path, "digest": digest, "context": "training"}
-    write(f"{folder}/arm.json", {**said, "params": {"data": {}, "train": train}, "data": [version]})
-    for run in range(1, runs + 1):
-        weights = f"weights of {folder} {fingerprint} {run}"
-        md5 = hashlib.md5(weights.encode(), usedforsecurity=False).hexdigest()
-        write(f"{folder}/run-{run:03d}/run.json", {"run": run, "weights_md5": md5})
-        if run == 1:
-            write(f"{folder}/run-001/weights.safetensors", weights)
+    said |= {"params": {"data": {}, "train": {"architecture": "small_unet"}}, "data": [version]}
+    write(f"{folder}/arm.json", said)
+    write(f"{folder}/run-001/weights.safetensors", weights(said))
+    for run in (1, 2):
+        write(f"{folder}/run-{run:03d}/run.json", {"run": run, "weights_md5": hashed("md5", weights(said))})
+
+
+def weights(said: dict) -> str:
+    return f"weights of {said['arm']} {said['fingerprint']}"
+
+
+def hashed(kind: str, text: str) -> str:
+    return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
 
 
 def write_cracks() -> None:
     """Photographs, tiles of a subset, what is measured on it, its pool, a synthetic and a mixed arm."""
-    write("data/sources/chip_cracks.json", {"kind": "real", "files": {"images/a.png": "0"}})
-    write("data/photographs/chip_cracks/images.csv", "image,mask,source\n")
-    dvc_keeps("import_chip_cracks")
+    write(SOURCE, {"kind": "real", "files": {"images/a.png": "0"}})
+    write(f"{PHOTOGRAPHS}/images.csv", "image,mask,source\n")
     for part, specimens in (("32", ["kos01", "kos03"]), ("all", ["kos01", "kos03", "kos06"])):
-        tiles = {"use_case": "chip_cracks", "part": part, "kind": "real", "count": 32, "specimens": specimens}
-        write(f"data/tiles/chip_cracks/{part}/dataset.json", tiles)
-        write(f"data/exemplars/chip_cracks/{part}/dictionary.npz", f"patches {part}")
-    dvc_keeps("tile_chip_cracks", "measure_chip_cracks")
-    for part in ("32", "all"):
-        dictionary = f"data/exemplars/chip_cracks/{part}/dictionary.npz"
-        about = {"parent": None, "named_files": {dictionary: sha256(dictionary)}}
-        write_synthetic(f"data/synthetic/chip_cracks/{part}", "chip_cracks", 0, **about)
-    dvc_keeps("render_chip_cracks")
-    pool, tiles = (
-        (f"data/{kind}/chip_cracks/32", recorded(f"data/{kind}/chip_cracks")) for kind in ("synthetic", "tiles")
-    )
-    write_arm("models/chip_cracks/synthetic/synthetic_32", "c" * 32, pool)
-    dvc_keeps("train_chip_cracks")
-    write_arm("models/chip_cracks/mixed/mixed_32", "d" * 32, tiles, "models/chip_cracks/synthetic/synthetic_32")
-    dvc_keeps("mix_chip_cracks")
+        about = {"part": part, "kind": "real", "count": 32, "specimens": specimens}
+        write(f"{TILES}/{part}/dataset.json", {"use_case": "chip_cracks", **about})
+        write(f"{TEXTURES}/{part}/dictionary.npz", f"patches {part}")
+        write_data(f"{POOLS}/{part}", 0, parent=None)
+    dvc_keeps("photographs", "tiles", "textures", "pools")
+    write_arm(f"{SYNTHETIC}/synthetic_32", "c", (f"{POOLS}/32", recorded(POOLS)))
+    dvc_keeps("synthetic")
+    write_arm(f"{MIXED}/mixed_32", "d", (f"{TILES}/32", recorded(TILES)), f"{SYNTHETIC}/synthetic_32")
+    dvc_keeps("mixed")
 
 
-def write_base(seed: int, fingerprint: str) -> None:
-    write_synthetic(BASE, GRAINS, seed, parent=None)
-    dvc_keeps("render_base")
-    write_arm(f"models/{GRAINS}/base", fingerprint, (BASE, recorded(BASE)))
-    dvc_keeps("train_base")
+def write_base(seed: int, mark: str) -> None:
+    write_data(BASE, seed, parent=None)
+    dvc_keeps("base")
+    write_arm(BASE_ARM, mark, (BASE, recorded(BASE)))
+    dvc_keeps("train")
 
 
-def write_round(seed: int, fingerprint: str) -> None:
-    write_adaptive(seed)
+def write_round(seed: int, mark: str) -> None:
+    sampler = {"worst_fraction": {"fraction": 0.1, "keep_seed": False, "within": {"white_noise": {"sd_grey": 2}}}}
+    write_data(ADAPTIVE, seed, parent={"path": BASE}, scored={"path": SCORING}, sampler=sampler)
     dvc_keeps("resample")
-    write_arm(f"models/{GRAINS}/adaptive", fingerprint, (ADAPTIVE, recorded(ADAPTIVE)), f"models/{GRAINS}/base")
+    write_arm(ARM, mark, (ADAPTIVE, recorded(ADAPTIVE)), BASE_ARM)
     dvc_keeps("finetune")
 
 
 def write_history() -> dict[str, str]:
     """Make three commits: everything; another adaptive round; another base, after which no round was made again."""
     write_cracks()
-    write_base(0, "a" * 32)
-    write_synthetic(f"data/synthetic/{GRAINS}/scoring", GRAINS, 1, parent=None)
-    write(f"data/scores/{GRAINS}/base.parquet", "scores")
-    dvc_keeps("render_scoring", "score_base")
-    write_round(3, "b" * 32)
+    write_base(0, "a")
+    write_data(SCORING, 1, parent=None)
+    write(SCORES, "scores")
+    dvc_keeps("scoring", "score")
+    write_round(3, "b")
     commits = {"first": committed("Everything", "v1")}
-    write_round(4, "e" * 32)
+    write_round(4, "e")
     commits["round"] = committed("Another round", "v2")
-    write_base(9, "f" * 32)
-    commits["base"] = committed("Another base")
-    return commits
+    write_base(9, "f")
+    return commits | {"base": committed("Another base")}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def somebody():
+    """Who makes commits and tags."""
+    with pytest.MonkeyPatch.context() as patch:
+        for who in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{who}_NAME", "Ann")
+            patch.setenv(f"GIT_{who}_EMAIL", "ann@example.org")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -169,80 +158,82 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("project")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        for key, value in (("NAME", "Ann"), ("EMAIL", "ann@example.org")):
-            patch.setenv(f"GIT_AUTHOR_{key}", value)
-            patch.setenv(f"GIT_COMMITTER_{key}", value)
         git("init", "--quiet", "--initial-branch", "main")
         with Repo.init() as repo, repo.config.edit() as config:
             config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
-        stages = {name: {"cmd": "true", "deps": deps, "outs": outs} for name, (deps, outs) in STAGES.items()}
+        stages = {name: {"cmd": "true", "deps": deps, "outs": [out]} for name, (deps, out) in STAGES.items()}
         YAML().dump({"stages": stages}, Path("dvc.yaml"))
         write("params.yaml", "profile: tiny\n")
-        outs = [out for _, outs in STAGES.values() for out in outs]
+        outs = [out for _, out in STAGES.values()]
         write(".gitignore", "".join(f"/{line}\n" for line in (*outs, "mlflow.db", "mlruns", ".micromime", "given")))
         return SimpleNamespace(folder=folder, commits=write_history())
 
 
 @pytest.fixture
-def project_copy(made: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """The same project for a test to change, without a store of MLflow; the working directory."""
-    folder = tmp_path / "project"
-    shutil.copytree(made.folder, folder, symlinks=True)
-    monkeypatch.chdir(folder)
+def here(made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The project as the working directory, without a store of MLflow; not to be changed."""
+    monkeypatch.chdir(made.folder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    for key, value in (("NAME", "Ann"), ("EMAIL", "ann@example.org")):
-        monkeypatch.setenv(f"GIT_AUTHOR_{key}", value)
-        monkeypatch.setenv(f"GIT_COMMITTER_{key}", value)
-    return SimpleNamespace(folder=folder, commits=made.commits)
+    return made
+
+
+@pytest.fixture
+def project_copy(here: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The same for a test to change."""
+    monkeypatch.chdir(shutil.copytree(here.folder, tmp_path / "project", symlinks=True))
+    return here
 
 
 @pytest.fixture(scope="session")
-def filled_store(made: SimpleNamespace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def filled_store(made: SimpleNamespace, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store that knows the runs of every arm of every commit, and one registered network."""
-    folder = tmp_path_factory.mktemp("store")
+    file = Path(shutil.copy(empty_store, tmp_path_factory.mktemp("store")))
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+        patch.chdir(made.folder)
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
         _fill(made)
-    return folder / "mlflow.db"
+    return file
 
 
 def _fill(made: SimpleNamespace) -> None:
-    from micromime.tracking.store import prepare_store, store_client
+    from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: F401 - MLflow's kinds of sources are known
+    from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    prepare_store(GRAINS)
+    from micromime.team.history import arms_in, lock_at, version_at
+    from micromime.tracking.store import store_client
+
     client = store_client()
-    for commit in made.commits.values():
-        lock = subprocess.run(["git", "-C", made.folder, "show", f"{commit}:dvc.lock"], capture_output=True, check=True)
-        for stage in YAML(typ="safe").load(lock.stdout)["stages"].values():
-            for out in stage["outs"]:
-                if out["path"].startswith("models/"):
-                    _log_arms(made.folder, out["md5"])
-    base = client.search_runs(["1"], "tags.`micromime.level` = 'arm' and tags.`micromime.arm` = 'base'")[-1]
-    client.create_registered_model("micromime-grain_boundaries-tiny")
-    tags = {key: value for key, value in base.data.tags.items() if key.startswith("micromime.")}
-    weights = f"weights of models/{GRAINS}/base {tags['micromime.fingerprint']} 1"
-    tags |= {"micromime.seed": "1", "micromime.weights_sha256": hashlib.sha256(weights.encode()).hexdigest()}
-    version = client.create_model_version("micromime-grain_boundaries-tiny", "here", base.info.run_id, tags)
-    client.set_registered_model_alias("micromime-grain_boundaries-tiny", "base", version.version)
+    experiments = {name: client.create_experiment(name) for name in (GRAINS, "chip_cracks")}
+    outs = dict.fromkeys(version_at(out, each) for each in made.commits.values() for out in lock_at(each).outs)
+    arms = [said for out in outs if out.path.startswith("models/") for said in arms_in(out).values()]
+    for said in arms:
+        tags = {f"micromime.{key}": said[key] for key in ("use_case", "arm", "profile", "fingerprint")}
+        (data,) = said["data"]
+        tags[f"micromime.data.{data['name']}"] = data["digest"]
+        source = json.dumps({"path": data["path"]})
+        dataset = Dataset(data["name"], data["digest"], "dvc", source)
+        for seed in ("", "1", "2"):
+            own = {"micromime.level": "run", "micromime.seed": seed} if seed else {"micromime.level": "arm"}
+            run = client.create_run(experiments[said["use_case"]], tags=tags | own).info.run_id
+            client.log_inputs(run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+            client.log_metric(run, f"surrogate.mean_iou{'' if seed else '.mean'}", 0.5 + int(seed or 0) / 100)
+            client.set_terminated(run)
+            if said["fingerprint"] == "a" * 32 and seed == "1":
+                name = client.create_registered_model("grains-tiny").name
+                own["micromime.weights_sha256"] = hashed("sha256", weights(said))
+                version = client.create_model_version(name, "here", run, tags | own)
+                client.set_registered_model_alias(name, "base", version.version)
 
 
-def _log_arms(project: Path, digest: str) -> None:
-    """Log the arms of a folder in DVC's cache, each once, as judging does."""
-    from micromime.tracking.publish import publish_verdict
-
-    cache = project / ".dvc" / "cache" / "files" / "md5"
-    data = {"name": "test_set", "path": "data/test_set", "digest": "0" * 32 + ".dir", "context": "testing"}
-    test_set = {"kind": "surrogate", "reason": None, "data": data}
-    by_run = {seed: {"mean_iou": 0.5 + seed / 100} for seed in (1, 2)}
-    for entry in json.loads((cache / digest[:2] / digest[2:]).read_text()):
-        if entry["relpath"].endswith("arm.json"):
-            said = json.loads((cache / entry["md5"][:2] / entry["md5"][2:]).read_text())
-            publish_verdict(said, test_set, by_run, {"mean_iou": {"mean": 0.515, "sd": 0.007}, "n_runs": 2}, [], {})
+@pytest.fixture
+def logged(here: SimpleNamespace, filled_store: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The project with its runs in MLflow; neither is to be changed."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{filled_store}")
+    return here
 
 
 @pytest.fixture
 def project_with_runs(project_copy: SimpleNamespace, filled_store: Path) -> SimpleNamespace:
-    """The project with a store of MLflow of its own, `mlflow.db`."""
-    shutil.copy(filled_store, project_copy.folder)
+    """The project with a store of MLflow of its own, `mlflow.db`, both to be changed."""
+    shutil.copy(filled_store, Path())
     return project_copy

@@ -1,15 +1,18 @@
-"""Which commit first recorded which version of a file or folder that DVC keeps, and what that version was made from.
+"""Versions of what DVC keeps: the commit that has each, what it was made from, and what its files say.
 
-dvc.lock says both: the hash of every out, and those of all that its stage has read. Runs know hashes only, as they
-begin before the dvc.lock that names their networks is committed.
+dvc.lock names the hash of every out and of all that its stage has read: so one hash leads to all that is behind it.
+Runs know hashes only, as they begin before the dvc.lock that names their networks is committed.
 """
 
+import json
+import os
+import re
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from shlex import quote
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from micromime.project.dvc_cache import dvc_settings
 from micromime.project.dvc_lock import LOCK, recorded_stages
@@ -17,6 +20,7 @@ from micromime.project.dvc_lock import LOCK, recorded_stages
 HERE = ""
 """Stands for the working directory where a commit could stand."""
 
+DATA = ("data/", "models/")
 MARKER = "data/checked.txt"
 """A file that stages wait for, and that none takes anything from."""
 
@@ -42,27 +46,15 @@ class Version(NamedTuple):
     commit: str
     """The first commit whose dvc.lock has it, 40 digits; empty where none has."""
 
-    @property
-    def inner(self) -> str:
-        """The path within `out`; `.` for `out` itself."""
-        return PurePosixPath(self.path).relative_to(self.out).as_posix()
-
-    def part(self, name: str) -> "Version":
-        """Return the same version of a file or folder within it."""
-        return self._replace(path=f"{self.path}/{name}")
-
 
 def git(*words: str) -> str:
     """Return what git says, or nothing where it fails: no git, no repository, no such commit."""
-    return git_bytes(*words).decode(errors="replace").strip()
-
-
-def git_bytes(*words: str) -> bytes:
-    """Return what git writes, byte for byte, or nothing where it fails."""
     try:
-        return subprocess.run(["git", "--no-optional-locks", *words], capture_output=True, check=True).stdout
+        return subprocess.check_output(
+            ["git", "--no-optional-locks", *words], stderr=subprocess.DEVNULL, text=True
+        ).strip()
     except (OSError, subprocess.CalledProcessError):
-        return b""
+        return ""
 
 
 def commit_of(revision: str) -> str:
@@ -82,49 +74,51 @@ def lock_at(commit: str = HERE) -> Lock:
     return _parsed(git("show", f"{commit}:./{LOCK}"), f"at {commit}")
 
 
+@lru_cache(maxsize=64)  # a chain asks for the same few again and again
+def _parsed(text: str, where: str) -> Lock:
+    outs: dict[str, str] = {}
+    deps: dict[str, Mapping[str, str]] = {}
+    for stage in recorded_stages(text, where).values():
+        read = {each["path"]: str(each["md5"]) for each in stage.get("deps", []) if "md5" in each}
+        data = {path: md5 for path, md5 in read.items() if path.startswith(DATA) and path != MARKER}
+        for out in stage.get("outs", []):
+            outs[out["path"]], deps[out["path"]] = str(out.get("md5", "")), data
+    return Lock(outs, deps)
+
+
 def kept_whole(hashes: Mapping[str, str], path: str) -> tuple[str, str] | None:
     """Return which of these paths holds `path`, and its hash: the path itself, or the nearest folder above it."""
     whole = (each.as_posix() for each in (PurePosixPath(path), *PurePosixPath(path).parents))
     return next(((each, hashes[each]) for each in whole if each in hashes), None)
 
 
+def commits(digest: str) -> list[str]:
+    """Return the commits up to HEAD that changed how often dvc.lock has a hash, parents first, merges too."""
+    found = git("log", "-m", "--topo-order", "--reverse", "--format=%H", f"-S{digest}", "HEAD", "--", LOCK)
+    return list(dict.fromkeys(found.split()))
+
+
 def version_at(path: str, commit: str = HERE) -> Version | None:
     """Return the version of a path that a dvc.lock records, with the first commit that has it; None if it has none."""
     kept = kept_whole(lock_at(commit).outs, path)
-    return version_of(path, kept[1], kept[0]) if kept else None
+    return version_of(path, kept[1], commit) if kept else None
 
 
-def version_of(path: str, digest: str, out: str = "") -> Version:
-    """Return the version of a path whose hash is known, with the first commit that has it."""
-    for commit in commits(digest):
+def version_of(path: str, digest: str, near: str = HERE) -> Version:
+    """Return the version of a path whose hash is known, with the first commit that has it.
+
+    Where none up to HEAD has, that is `near` if it has it, or if git itself keeps the file there.
+    """
+    for commit in (*commits(digest), near):
         kept = kept_whole(lock_at(commit).outs, path)
         if kept and kept[1] == digest:
             return Version(path, kept[0], digest, commit)
-    here = kept_whole(lock_at().outs, path)
-    return Version(path, out or (here[0] if here else path), digest, HERE)
+    in_git = near if kept is None and _in_git(path, near) else HERE
+    return Version(path, path if kept is None else kept[0], digest, in_git)
 
 
-def versions(path: str) -> Iterator[Version]:
-    """Yield every version of a path that a commit has recorded, the newest first."""
-    found = set()
-    for commit in reversed(list(commits())):
-        kept = kept_whole(lock_at(commit).outs, path)
-        if kept and kept not in found:
-            found.add(kept)
-            yield version_of(path, kept[1])
-
-
-def commits(digest: str = "") -> Iterator[str]:
-    """Yield the commits that changed dvc.lock (how often a hash stands there), parents first, those of HEAD first."""
-    given = set()
-    pickaxe = [f"-S{digest}"] if digest else []
-    for references in (["HEAD"], ["--branches", "--tags", "--remotes"]):
-        # -m: a version may have been recorded first where two branches were merged
-        order = ("-m", "--topo-order", "--reverse", "--format=%H")
-        for commit in git("log", *order, *pickaxe, *references, "--", LOCK).split():
-            if commit not in given:
-                given.add(commit)
-                yield commit
+def _in_git(path: str, commit: str) -> bool:
+    return bool(commit) and git("cat-file", "-t", f"{commit}:./{path}") == "blob"
 
 
 def made_from(version: Version) -> Mapping[str, str]:
@@ -133,18 +127,27 @@ def made_from(version: Version) -> Mapping[str, str]:
     return lock.deps.get(version.out, {}) if lock.outs.get(version.out) == version.digest else {}
 
 
+def ancestor(version: Version, path: str) -> Version:
+    """Return the version of a path that a version was made from, over however many stages; else that of its commit."""
+    waiting = [version]
+    for each in waiting:
+        read = made_from(each)
+        if kept := kept_whole(read, path):
+            return version_of(path, kept[1], each.commit)
+        waiting += [version_of(dep, digest, each.commit) for dep, digest in read.items()]
+    return version_at(path, version.commit) or Version(path, path, "", HERE)
+
+
 def made_of(version: Version) -> list[Version]:
     """Return the versions of data and networks that were made from a version, and from those in turn."""
     found: dict[tuple[str, str], None] = {}
-    waiting = [(version.out, version.digest)]
-    while waiting:
-        path, digest = waiting.pop(0)
-        for lock in map(lock_at, (HERE, *commits(digest)) if digest else ()):
-            read_by = (out for out, deps in lock.deps.items() if deps.get(path) == digest)
-            made = [(out, lock.outs[out]) for out in read_by if out.startswith(("data/", "models/"))]
+    waiting = [(version.out, version.digest)] if version.digest else []
+    for path, digest in waiting:
+        for lock in map(lock_at, (HERE, *commits(digest))):
+            made = [(out, lock.outs[out]) for out, deps in lock.deps.items() if deps.get(path) == digest]
             waiting += [each for each in made if each not in found]
             found |= dict.fromkeys(made)
-    return [version_of(out, digest) for out, digest in sorted(found)]
+    return [version_of(*each) for each in sorted(found) if each[0].startswith(DATA)]
 
 
 def tags_of(version: Version) -> list[str]:
@@ -157,28 +160,52 @@ def command_for(version: Version) -> str:
     """Return the command that brings a version back; empty where no commit has it."""
     if not version.commit:
         return ""
-    path, revision = quote(version.path), short(version.commit)
-    if version.out in lock_at(version.commit).outs:
-        remote = late_remote(version.commit)
-        return f"dvc get . {path} --rev {revision}{remote and f' --remote {quote(remote)}'}"
-    return f"git show {revision}:{path}"
+    path, revision, remote = quote(version.path), short(version.commit), _late_remote(version.commit)
+    if _in_git(version.path, version.commit):
+        return f"git show {revision}:{path}"
+    return f"dvc get . {path} --rev {revision}{f' --remote {quote(remote)}' if remote else ''}"
 
 
-def late_remote(commit: str) -> str:
+def _late_remote(commit: str) -> str | None:
     """Return the name of DVC's default remote where it became that after a commit: DVC must be told it there."""
     name = str(dvc_settings(Path())["core"].get("remote") or "") if Path(".dvc").is_dir() else ""
-    return "" if f"remote = {name}" in git("show", f"{commit}:./.dvc/config") else name
+    return None if f"remote = {name}" in git("show", f"{commit}:./.dvc/config") else name or None
 
 
-@lru_cache(maxsize=64)  # a chain asks for the same few again and again
-def _parsed(text: str, where: str) -> Lock:
-    stages = recorded_stages(text, where)
-    outs: dict[str, str] = {}
-    deps: dict[str, Mapping[str, str]] = {}
-    for stage in stages.values():
-        read = {each["path"]: str(each["md5"]) for each in stage.get("deps", []) if "md5" in each}
-        data = {path: md5 for path, md5 in read.items() if path.startswith(("data/", "models/")) and path != MARKER}
-        for out in stage.get("outs", []):
-            outs[out["path"]] = str(out.get("md5", ""))
-            deps[out["path"]] = data
-    return Lock(outs, deps)
+def names_in(version: Version) -> Set[str] | None:
+    """Return the names of the files in a folder's version; None where it is neither here nor to be had by DVC."""
+    try:
+        found = _files_at(Path.cwd(), version.commit).find(version.path)
+    except Exception:  # each kind of remote raises errors of its own; a chain goes on without what files say
+        return None
+    return {os.path.relpath(each, version.path) for each in found}
+
+
+def read_json(version: Version, name: str = ".") -> dict[str, Any]:
+    """Return what a JSON file of a version says; nothing where there is none, it cannot be had, or it is damaged."""
+    try:
+        content = _files_at(Path.cwd(), version.commit).cat_file(PurePosixPath(version.path, name).as_posix())
+        return dict(json.loads(content))
+    except Exception:  # as above
+        return {}
+
+
+def arms_in(version: Version) -> dict[Version, dict[str, Any]]:
+    """Return what arm.json says of each arm in a folder's version, by the version of the arm."""
+    names = sorted(name for name in names_in(version) or () if PurePosixPath(name).name == "arm.json")
+    arms = [version._replace(path=PurePosixPath(version.path, name).parent.as_posix()) for name in names]
+    return {arm: read_json(arm, "arm.json") for arm in arms}
+
+
+def run_numbers(names: Iterable[str]) -> list[int]:
+    """Return the numbers of an arm's runs, by the names of its files."""
+    return sorted(int(name[4:-9]) for name in names if re.fullmatch(r"run-\d+/run\.json", name))
+
+
+@lru_cache(maxsize=8)
+def _files_at(_project: Path, commit: str) -> Any:
+    """Return DVC's files at a commit, as `dvc get .` has them, or those of the working directory where there is none."""
+    from dvc.api import DVCFileSystem
+    from dvc.fs import LocalFileSystem
+
+    return DVCFileSystem(url=".", rev=commit, remote=_late_remote(commit)) if commit else LocalFileSystem()

@@ -1,20 +1,37 @@
-"""Where a network comes from, version by version, and which runs there are on a data version."""
+"""What a network or a data version was made from, down to scenarios, seeds and real pictures, and what was made of it.
 
-import hashlib
+dvc.lock says which versions; arm.json and dataset.json say what each of them is, and what it is to the next.
+"""
+
 import os
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+import textwrap
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
-from micromime.team.chain import WEIGHTS, Chain, Link
-from micromime.team.contents import at_hand, listing, read_json
-from micromime.team.history import HERE, Version, commit_of, commits, lock_at, made_of, version_at, version_of
-from micromime.team.logged import COMMIT, Logged, judged
-from micromime.tracking.registry import WEIGHTS as WEIGHTS_TAG
+from micromime.project.work import fingerprint
+from micromime.team import history
+from micromime.team.history import (
+    Version,
+    arms_in,
+    command_for,
+    lock_at,
+    names_in,
+    read,
+    read_json,
+    run_numbers,
+    version_of,
+)
+from micromime.team.logged import COMMIT, Logged, Trained, judged, registered
+
+WEIGHTS = "weights.safetensors"
+COLUMNS = 100
+
+OF_ARM = ("use_case", "arm", "profile", "fingerprint")
+OF_DATA = ("use_case", "count", "seed", "sampler", "score", "part", "kind", "specimens")
 
 GIVE = (
     "give a path such as models/grain_boundaries/adaptive/run-001 or data/synthetic/grain_boundaries/base, "
@@ -22,172 +39,228 @@ GIVE = (
 )
 
 
-@dataclass
-class Report:
-    """What is printed."""
-
-    asked: str
-    found: dict[str, Any] = field(default_factory=dict)
-    """What MLflow says of the run or registered model that was asked for."""
-    chains: list[Link] = field(default_factory=list)
-    runs: list[dict[str, Any]] | None = None
-    """Runs on a data version; None where a network was asked for, or where MLflow does not answer."""
-    derived: list[Version] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
-
-
-def lineage(asked: str, revision: str = "") -> Report:
-    """Return what a network or data version comes from, and what came of a data version.
+def lineage(asked: str, revision: str = "") -> dict[str, Any]:
+    """Return what a network or data version comes from, and what came of a data version, as JSON has it.
 
     `asked` is a path in the working directory or at a revision, a hash of DVC, the id of a run in MLflow, or a
     registered model. Raises Mistake where it is none of these.
     """
     if not asked:
         raise Mistake(f"Nothing is named; {GIVE}.")
-    commit = commit_of(revision) if revision else HERE
+    logged = Logged()
+    run: int | None = None
+    found: dict[str, Any] = {}
+    if asked.startswith("models:/"):
+        version, run, found = _registered(asked)
+    elif re.fullmatch(r"[0-9a-f]{32}(\.dir)?", asked):
+        version, run, found = _with_hash(asked, logged)
+    else:
+        version, run = _at_path(asked, revision)
+    arms, names = arms_in(version), names_in(version)
+    if arms and version not in arms:
+        several = sorted(os.path.relpath(arm.path, version.path) for arm in arms)
+        raise Mistake(f"{version.path} holds several arms; name one of them: {', '.join(several)}.")
+    is_arm = bool(arms) or (not names and version.path.startswith("models/"))
+    if not (is_arm or version.digest or "dataset.json" in (names or ())):
+        raise Mistake(f"{asked} is neither an arm nor a data set; {GIVE}.")
+    chain = Chain(logged).link("weights" if run else "arm" if is_arm else "data", version, run)
+    of_data = {"runs": None, "made_from_it": []} if is_arm else _made_from_it(version, logged)
+    remarks = [f"MLflow's runs are left out: {logged.why_not}"] if logged.why_not else []
+    return {"asked": asked, "found": found, "chains": [chain], **of_data, "remarks": remarks}
+
+
+def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
+    """Return the version of a path: of an arm where a run of it is named, with that run's number."""
+    commit = history.commit_of(revision)
     if revision and not commit:
         raise Mistake(f"--rev {revision}: git knows no such commit, branch or tag here; `git tag` lists the tags.")
-    logged, report = Logged(), Report(asked)
-    if asked.startswith("models:/"):
-        _of_registered(report, logged)
-    elif re.fullmatch(r"[0-9a-f]{32}(\.dir)?", asked):
-        _of_hash(report, logged)
-    else:
-        _of_path(report, logged, commit)
-    if logged.why_not:
-        report.remarks.append(f"MLflow's runs are left out: {logged.why_not}")
-    return report
-
-
-def _of_path(report: Report, logged: Logged, commit: str) -> None:
-    path = PurePosixPath(Path(os.path.relpath(report.asked)).as_posix())
+    path = PurePosixPath(Path(os.path.relpath(asked)).as_posix())
     folder = path.parent if path.name == WEIGHTS else path
-    version = version_at(str(folder), commit)
+    version = history.version_at(str(folder), commit)
     if version is None and not commit and folder.name and Path(folder).is_dir():  # DVC does not keep it
-        version = Version(str(folder), str(folder), "", HERE)
-    if version is None or listing(version) == {}:
-        place = f"at --rev {commit[:9]} " if commit else ""
-        raise Mistake(f"{report.asked} {place}is nothing that DVC keeps here; {GIVE}.")
-    run = re.fullmatch(r"run-(\d+)", folder.name)
-    if run and "arm.json" in (listing(above := version._replace(path=str(folder.parent))) or {}):
-        report.chains.append(Chain(logged).link("weights", above, int(run[1])))
-    else:
-        _of_version(report, logged, version)
+        version = Version(str(folder), str(folder), "", history.HERE)
+    if version is None or names_in(version) == set():
+        place = f"at --rev {revision} " if commit else ""
+        raise Mistake(f"{asked} {place}is nothing that DVC keeps here; {GIVE}.")
+    number, above = re.fullmatch(r"run-(\d+)", folder.name), version._replace(path=str(folder.parent))
+    if number and int(number[1]) in run_numbers(names_in(above) or ()):
+        return above, int(number[1])
+    return version, None
 
 
-def _of_version(report: Report, logged: Logged, version: Version) -> None:
-    names = listing(version) or {}
-    arms = sorted(PurePosixPath(name).parent.as_posix() for name in names if name.endswith("/arm.json"))
-    if arms:
-        raise Mistake(f"{version.path} holds several arms; name one of them: {', '.join(arms)}.")
-    is_arm = "arm.json" in names or (not names and version.path.startswith("models/"))
-    report.chains.append(Chain(logged).link("arm" if is_arm else "data", version))
-    if is_arm:
-        return
-    if not version.digest and "dataset.json" not in names:
-        raise Mistake(f"{report.asked} is neither an arm nor a data set; {GIVE}.")
-    digest = version.digest or data_version("", Path(version.path)).digest
-    _add_runs(report, logged, digest, version.path if version.inner != "." else "")
-    report.derived = made_of(version)
-
-
-def _of_hash(report: Report, logged: Logged) -> None:
-    """Report on an out by its hash, or else on a run by its id, or else on runs on data that no commit knows."""
-    hashes = [report.asked] if report.asked.endswith(".dir") else [report.asked, f"{report.asked}.dir"]
-    for digest in hashes:
-        for lock in map(lock_at, (HERE, *commits(digest))):
+def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[str, Any]]:
+    """Return the out that has a hash, or the arm or run that has it as its id in MLflow."""
+    for digest in (asked, f"{asked}.dir"):
+        for lock in map(lock_at, (history.HERE, *history.commits(digest))):
             if path := next((out for out, md5 in lock.outs.items() if md5 == digest), None):
-                _of_version(report, logged, version_of(path, digest))
-                return
-    run = logged.run(report.asked) if len(hashes) > 1 else None
-    if run:
-        report.found = {
-            "mlflow_run": run.info.run_id,
-            "status": run.info.status,
-            "commit": run.data.tags.get(COMMIT, ""),
-        }
-        _of_tags(report, logged, run.data.tags)
-        return
-    for digest in hashes:
-        _add_runs(report, logged, digest)
-        if report.runs:
-            paths = sorted({each["path"] for each in report.runs})
-            report.chains = [Link("data", version_of(path, digest)) for path in paths]
-            return
+                return version_of(path, digest), None, {}
+    if run := logged.run(asked):
+        found = {"mlflow_run": asked, "status": run.info.status, "commit": run.data.tags.get(COMMIT, "")}
+        return *_tagged(run.data.tags), found
     why = f" ({logged.why_not.rstrip('.')})" if logged.why_not else ""
-    raise Mistake(
-        f"{report.asked} is neither a hash in dvc.lock or any commit of it, nor a run in MLflow{why}; {GIVE}."
+    raise Mistake(f"{asked} is neither a hash in dvc.lock or its history, nor a run in MLflow{why}; {GIVE}.")
+
+
+def _registered(asked: str) -> tuple[Version, int | None, dict[str, Any]]:
+    """Return the arm or run whose network is registered, and what the registry says of it."""
+    model = registered(asked)
+    version, run = _tagged(model.tags)
+    found: dict[str, Any] = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
+    found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
+    return version, run, found
+
+
+def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
+    """Return the version of the arm that MLflow's tags name, at the linked commit, here or before, and the run."""
+    data = {value for key, value in tags.items() if re.match(r"micromime\.data\.(?!test_set$)", key)}
+    commits = (commit for digest in sorted(data) for commit in history.commits(digest))
+    places = (history.commit_of(tags.get(COMMIT, "")), history.HERE, *commits)
+    for out, digest in dict.fromkeys(each for place in places for each in lock_at(place).outs.items()):
+        for arm, said in arms_in(version_of(out, digest, places[0])).items() if out.startswith("models/") else ():
+            if all(said.get(key) == tags.get(f"micromime.{key}") for key in ("fingerprint", "arm")):
+                run = int(tags.get("micromime.seed", 0))
+                return arm, run if run in run_numbers(names_in(arm) or ()) else None
+    trained_on = ", ".join(sorted(data)) or "unknown"
+    raise Mistake(f"No dvc.lock up to HEAD has the networks of this run; ask for its data instead: {trained_on}.")
+
+
+class Chain:
+    """Follows versions to what they were made from, each of them once."""
+
+    def __init__(self, logged: Logged) -> None:
+        """Begin a chain whose arms have their ids in MLflow."""
+        self.logged = logged
+        self._seen: set[tuple[Version, int | None]] = set()
+
+    def link(self, role: str, version: Version, run: int | None = None) -> dict[str, Any]:
+        """Return a version with all that it was made from; of an arm one run alone where that is all that counts."""
+        if (version, run) in self._seen:
+            return {"role": role, **_described(version), "as_above": True}
+        self._seen.add((version, run))
+        names, shown, kind, facts, named, remarks = names_in(version), version, "files", {}, {}, []
+        if names is None and version.digest.endswith(".dir"):
+            remarks = [f"{version.path} is neither here nor in DVC's cache or remote, so this goes by dvc.lock alone"]
+        if "arm.json" in (names or ()) and (said := read_json(version, "arm.json")):
+            kind, facts = "arm", self._arm(version, said, names or set())
+            named = {each["path"]: ("data", each["digest"]) for each in said["data"]}
+            named |= {said["start"]: ("goes on with", "")} if said["start"] else {}
+            if run:
+                kind, facts = "run", facts | next(each for each in facts.pop("runs") if each["run"] == run)
+                shown = version._replace(path=f"{version.path}/run-{run:03d}{f'/{WEIGHTS}' * facts['kept']}")
+        elif "dataset.json" in (names or ()) and (said := read_json(version, "dataset.json")):
+            kind, facts = "data", {key: said[key] for key in OF_DATA if said.get(key) is not None}
+            facts |= {"scenario": fingerprint(said["scenario"])[:12]} if said.get("scenario") else {}
+            named = {said["parent"]["path"]: ("parent", "")} if said.get("parent") else {}
+        elif version.path.endswith(".json"):  # where real pictures come from
+            said = read_json(version)
+            facts = {"kind": said.get("kind"), "files": len(said.get("files", ()))}
+        known = {"git_tags": history.tags_of(version), "kind": kind, "facts": facts, "remarks": remarks}
+        sources = [
+            self.link(as_, each, run if as_ == "goes on with" else None) for as_, each in _sources(version, named)
+        ]
+        return {"role": role, **_described(shown), **known, "made_from": sources}
+
+    def _arm(self, version: Version, said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+        """Return what an arm is, its runs with the hash of their weights and whether they were kept, MLflow's ids."""
+        logged = self.logged.runs_of(Trained.of(said))
+        facts, runs = {key: said[key] for key in OF_ARM}, []
+        for number in run_numbers(names):
+            md5 = read_json(version, f"run-{number:03d}/run.json").get("weights_md5", "")
+            ids = [run.info.run_id for run in logged if run.data.tags.get("micromime.seed") == str(number)]
+            runs.append({"run": number, "md5": md5, "kept": f"run-{number:03d}/{WEIGHTS}" in names, "mlflow_runs": ids})
+        arms = [run.info.run_id for run in logged if run.data.tags.get("micromime.level") == "arm"]
+        architecture = said["params"]["train"]["architecture"]
+        return facts | {"architecture": architecture, "runs": runs, "mlflow_arms": arms}
+
+
+def _sources(version: Version, named: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Version]]:
+    """Yield role and version of what a version's own file names, and then of all else that its stage has read."""
+    for path, (role, digest) in named.items():
+        recorded = digest and not digest.startswith("unversioned-")
+        yield role, version_of(path, digest, version.commit) if recorded else history.ancestor(version, path)
+    inner = PurePosixPath(version.path).relative_to(version.out)
+    for path, digest in history.made_from(version).items():
+        if not any(PurePosixPath(each).is_relative_to(path) for each in named):
+            whole = version_of(path, digest, version.commit)
+            part = whole._replace(path=(PurePosixPath(path) / inner).as_posix())
+            role = "networks" if path.startswith("models/") else "scores" if path.endswith(".parquet") else "made from"
+            yield role, part if names_in(part) else whole
+
+
+def _made_from_it(version: Version, logged: Logged) -> dict[str, Any]:
+    """Return every run on a data version, arm by arm, the parent run of each first, and all that was made from it."""
+    digest = version.digest or data_version("", Path(version.path)).digest
+    path, rows = "" if version.path == version.out else version.path, []
+    for run, where, purpose in logged.runs_on(digest, path):
+        tags = run.data.tags
+        row = {key: tags.get(f"micromime.{key}", "") for key in ("arm", "profile", "seed", "use_case", "fingerprint")}
+        row |= {"mlflow_run": run.info.run_id, "status": run.info.status, "commit": tags.get(COMMIT, "")}
+        rows.append(row | {"path": where, "for": purpose, "judged": judged(run.data.metrics)})
+    rows.sort(key=lambda row: (row["arm"], row["fingerprint"], row["for"], int(row["seed"] or 0)))
+    derived = [_described(each) for each in history.made_of(version)]
+    return {"runs": None if logged.why_not else rows, "made_from_it": derived}
+
+
+def _described(version: Version) -> dict[str, str]:
+    path, out, digest, commit = version
+    return {"path": path, "kept_as": out, "hash": digest, "commit": commit, "command": command_for(version)}
+
+
+def as_text(said: Mapping[str, Any]) -> str:
+    """Return what `lineage` says for people: line by line, chains as trees, at most 100 columns where paths allow."""
+    lines = _wrapped(_plain(said["found"]))
+    for link in said["chains"]:
+        lines += [*_tree(link), ""]
+    if said["runs"] is not None:
+        lines.append("runs on it in MLflow" if said["runs"] else "no run in MLflow was on it")
+        lines += [*(line for run in said["runs"] for line in _wrapped(_plain(run), "  ")), ""]
+    lines += ["made from it"] if said["made_from_it"] else []
+    for each in said["made_from_it"]:
+        lines += [f"  {each['path']}: {each['hash']}", *([f"    {each['command']}"] if each["command"] else [])]
+    return "\n".join([*lines, *(line for each in said["remarks"] for line in _wrapped(f"! {each}"))]).strip()
+
+
+def _tree(link: Mapping[str, Any], before: str = "", below: str = "") -> list[str]:
+    """Return a link's lines, and under them those of all it was made from."""
+    if "as_above" in link:
+        return [f"{before}{link['role']}: {link['path']} (as above)"]
+    bar = f"{below}│  " if link["made_from"] else f"{below}   "
+    lines = [f"{before}{link['role']}: {link['path']}", *_wrapped(_where(link), bar)]
+    lines += [bar + link["command"]] if link["command"] else []
+    runs = link["facts"].get("runs", []) if not below else []
+    facts = _plain({key: value for key, value in link["facts"].items() if key != "runs"})
+    for text in (facts, *map(_plain, runs), *(f"! {each}" for each in link["remarks"])):
+        lines += _wrapped(text, bar)
+    for each in link["made_from"]:
+        last = each is link["made_from"][-1]
+        lines += _tree(each, f"{below}{'└─' if last else '├─'} ", f"{below}{'   ' if last else '│  '}")
+    return lines
+
+
+def _where(link: Mapping[str, Any]) -> str:
+    """Return the hash of a version, and what git knows of it."""
+    if not link["hash"]:
+        return "DVC has recorded no hash of it: it is not in dvc.lock"
+    said = link["hash"] if link["path"] == link["kept_as"] else f"{link['hash']} of {link['kept_as']}"
+    tags = f" (tag {', '.join(link['git_tags'])})" if link["git_tags"] else ""
+    return (
+        f"{said}, commit {history.short(link['commit'])}{tags}"
+        if link["commit"]
+        else f"{said}, in no commit up to here"
     )
 
 
-def _of_registered(report: Report, logged: Logged) -> None:
-    version = logged.registered(report.asked)
-    report.found = {
-        "model": version.name,
-        "version": str(version.version),
-        "aliases": list(version.aliases),
-        "mlflow_run": version.run_id,
-        "commit": version.tags.get(COMMIT, ""),
-    }
-    _of_tags(report, logged, version.tags)
-    network = report.chains[0].version if report.chains else None
-    file = at_hand(network) if network and network.path.endswith(WEIGHTS) else None
-    if file:
-        with file.open("rb") as weights:
-            fits = hashlib.file_digest(weights, "sha256").hexdigest() == version.tags.get(WEIGHTS_TAG)
-        report.found["weights"] = "those below" if fits else "other than those below, which have the same settings"
+def _plain(value: Any) -> str:
+    """Return settings in one line, without what is empty, and without brackets where there are none within."""
+    if isinstance(value, Mapping):
+        inner = {key: f"({_plain(each)})" if isinstance(each, Mapping) else _plain(each) for key, each in value.items()}
+        return ", ".join(
+            f"{key.replace('mlflow_', 'MLflow ')} {text}" for key, text in inner.items() if text.strip("()")
+        )
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return ", ".join(map(_plain, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _of_tags(report: Report, logged: Logged, tags: Mapping[str, str]) -> None:
-    """Report on the arm, or the one run of it, that a run or registered model in MLflow has the tags of."""
-    seed = tags.get("micromime.seed")
-    if version := _arm_with(tags):
-        run = int(seed) if seed and f"run-{int(seed):03d}/run.json" in (listing(version) or {}) else None
-        if seed and not run:
-            report.remarks.append(
-                f"{version.path} has no run {seed}: that one was trained elsewhere, or with more runs"
-            )
-        report.chains.append(Chain(logged).link("weights" if run else "arm", version, run))
-        return
-    report.remarks.append("no dvc.lock here has an arm with its fingerprint: its networks are in none of these commits")
-    chain = Chain(logged)
-    for digest in _digests(tags):
-        for path in {out for lock in map(lock_at, commits(digest)) for out, md5 in lock.outs.items() if md5 == digest}:
-            report.chains.append(chain.link("data", version_of(path, digest)))
-
-
-def _arm_with(tags: Mapping[str, str]) -> Version | None:
-    """Return the version of the arm with the fingerprint in these tags: of the linked commit, of here, of any."""
-    for out, digest in dict.fromkeys(_models(tags)):
-        version = version_of(out, digest, out)
-        for name in listing(version) or {}:
-            if PurePosixPath(name).name == "arm.json":
-                said = read_json(version, name) or {}
-                if all(said.get(key) == tags.get(f"micromime.{key}") for key in ("fingerprint", "arm")):
-                    return version._replace(path=PurePosixPath(out, name).parent.as_posix())
-    return None
-
-
-def _models(tags: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    linked = [commit] if (commit := commit_of(tags.get(COMMIT, ""))) else []
-    later = (commit for digest in _digests(tags) for commit in commits(digest))
-    for place in (*linked, HERE, *later):
-        yield from ((out, md5) for out, md5 in lock_at(place).outs.items() if out.startswith("models/"))
-
-
-def _digests(tags: Mapping[str, str]) -> list[str]:
-    """Return the hashes of the data that a run was trained on."""
-    data = {key: value for key, value in tags.items() if key.startswith("micromime.data.")}
-    return [value for key, value in data.items() if key != "micromime.data.test_set"]
-
-
-def _add_runs(report: Report, logged: Logged, digest: str, path: str = "") -> None:
-    """Add every run on a data version, arm by arm, the parent run of each first."""
-    rows = []
-    for run, where, purpose in logged.runs_on(digest, path):
-        tags = run.data.tags
-        said = {key: tags.get(f"micromime.{key}", "") for key in ("use_case", "arm", "profile", "seed", "fingerprint")}
-        about = {"mlflow_run": run.info.run_id, "status": run.info.status, "commit": tags.get(COMMIT, "")}
-        rows.append(said | about | {"path": where, "for": purpose, "judged": judged(run.data.metrics)})
-    if not logged.why_not:
-        report.runs = sorted(rows, key=lambda row: (row["arm"], row["fingerprint"], row["for"], int(row["seed"] or 0)))
+def _wrapped(text: str, before: str = "") -> list[str]:
+    return textwrap.wrap(text, COLUMNS, initial_indent=before, subsequent_indent=f"{before}  ", break_long_words=False)

@@ -6,12 +6,10 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.publish import TEST_SETS
 from micromime.tracking.store import answering, store_client, tracking_uri
 
 if TYPE_CHECKING:
@@ -24,6 +22,12 @@ Answer = TypeVar("Answer")
 COMMIT, MODEL, GIT_TAG = "micromime.commit", "micromime.dvc.model", "micromime.git_tag"
 """Tags of a run or registered model: the commit made after it, DVC's hash of its networks there, a tag of git."""
 
+MOST = 10_000
+"""Entries of one answer: more than there are, and fewer than MLflow allows."""
+
+JUDGED = re.compile(r"((?:real|surrogate)\.(?!n_runs)[^.]+)(?:\.mean)?")
+"""A number on the test set: of a run, or the mean over those of an arm."""
+
 
 class Trained(NamedTuple):
     """What finds the runs of an arm in any store."""
@@ -31,6 +35,16 @@ class Trained(NamedTuple):
     use_case: str
     arm: str
     fingerprint: str
+
+    @classmethod
+    def of(cls, said: Mapping[str, str]) -> Self:
+        """Return what finds the runs of an arm by its arm.json."""
+        return cls(said["use_case"], said["arm"], said["fingerprint"])
+
+    @property
+    def tags(self) -> str:
+        """How MLflow is asked for what has its tags."""
+        return f"tags.`micromime.fingerprint` = '{self.fingerprint}' and tags.`micromime.arm` = '{self.arm}'"
 
 
 @contextmanager
@@ -44,12 +58,21 @@ def store(asked: str) -> Iterator[MlflowClient]:
         yield store_client()
 
 
-@dataclass
 class Logged:
     """The store as a chain asks it: once it has failed it is not asked again, and the chain goes on without it."""
 
-    why_not: str = ""
+    why_not = ""
     """Why it does not answer."""
+
+    def _ask(self, question: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
+        """Return what the store answers; `otherwise` where it does not."""
+        if not self.why_not:
+            try:
+                with store("to find runs") as client:
+                    return question(client)
+            except Mistake as mistake:
+                self.why_not = str(mistake)
+        return otherwise
 
     def runs_of(self, trained: Trained) -> list[Run]:
         """Return an arm's parent run and those with one seed, the finished ones first."""
@@ -63,49 +86,32 @@ class Logged:
         """Return a run; None where there is none with this id."""
         return self._ask(lambda client: _unless_missing(lambda: client.get_run(run_id)), None)
 
-    def registered(self, address: str) -> ModelVersion:
-        """Return what `models:/NAME@ALIAS` or `models:/NAME/VERSION` names; Mistake where there is none."""
-        named = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", address)
-        if named is None:
-            raise Mistake(f"{address} names no version of a model; write models:/NAME@ALIAS or models:/NAME/VERSION.")
-        name, alias, number = named.groups()
-        with store(f"to give {address}") as client:
-            found = _unless_missing(
-                lambda: (
-                    client.get_model_version_by_alias(name, alias) if alias else client.get_model_version(name, number)
-                )
-            )
-            if found is None:
-                known = [each.name for each in _every(lambda token: client.search_registered_models(page_token=token))]
-        if found is None:
-            raise Mistake(f"MLflow's registry has no {address}; its models are: {', '.join(known) or 'none'}.")
-        return found
 
-    def _ask(self, question: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
-        if self.why_not:
-            return otherwise
-        try:
-            with store("to find runs") as client:
-                return question(client)
-        except Mistake as mistake:
-            self.why_not = str(mistake)
-            return otherwise
+def registered(address: str) -> ModelVersion:
+    """Return what `models:/NAME@ALIAS` or `models:/NAME/VERSION` names; Mistake where there is none."""
+    named = re.fullmatch(r"models:/([^/@]+)(?:@([^/@]+)|/(\d+))", address)
+    if named is None:
+        raise Mistake(f"{address} names no version of a model; write models:/NAME@ALIAS or models:/NAME/VERSION.")
+    name, alias, number = named.groups()
+    with store(f"to give {address}") as client:
+        get, which = (client.get_model_version_by_alias, alias) if alias else (client.get_model_version, number)
+        found = _unless_missing(lambda: get(name, which))
+        known = [each.name for each in client.search_registered_models()] if found is None else []
+    if found is None:
+        raise Mistake(f"MLflow's registry has no {address}; its models are: {', '.join(known) or 'none'}.")
+    return found
 
 
 def runs_of(client: MlflowClient, trained: Trained) -> list[Run]:
     """Return an arm's parent run and those with one seed, under any profile, the finished ones first."""
     experiment = client.get_experiment_by_name(trained.use_case)
-    if experiment is None:
-        return []
-    wanted = f"tags.`micromime.fingerprint` = '{trained.fingerprint}' and tags.`micromime.arm` = '{trained.arm}'"
-    found = _every(lambda token: client.search_runs([experiment.experiment_id], wanted, page_token=token))
+    found = client.search_runs([experiment.experiment_id], trained.tags, max_results=MOST) if experiment else []
     return sorted(found, key=lambda run: run.info.status != "FINISHED")
 
 
 def versions_of(client: MlflowClient, trained: Trained) -> list[ModelVersion]:
     """Return the versions in the model registry that networks of an arm have."""
-    wanted = f"tags.`micromime.fingerprint` = '{trained.fingerprint}' and tags.`micromime.arm` = '{trained.arm}'"
-    return _every(lambda token: client.search_model_versions(wanted, page_token=token))
+    return list(client.search_model_versions(trained.tags, max_results=MOST))
 
 
 def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run, str, str]]:
@@ -113,11 +119,9 @@ def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run
 
     A path tells the data sets in a folder apart that DVC keeps as one: they have one hash.
     """
-    experiments = [each.experiment_id for each in _every(lambda token: client.search_experiments(page_token=token))]
-    wanted = f"dataset.digest = '{digest}'"
-    found = []
-    for run in _every(lambda token: client.search_runs(experiments, wanted, page_token=token)):
-        for used in run.inputs.dataset_inputs:
+    experiments, found = [each.experiment_id for each in client.search_experiments(max_results=MOST)], []
+    for run in client.search_runs(experiments, f"dataset.digest = '{digest}'", max_results=MOST):
+        for used in run.inputs.dataset_inputs if run.inputs else ():
             where = json.loads(used.dataset.source).get("path", "") if used.dataset.source_type == "dvc" else ""
             contexts = [tag.value for tag in used.tags if tag.key == "mlflow.data.context"]
             if used.dataset.digest == digest and (not path or Path(where).is_relative_to(path)):
@@ -127,8 +131,7 @@ def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run
 
 def judged(metrics: Mapping[str, float]) -> dict[str, float]:
     """Return what a run or an arm has reached on the test set: `real.mean_iou`, of an arm the mean over its runs."""
-    kept = {key.removesuffix(".mean"): value for key, value in metrics.items() if key.partition(".")[0] in TEST_SETS}
-    return {key: value for key, value in kept.items() if key.count(".") == 1 and not key.endswith(".n_runs")}
+    return {named[1]: value for key, value in metrics.items() if (named := JUDGED.fullmatch(key))}
 
 
 def _unless_missing(ask: Callable[[], Answer]) -> Answer | None:
@@ -141,14 +144,3 @@ def _unless_missing(ask: Callable[[], Answer]) -> Answer | None:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         return None
-
-
-def _every(page: Callable[[str | None], Any]) -> list[Any]:
-    """Return the entries of all pages."""
-    found, token = [], None
-    while True:
-        entries = page(token)
-        found += list(entries)
-        token = entries.token
-        if not token:
-            return found
