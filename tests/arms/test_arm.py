@@ -166,7 +166,9 @@ def test_arm_json_says_what_it_was_made_from_and_what_it_is_compared_with(worksh
         assert said["params"]["data"] == data
         assert said["params"]["train"]["runs"] == 2
         assert said["base"] == Arm.read(parent).fingerprint != said["fingerprint"]
-        assert [(each["name"], each["path"]) for each in said["data"]] == [("random", f"data/synthetic/{GRAINS}/random")]
+        assert [(each["name"], each["path"]) for each in said["data"]] == [
+            ("random", f"data/synthetic/{GRAINS}/random")
+        ]
     assert Arm.read(parent).written("tiny")["base"] == ""
 
 

@@ -74,7 +74,7 @@ def test_an_arm_is_its_runs_and_what_they_were_made_of(workshop):
     assert files(out) == ["arm.json", *(f"run-00{run}/{name}" for run in (1, 2, 3) for name in run_files)]
     assert weights(out) == [f"ImageNet > base {run} at [0.003, 0.001]" for run in (1, 2, 3)]
     assert [each.training for each in kept("base").values()] == [trained(out, run) for run in (1, 2, 3)]
-    (said, runs), = workshop.told
+    ((said, runs),) = workshop.told
     assert (said["arm"], said["profile"], runs) == ("base", "tiny", {run: trained(out, run) for run in (1, 2, 3)})
     assert files(KEPT) == ["lock"]
 
