@@ -128,15 +128,18 @@ def test_killed_and_run_again_gives_the_same_bytes(project, tmp_path):
         words = ["render", "grain_boundaries", "--count", "350", "--seed", "0", "--workers", workers]
         return [sys.executable, "-m", "micromime", *words, "--params", tmp_path / "params.yaml", "--out", out]
 
-    killed = subprocess.Popen(command(tmp_path / "killed", "2"), stderr=subprocess.DEVNULL, start_new_session=True)
-    shard = tmp_path / "killed.unfinished" / "dataset" / "shard-00000"
+    def begun():
+        return list(tmp_path.glob(".micromime/work/render/*/dataset/shard-00000"))
+
+    quiet = {"stderr": subprocess.DEVNULL, "start_new_session": True, "cwd": tmp_path}
+    killed = subprocess.Popen(command(tmp_path / "killed", "2"), **quiet)
     end = time.monotonic() + 300
-    while not shard.exists() and killed.poll() is None and time.monotonic() < end:
+    while not begun() and killed.poll() is None and time.monotonic() < end:
         time.sleep(0.01)
     os.killpg(killed.pid, signal.SIGKILL)
     killed.wait()
-    assert shard.exists()
+    assert begun()
     assert not (tmp_path / "killed").exists()
     for out in ("killed", "whole"):
-        subprocess.run(command(tmp_path / out), check=True, capture_output=True)
+        subprocess.run(command(tmp_path / out), check=True, capture_output=True, cwd=tmp_path)
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
