@@ -61,7 +61,9 @@ def declared(project: Path) -> list[Stage]:
             keys = [key for params in each.params for key in params.params if params.def_path == "params.yaml"]
             versions = [key for params in each.params for key in params.params if params.def_path != "params.yaml"]
             outs = [out.def_path for out in each.outs]
-            found.append(Stage(each.name, tuple(shlex.split(each.cmd)), *map(tuple, (deps, code, keys, versions, outs))))
+            found.append(
+                Stage(each.name, tuple(shlex.split(each.cmd)), *map(tuple, (deps, code, keys, versions, outs)))
+            )
     return found
 
 

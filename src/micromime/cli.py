@@ -255,8 +255,9 @@ def lineage(
     """Print what a network comes from, version by version, or all runs on a data version."""
     import json
 
+    from micromime.team.lineage import as_text
     from micromime.team.lineage import lineage as find_lineage
-    from micromime.team.lineage_text import as_text, as_tree
+    from micromime.team.lineage_text import as_tree
 
     report = find_lineage(what, rev)
     print(json.dumps(as_tree(report), indent=1) if as_json else as_text(report))
@@ -305,7 +306,7 @@ def remote_add(  # noqa: PLR0913 - one argument an option
     check: Annotated[bool, typer.Option(help="Write something there, and remove it, before it counts.")] = True,
 ) -> None:
     """Make a folder or server the project's storage; secrets go to .dvc/config.local, which is never in git."""
-    from micromime.team.remotes import Login, add_remote
+    from micromime.team.remote import Login, add_remote
 
     add_remote(url, name, endpoint, Login(user, keyfile, save_keys), check)
     print(f"The remote {name} is this project's storage now; commit .dvc/config, and push to it by `micromime push`.")
@@ -314,7 +315,7 @@ def remote_add(  # noqa: PLR0913 - one argument an option
 @remote.command("login")
 def remote_login(user: User = "", keyfile: Keyfile = None, save_keys: SaveKeys = False) -> None:
     """Write down how you get into the project's storage: in .dvc/config.local, which is never in git."""
-    from micromime.team.remotes import Login, log_in
+    from micromime.team.remote import Login, log_in
 
     log_in(Login(user, keyfile, save_keys))
     print("The project's storage lets you in.")
@@ -323,7 +324,7 @@ def remote_login(user: User = "", keyfile: Keyfile = None, save_keys: SaveKeys =
 @app.command()
 def push() -> None:
     """Push what dvc.lock names to the project's storage (dvc push); never hangs, and goes on where it stopped."""
-    from micromime.team.transfer import transfer
+    from micromime.team.remote import transfer
 
     transfer("push")
 
@@ -331,7 +332,7 @@ def push() -> None:
 @app.command()
 def pull() -> None:
     """Pull what dvc.lock names from the project's storage (dvc pull); never hangs, and goes on where it stopped."""
-    from micromime.team.transfer import transfer
+    from micromime.team.remote import transfer
 
     transfer("pull")
 

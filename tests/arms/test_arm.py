@@ -1,4 +1,4 @@
-"""An arm: what decides its networks and what does not, what it trains on, and that it is read back as it was planned."""
+"""An arm: what decides its networks and what does not, what it trains on, and that it is read back as planned."""
 
 import json
 import shutil
@@ -85,24 +85,16 @@ def test_run_number_data_rates_and_the_learners_version_decide(workshop, base, m
     assert len(set(found)) == 8
 
 
-def test_the_networks_that_it_goes_on_with_decide_run_by_run(workshop, monkeypatch):
+def test_the_networks_that_it_goes_on_with_decide_run_by_run(workshop):
     parent = workshop.train("base")
     workshop.data("random")
-    arm, alone = planned("random", parent), replace(planned("random", parent), start=None)
+    arm = planned("random", parent)
     before = [arm.inputs(run) for run in (1, 2)]
-    assert not {*before} & {alone.inputs(run) for run in (1, 2)}
+    assert not {*before} & {replace(arm, start=None).inputs(run) for run in (1, 2)}
     (parent / "run-002" / "run.json").write_text(json.dumps(trained(parent, 2) | {"inputs": "another network"}))
-    assert arm.inputs(1) == before[0]
-    assert arm.inputs(2) != before[1]
+    assert [arm.inputs(run) == before[run - 1] for run in (1, 2)] == [True, False]
     workshop.data("base", seed=1)  # what the parent was trained on
     assert arm.inputs(1) != before[0]
-
-
-def test_the_first_run_finds_the_rates_and_the_others_are_given_them(workshop, base):
-    workshop.write(phases=FOUND)
-    arm = replace(planned(), rates=(0.125,))
-    assert [arm.settings_of(run).rates for run in (1, 2)] == [None, (0.125,)]
-    assert base.settings_of(2) == base.settings
 
 
 def test_an_arm_that_goes_on_has_its_own_phases_runs_and_rehearsal_and_all_else_as_before(workshop):
@@ -143,33 +135,26 @@ def test_what_a_run_rehearses_is_drawn_from_all_data_before_anew_for_each_run(wo
     assert planned("third").dataset(1).samples["grey"].tolist() == list(range(30, 40))
 
 
-@pytest.mark.parametrize("start", ["", "base"])
-def test_an_arm_is_read_back_as_it_was_planned(workshop, start):
+def test_an_arm_is_read_back_as_it_was_planned_and_says_what_it_was_made_from(workshop):
     workshop.write(phases=FOUND)
-    parent = workshop.train("base")
-    out = workshop.train("random", start) if start else parent
-    arm = replace(planned(out.name, parent if start else None), rates=None if start else (0.25,))
-    read = Arm.read(out)
-    assert read == arm
-    assert read.fingerprint == arm.fingerprint == said_of(out)["fingerprint"]
-    assert [trained(out, run)["inputs"] for run in read.runs] == [arm.inputs(run) for run in read.runs]
-    assert json.loads(json.dumps(arm.written("tiny"))) == said_of(out)
-
-
-def test_arm_json_says_what_it_was_made_from_and_what_it_is_compared_with(workshop):
-    parent = workshop.train("base")
-    workshop.data("random")
-    goes_on = planned("random", parent)
-    for arm in (goes_on, replace(goes_on, start=None, beside=parent)):
-        said = arm.written("tiny")
-        data = {"scenario": {"rows": 72, "cols": 96}, "count": 10, "seed": 0, "parent": None}
-        assert said["params"]["data"] == data
-        assert said["params"]["train"]["runs"] == 2
-        assert said["base"] == Arm.read(parent).fingerprint != said["fingerprint"]
-        assert [(each["name"], each["path"]) for each in said["data"]] == [
-            ("random", f"data/synthetic/{GRAINS}/random")
-        ]
-    assert Arm.read(parent).written("tiny")["base"] == ""
+    folders = [workshop.train("base"), workshop.train("random", "base")]
+    base = replace(planned(), rates=(0.125,))
+    assert [base.settings_of(run).rates for run in (1, 2)] == [
+        None,
+        (0.125,),
+    ]  # the first run finds them for the others
+    for folder, arm in zip(folders, (replace(base, rates=(0.25,)), planned("random", folders[0])), strict=True):
+        read, said = Arm.read(folder), said_of(folder)
+        assert read == arm
+        assert read.fingerprint == arm.fingerprint == said["fingerprint"]
+        assert [trained(folder, run)["inputs"] for run in read.runs] == [arm.inputs(run) for run in read.runs]
+        assert json.loads(json.dumps(arm.written("tiny"))) == said
+        assert [(each["name"], each["path"]) for each in said["data"]] == [(arm.name, arm.data.as_posix())]
+        described = {"scenario": {"rows": 72, "cols": 96}, "count": 10, "seed": 0, "parent": None}
+        assert (said["params"]["data"], said["params"]["train"]["runs"]) == (described, arm.settings.runs)
+        assert said["base"] == (Arm.read(folders[0]).fingerprint if arm.start else "") != said["fingerprint"]
+    beside = replace(base, beside=folders[0]).written("tiny")
+    assert (beside["base"], beside["beside"]) == (said["base"], folders[0].as_posix())
 
 
 def test_no_arm_and_no_run_are_mistakes(workshop, tmp_path):
@@ -179,19 +164,18 @@ def test_no_arm_and_no_run_are_mistakes(workshop, tmp_path):
         trained(workshop.train(), 9)
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("{", ""),
-        ('"params"', '"prams"'),
-        ('"threads": 1', '"threads": 0'),
-        ('"data": [', '"data": 7, "x": ['),
-        ('"data": [', '"data": [], "x": ['),
-        ('"start": null,', ""),
-    ],
-)
-def test_a_damaged_arm_is_a_mistake(workshop, old, new):
+DAMAGES = {
+    "{": "",
+    '"params"': '"prams"',
+    '"threads": 1': '"threads": 0',
+    '"data": [': '"data": [], "x": [',
+    '"start"': '"begin"',
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_arm_is_a_mistake(workshop, damage):
     file = workshop.train() / "arm.json"
-    file.write_text(file.read_text().replace(old, new))
+    file.write_text(file.read_text().replace(damage, DAMAGES[damage]))
     with pytest.raises(Mistake, match=r"base/arm\.json is damaged, or of another version; train the arm anew\.$"):
         Arm.read(file.parent)

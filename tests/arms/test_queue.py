@@ -6,12 +6,13 @@ But for the last tests, which train small networks in earnest.
 import hashlib
 import json
 import shutil
-from contextlib import contextmanager, suppress
-from itertools import chain, count
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 import pytest
+from workshop import SETTINGS
 
 from micromime.arms import queue
 from micromime.arms.arm import Arm, trained
@@ -38,6 +39,7 @@ def files(folder):
 
 
 def weights(arm):
+    """What stands in the files of its networks."""
     return [file.read_text() for file in sorted(arm.glob("run-*/weights.safetensors"))]
 
 
@@ -79,8 +81,9 @@ def test_an_arm_is_its_runs_and_what_they_were_made_of(workshop):
     assert files(KEPT) == ["lock"]
 
 
+@pytest.mark.usefixtures("base")
 @pytest.mark.parametrize(("phases", "first"), [([PHASE], []), (FOUND, [[("a", 1), ("b", 1)]])], ids=["given", "found"])
-def test_runs_of_all_arms_stand_in_one_queue_and_first_runs_find_the_rates_of_the_others(workshop, base, phases, first):
+def test_runs_of_all_arms_stand_in_one_queue_and_first_runs_find_the_rates_of_the_others(workshop, phases, first):
     workshop.write(finetune={"runs": 3, "phases": phases})
     train_both(workshop)
     every = [(arm, run) for arm in "ab" for run in (1, 2, 3)]
@@ -91,7 +94,8 @@ def test_runs_of_all_arms_stand_in_one_queue_and_first_runs_find_the_rates_of_th
     assert Arm.read(MODELS / "b").rates == ((0.25,) if first else None)
 
 
-def test_arms_on_the_same_data_have_the_same_networks_which_are_trained_once(workshop, base):
+@pytest.mark.usefixtures("base")
+def test_arms_on_the_same_data_have_the_same_networks_which_are_trained_once(workshop):
     train_both(workshop, seeds=(1, 1))
     assert workshop.trained == [[("a", 1), ("a", 2)]]
     assert weights(MODELS / "a") == weights(MODELS / "b")
@@ -115,63 +119,49 @@ def test_what_records_tell_is_not_trained_again(workshop, phases, packed):
     assert workshop.told[1] == workshop.told[0]
 
 
-def test_more_runs_are_trained_beside_those_there_are(workshop):
+def test_more_runs_are_trained_beside_those_there_are_and_other_settings_anew(workshop):
     workshop.write(runs=1)
     workshop.train()
     forget()
     workshop.write(runs=3)
     workshop.train()
-    assert workshop.trained == [[("base", 1)], [("base", 2), ("base", 3)]]
-
-
-def test_other_settings_train_anew_and_replace_the_records(workshop, base):
     before = kept("base")
     write_record(RECORDS, "base", 2, before["base", 2].with_answers("test", Answers(inputs="t1", table={})))
     shutil.rmtree(MODELS)
     workshop.write(validation_share=0.3)
     workshop.train()
-    assert workshop.trained == [[("base", 1), ("base", 2), ("base", 3)]]
+    all_runs = [("base", 1), ("base", 2), ("base", 3)]
+    assert workshop.trained == [all_runs[:1], all_runs[1:], all_runs]
     after = kept("base")
     assert all(after[key].inputs != before[key].inputs for key in after)
     assert after["base", 2].answers == {}
 
 
-@contextmanager
-def killed(place, name, after):
-    """End what calls a function for the n-th time, as that is called."""
-    whole, calls = getattr(place, name), count()
+@pytest.mark.usefixtures("base")
+def test_killed_at_every_step_it_loses_no_network_and_trains_none_twice(workshop, monkeypatch):
+    """Each attempt comes one step further: a record, a file, an out, what MLflow is told."""
+    left = 0
 
-    def stop(*given, **words):
-        if next(calls) == after:
-            raise KeyboardInterrupt
-        return whole(*given, **words)
+    def killing(whole):
+        def step(*given, **words):
+            nonlocal left
+            if left == 0:
+                raise KeyboardInterrupt
+            left -= 1
+            return whole(*given, **words)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(place, name, stop)
-        yield
+        return step
 
-
-@pytest.mark.parametrize(
-    ("place", "name", "after"),
-    [
-        (queue, "write_record", 0),
-        (queue, "write_record", 2),
-        (queue, "linked", 0),
-        (queue, "linked", 4),
-        (shutil, "move", 0),
-        (shutil, "move", 1),
-        (stage, "publish_arm", 0),
-        (stage, "publish_arm", 1),
-        (shutil, "rmtree", 5),
-    ],
-)
-def test_what_is_killed_loses_no_network_and_trains_none_twice(workshop, base, place, name, after):
-    with killed(place, name, after):
-        train_both(workshop)
-    for arm in "ab":  # as DVC removes the outs of a stage that has not ended
-        with suppress(FileNotFoundError):
-            shutil.rmtree(MODELS / arm)
-    train_both(workshop)
+    for place, name in ((queue, "write_record"), (queue, "linked"), (shutil, "move"), (stage, "publish_arm")):
+        monkeypatch.setattr(place, name, killing(getattr(place, name)))
+    for attempt in range(60):
+        left = attempt
+        with suppress(KeyboardInterrupt):
+            train_both(workshop)
+            break
+        for arm in "ab":  # as DVC does with the outs of a stage that has not ended
+            shutil.rmtree(MODELS / arm, ignore_errors=True)
+    assert attempt == 2 * 2 * 3 + 2 + 2  # files of the runs of both, outs, arms told
     assert [each for each in workshop.trained if each] == [[("a", 1), ("a", 2), ("b", 1), ("b", 2)]]
     for arm in "ab":
         before = "ImageNet > base {0} at [0.003, 0.001]"
@@ -179,22 +169,16 @@ def test_what_is_killed_loses_no_network_and_trains_none_twice(workshop, base, p
     assert files(KEPT) == ["lock"]
 
 
-def test_nothing_is_trained_beside_another_process_or_over_an_arm(workshop, base):
+@pytest.mark.usefixtures("base")
+def test_nothing_is_trained_beside_another_process_over_an_arm_or_on_what_is_not_there(workshop):
     workshop.data("a", start="base")
+    workshop.data("b", start="nobody")
     with alone(KEPT), pytest.raises(Mistake, match=r"^\.micromime/networks is being worked on by another micromime;"):
         stage.train(GRAINS, ["a"])
-    with pytest.raises(Mistake, match=r"base is there already; remove it first"):
-        workshop.train()
-    assert workshop.trained == []
-
-
-@pytest.mark.parametrize(
-    ("arm", "said"), [("no", r"no holds no dataset\.json"), ("a", r"models/grain_boundaries/b holds no arm\.json")]
-)
-def test_what_is_not_there_is_said_before_anything_is_trained(workshop, arm, said):
-    workshop.data("a", start="b")
-    with pytest.raises(Mistake, match=said):
-        stage.train(GRAINS, [arm])
+    missing = {"base": r"base is there already; remove", "no": r"no holds no dataset\.json", "b": "nobody holds no arm"}
+    for arm, said in missing.items():
+        with pytest.raises(Mistake, match=said):
+            stage.train(GRAINS, [arm])
     assert workshop.trained == []
 
 
@@ -245,7 +229,8 @@ def test_what_would_become_another_network_is_not_trained_again(workshop, base):
     assert workshop.trained == []
 
 
-def test_mlflow_is_told_of_runs_that_go_on_and_progress_counts_their_epochs(workshop, base, monkeypatch):
+@pytest.mark.usefixtures("base")
+def test_mlflow_is_told_of_runs_that_go_on_and_progress_counts_their_epochs(workshop, monkeypatch):
     workshop.data("a", start="base")
     monkeypatch.setattr(queue, "EVERY_S", -1)
     shown = []
@@ -281,16 +266,6 @@ def test_a_store_that_does_not_answer_ends_no_training(workshop, monkeypatch, ca
     assert "No answer" not in capsys.readouterr().err
 
 
-SETTINGS = {
-    "architecture": "one_conv",
-    "runs": 2,
-    "validation_share": 0.2,
-    "precision": "float32",
-    "channels_last": False,
-    "threads": 1,
-    "finder_steps": 30,
-    "augmentation": {"rotation_deg": 45, "zoom": 1.3, "lighting": 0.3, "stretch": 1.2, "jitter_px": 0.5},
-}
 HARDLY = PHASE | {"peak_rate": 1e-12, "epochs": 1}
 """A rate at which no weight moves."""
 
@@ -306,7 +281,8 @@ def in_earnest(tmp_path, monkeypatch, one_conv):  # noqa: ARG001 - registered
     write_description(Path("data"), {"scenario": {}, "seed": 0})
 
     def train(name, phase=PHASE, start=None):
-        settings = TrainParameters.model_validate(SETTINGS | {"phases": [phase]})
+        asked = {"architecture": "one_conv", "runs": 2, "phases": [phase]}
+        settings = TrainParameters.model_validate(SETTINGS | asked)
         arm, out = Arm(GRAINS, name, settings, Path("data"), start), Path("models", name)
         train_arms({out: [arm]}, "tiny", Path("records"), lambda *_: None)
         return out

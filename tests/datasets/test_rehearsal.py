@@ -1,11 +1,14 @@
 """New samples, and in their wake some of those seen before, each with its own picture, row and class."""
 
+from unittest.mock import Mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.datasets.rehearsal import Rehearsed
+from micromime.datasets.rehearsal import Rehearsed, carry_on, earlier_names
+from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset, write_arrays, write_description
 from micromime.scenario.scenario import Sample
 
@@ -91,3 +94,43 @@ def test_a_column_that_only_some_data_sets_have_is_empty_elsewhere(tmp_path):
     samples = Rehearsed(new, [old], 0.5, np.random.default_rng(0)).samples
     assert samples["style"].fillna("none").tolist() == ["twinned", "twinned", "none", "none"]
     assert samples["grey"].tolist() == [2, 3, 4, 5]
+
+
+def test_a_round_carries_on_what_its_ancestors_were_trained_on(tmp_path):
+    names = ("base", "second", "third", "fourth")
+    for n, name in enumerate(names):
+        made(tmp_path / name, [10 * n + m for m in range(4)])
+        if n:
+            carried = carry_on(tmp_path / names[n - 1], tmp_path / name)
+            write_description(tmp_path / name, {"classes": CLASSES, "earlier": carried})
+    last = tmp_path / "fourth"
+    assert earlier_names(last) == ["base", "second", "third"]
+    assert sorted(each.name for each in (last / "earlier").iterdir()) == ["base", "second", "third"]
+    for name in names[:3]:
+        assert not (last / "earlier" / name / "earlier").exists()
+        for file in ("images.npy", "samples.parquet"):
+            here = last / "earlier" / name / "shard-00000" / file
+            assert here.samefile(tmp_path / name / "shard-00000" / file)
+    greys_before = [greys(Dataset(last / "earlier" / name)) for name in earlier_names(last)]
+    assert greys_before == [[0, 1, 2, 3], [10, 11, 12, 13], [20, 21, 22, 23]]
+    assert greys(Dataset(last)) == [30, 31, 32, 33]
+
+
+def test_rendering_that_was_killed_carries_on_all_the_same(tmp_path, grains, monkeypatch):
+    instances = [grains.draw_one(0, n) for n in range(2)]
+    render_dataset(instances, {"scenario": {}, "parent": None}, tmp_path / "base", tmp_path / "work")
+
+    def rendered(out, parent):
+        said = {"scenario": {}, "parent": {"path": str(tmp_path / parent)}}
+        render_dataset(instances, said, tmp_path / out, tmp_path / "work")
+        return {str(f.relative_to(tmp_path / out)): f.read_bytes() for f in (tmp_path / out).rglob("*") if f.is_file()}
+
+    rendered("a", "base")
+    whole = rendered("whole", "a")
+    for name in ("rehearsal.linked", "render.write_preview"):  # in the middle of it, and after it
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            stop = Mock(side_effect=[None] * 3 + [KeyboardInterrupt] if "linked" in name else KeyboardInterrupt)
+            patch.setattr(f"micromime.datasets.{name}", stop)
+            rendered("b", "a")
+        assert not (tmp_path / "b").exists()
+    assert rendered("b", "a") == whole

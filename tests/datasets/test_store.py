@@ -1,10 +1,13 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
+from micromime.datasets import store
 from micromime.datasets.store import Dataset, identity, write_description, write_shard
 from micromime.mistakes import Mistake
+from micromime.stages.tile import write_tiles
 
 
 @pytest.fixture
@@ -77,44 +80,88 @@ def test_samples_have_no_parents_unless_they_are_given(folder, grains):
     assert table["seed"].tolist()[5:] == [each.seed for each in instances]
 
 
-RENDERED = {"scenario": {"rows": 72, "styles": {"a": {}, "b": {}}}, "seed": 0, "count": 5, "versions": {"numpy": "2"}}
+@pytest.mark.parametrize("parents", [["000001"], ["000001"] * 3])
+def test_a_shard_with_too_few_or_too_many_parents_is_not_written(tmp_path, grains, parents):
+    instances = [grains.draw_one(0, index) for index in range(2)]
+    with pytest.raises(ValueError, match=r"zip\(\)"):
+        write_shard(tmp_path / "shard-00000", 0, instances, [each.render() for each in instances], parents)
+    assert not (tmp_path / "shard-00000").exists()
 
 
-def identity_of(folder, **description):
+RENDERED = {
+    "use_case": "grain_boundaries",
+    "scenario": {"rows": 72, "styles": {"plain": {"weight": 0.5}, "twinned": {"weight": 0.5}}},
+    "count": 5,
+    "seed": 0,
+    "purpose": "instance",
+    "parent": None,
+}
+ROUND = RENDERED | {
+    "sampler": {"worst_fraction": {"fraction": 0.1}},
+    "parent": {"path": "data/base", "sha256": "a" * 64},
+    "fingerprint": "f1",
+}
+MEASURED = {"made_from": {"scenario": {"rows": {"measured": "rows"}}, "measured": {"tiles": "a", "FITTING": 1}}}
+
+
+def identified(folder, **description):
     write_description(folder, description)
     return identity(folder)
 
 
-def test_the_identity_of_a_rendered_set_is_what_it_is_drawn_from(folder):
-    before = identity_of(folder, **RENDERED)
-    (folder / "shard-00001" / "images.npy").write_bytes(b"of another kind of processor")
-    assert identity_of(folder, **RENDERED | {"versions": {"numpy": "3"}, "scores": "0f"}) == before
-    changes = [
-        {"seed": 1},
-        {"count": 6},
-        {"scenario": {"rows": 96, "styles": {"a": {}, "b": {}}}},
-        {"scenario": {"rows": 72, "styles": {"b": {}, "a": {}}}},
-        {"parent": {"path": "base", "sha256": "0f"}},
-    ]
-    found = {before, *(identity_of(folder, **RENDERED | change) for change in changes)}
-    assert len(found) == 1 + len(changes)
-    assert all(len(each) == 64 and set(each) <= set("0123456789abcdef") for each in found)
+@pytest.mark.parametrize(
+    ("before", "changed"),
+    [
+        (RENDERED, {"use_case": "chip_cracks"}),
+        (RENDERED, {"scenario": RENDERED["scenario"] | {"rows": 73}}),
+        (RENDERED, {"scenario": {"rows": 72, "styles": dict(reversed(RENDERED["scenario"]["styles"].items()))}}),
+        (RENDERED, {"count": 6}),
+        (RENDERED, {"seed": 1}),
+        (RENDERED, {"purpose": "scoring"}),
+        (RENDERED, {"named_files": {"dictionary.npz": "b" * 64}}),
+        (RENDERED, MEASURED),
+        (ROUND, {"sampler": {"worst_fraction": {"fraction": 0.2}}}),
+        (ROUND, {"parent": ROUND["parent"] | {"sha256": "b" * 64}}),
+        (ROUND, {"fingerprint": "f2"}),
+        (RENDERED | MEASURED, {"made_from": MEASURED["made_from"] | {"measured": {"tiles": "b"}}}),
+        (RENDERED | MEASURED, {"made_from": MEASURED["made_from"] | {"scenario": {"rows": 72}}}),
+    ],
+    ids=str,
+)
+def test_what_a_rendered_set_is_drawn_from_is_its_identity(folder, before, changed):
+    assert identified(folder, **before) != identified(folder, **before | changed)
 
 
-def test_the_renderers_version_is_part_of_it(folder, monkeypatch):
-    before = identity_of(folder, **RENDERED)
-    monkeypatch.setattr("micromime.datasets.store.RENDERER", 10**6)
+def test_another_renderer_makes_another_set(folder, monkeypatch):
+    before = identified(folder, **RENDERED)
+    monkeypatch.setattr(store, "RENDERER", store.RENDERER + 1)
     assert identity(folder) != before
+    assert len(before) == 64
+    assert set(before) <= set("0123456789abcdef")
 
 
-def test_the_identity_of_real_tiles_is_every_pixel_and_every_row(folder, grains):
-    found = [identity_of(folder, classes=["intact", "crack"])]
-    assert identity_of(folder, classes=["intact", "crack"], note="said otherwise") == found[0]
-    found.append(identity_of(folder, classes=["crack", "intact"]))
-    for name in ("images.npy", "masks.npy", "labels.npy"):
-        (folder / "shard-00001" / name).write_bytes(b"x")
-        found.append(identity_of(folder, classes=["intact", "crack"]))
-    instances = [grains.draw_one(1, 0)]
-    write_shard(folder / "shard-00002", 5, instances, [each.render() for each in instances])
-    found.append(identity_of(folder, classes=["intact", "crack"]))
-    assert len(set(found)) == 6
+def test_bytes_versions_scores_and_measured_values_are_not_the_identity_of_a_rendered_set(folder):
+    before = identified(folder, **ROUND), identified(folder, **RENDERED | MEASURED)
+    (folder / "shard-00001" / "images.npy").write_bytes(b"a pixel that another processor has rounded up")
+    reordered = dict(reversed(ROUND.items()))
+    assert identified(folder, **reordered, versions={"numpy": "3"}, scores="c" * 64) == before[0]
+    values = {"scenario": RENDERED["scenario"] | {"rows": 71.9}, "named_files": {"dictionary.npz": "c" * 64}}
+    assert identified(folder, **RENDERED | MEASURED | values) == before[1]
+
+
+def test_of_tiles_every_pixel_and_every_row_is_the_identity(tmp_path, gravel_tiles):
+    tiles, found = gravel_tiles(4), []
+
+    def written(tiles, **said):
+        write_tiles(tiles, tmp_path / str(len(found)), {"classes": ["intact", "crack"], **said})
+        found.append(identity(tmp_path / str(len(found))))
+
+    written(tiles)
+    written(tiles, kind="real", part="all")  # which decide nothing
+    for change in ({"label": "crack"}, {"specimen": "other"}, {"image": tiles[2].image + np.uint8(1)}):
+        written([dataclasses.replace(tiles[0], **change), *tiles[1:]])
+    written([dataclasses.replace(tiles[0], mask=~tiles[0].mask), *tiles[1:]])
+    written(tiles[::-1])
+    written(tiles, classes=["crack", "intact"])
+    assert found[0] == found[1]
+    assert len(set(found[1:])) == len(found) - 1

@@ -31,5 +31,5 @@ def test_the_origin_names_profile_runs_data_and_every_kind_of_machine(workshop):
     file.write_text(json.dumps(json.loads(file.read_text()) | {"processor": "other"}))
     said = origin([base, base], "path")
     assert said["Trained on"] == "cpu (none), threads of a run: 1; cpu (other), threads of a run: 1"
-    assert said["Data"].split()[0] == "data/base"
-    assert said["Data"].count("data/base") == 1  # that several arms share
+    assert said["Data"].split()[0] == "data/synthetic/grain_boundaries/base"
+    assert said["Data"].count("/base ") == 1  # that several arms share

@@ -7,10 +7,12 @@ import pandas as pd
 import pytest
 
 from micromime.judging.metrics import TESTED
+from micromime.project import places
 from micromime.reporting.tables.verdict import verdict_table
 from micromime.stages import judge
 
-OUT = Path("metrics/tiny/grains.json")
+GRAINS = "grain_boundaries"
+OUT = Path("judged/grains.json")
 SHARES = {"a": 340 / 2560, "b": 394 / 3200, "c": 276 / 1728}
 """Of boundaries in each picture; run 2 finds none of them."""
 
@@ -20,7 +22,7 @@ def judged(micrographs, scoring):
     """What judges the arms of params.yaml; numbers that JSON does not know (NaN, Infinity) fail."""
 
     def verdict():
-        judge.main("grain_boundaries", Path("models"), micrographs, scoring, OUT, Path("records"))
+        judge.main(GRAINS, places.models(GRAINS), micrographs, scoring, OUT, places.records("tiny", GRAINS))
         return json.loads(OUT.read_text(), parse_constant=pytest.fail)
 
     return verdict

@@ -6,9 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from micromime.arms.comparisons import arms_of_models
 from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, Origin
 from micromime.scenario.parameters import read_tree
-from micromime.stages.judge_tiles import arms_in, judged
+from micromime.stages.judge_tiles import judged
 from micromime.stages.tile import write_tiles
 
 MODELS = ["synthetic", "real", "longer", "mixed"]
@@ -27,7 +28,7 @@ def tree(tmp_path, monkeypatch, gravel_tiles):
 
 
 def test_every_model_has_an_arm_a_subset_and_those_that_see_synthetic_tiles_one_a_texture(tree, gravel_tiles):
-    arms = [arm.name for arm in arms_in(Path("models"), tree, "chip_cracks")]
+    arms = [arm.name for arm in arms_of_models(Path("models"), tree, "chip_cracks")]
     textured = ("synthetic", "mixed")
     expected = {f"{model}_{pool}" for model in MODELS for pool in ("all", "8")} | {f"{m}_8_cut" for m in textured}
     assert len(arms) == len(expected) == len({*arms} & expected)

@@ -10,22 +10,24 @@ import pytest
 
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset, write_description, write_shard
-from micromime.inference import ask
-from micromime.judging import tested_pictures
+from micromime.judging import micrographs as judging
 from micromime.judging.metrics import SCORED, TESTED
-from micromime.judging.micrographs import Picture
 from micromime.judging.verdict import verdict
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import read_micrographs
+from micromime.project import places
 from micromime.reporting.judged import Judged, JudgedTiles
 from micromime.reporting.pages import micrographs as page_of_micrographs
 from micromime.reporting.pages import tiles as page_of_tiles
-from micromime.stages import report, report_tiles, train_pools
+from micromime.stages import report, report_tiles
 from micromime.stages.tile import TEST, write_tiles
+from micromime.stages.train import train
 from micromime.use_cases.chip_cracks import ChipTile
 
 VERDICT, PAGE = Path("metrics/of.json"), Path("metrics/of/report.html")
-TILES, SYNTHETIC, EXEMPLARS = Path("data/tiles"), Path("data/synthetic"), Path("data/exemplars")
+CHIPS = "chip_cracks"
+TILES, SYNTHETIC, EXEMPLARS = places.tiles(CHIPS), places.synthetic(CHIPS), places.exemplars(CHIPS)
+TRAINED = places.models("grain_boundaries")
 MODELS = ("synthetic", "real", "longer", "mixed")
 
 
@@ -44,7 +46,7 @@ def judged(workshop, micrographs, scoring):
             "arm": "base",
             "run": run,
             "source": each.source,
-            **tested_pictures.tested(Picture(each.name, each.image, each.mask), network(run)(each.image)),
+            **judging.tested(judging.Picture(each.name, each.image, each.mask), network(run)(each.image)),
         }
         for run in (1, 2, 3)
         for each in pictures
@@ -97,11 +99,10 @@ def test_more_pictures_than_there_is_room_for_are_left_out(judged, micrographs, 
     assert [len(each) for each in (found.synthetic, found.worst, found.scoring)] == [2, 1, 3]
 
 
-def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, scoring, monkeypatch):
-    monkeypatch.setattr(report, "predictor", ask.predictor)
+def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, scoring):
     written(judged)
     workshop.trained.clear()
-    report.main("grain_boundaries", Path("models"), VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
+    report.main("grain_boundaries", TRAINED, VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
     page = PAGE.read_text()
     for text in (
         "surrogate, not real",
@@ -112,10 +113,12 @@ def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, s
         assert text in page
     pictures = [PAGE.with_name(f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
     assert len({each for each in pictures if each.startswith(b"\x89PNG")}) == 3
-    for file in Path("models").rglob("weights.safetensors"):
+    for file in TRAINED.rglob("weights.safetensors"):
         file.unlink()
-    with pytest.raises(Mistake, match=r"models/base/run-002 has no network here .*`micromime pull`.* models/base 2`"):
-        report.main("grain_boundaries", Path("models"), VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
+    with pytest.raises(
+        Mistake, match=r"base/run-002 has no network here.*`micromime pull`.* models/grain_boundaries/base 2`"
+    ):
+        report.main("grain_boundaries", TRAINED, VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
     assert workshop.trained == []
 
 
@@ -125,12 +128,12 @@ def divided(gravel_tiles, chips, dictionary_file, workshop):
     tiles = gravel_tiles(16)
     classes = {"classes": ["intact", "crack"]}
     for name, part in {TEST: tiles[:4], "all": tiles[4:]}.items():
-        write_tiles(part, workshop.folder(str(TILES)) / name, {**classes, "kind": "surrogate"})
+        write_tiles(part, workshop.folder(TILES) / name, {**classes, "kind": "surrogate"})
     instances = [chips.draw_one(0, index) for index in range(10)]
-    folder = workshop.folder("data/synthetic/all")
+    folder = workshop.folder(SYNTHETIC / "all")
     write_shard(folder / "shard-00000", 0, instances, ChipTile.render_all(instances))
     write_description(folder, {**classes, "count": 10, "seed": 0, "scenario": {}, "parent": None})
-    folder = workshop.folder("data/exemplars/all")
+    folder = workshop.folder(EXEMPLARS / "all")
     (folder / "measured.yaml").write_text(json.dumps({"dictionary": str(dictionary_file)}))
     (folder / "fitted.svg").write_text('<svg aria-label="fitted to all"></svg>')
 
@@ -143,9 +146,9 @@ def judged_tiles(divided, workshop, tile_verdict):  # noqa: ARG001 - what it has
     asked = {"test_tiles": 4, "seed": 0, "subsets": ["all"]}
     chip_cracks = settings | {"tiles": asked, "ablation": {"subset": "all", "ways": []}}
     Path("params.yaml").write_text(json.dumps({"profile": "tiny", "chip_cracks": chip_cracks}))
-    for models, data in ((["synthetic"], SYNTHETIC), (["real", "mixed", "longer"], TILES)):
-        train_pools.main("chip_cracks", models, data, Path("models"), Path("records"))
-    made_of = {Path("models", model, f"{model}_all"): (model, Pool("all", "all", "filled")) for model in MODELS}
+    for models in (["synthetic"], ["real", "mixed", "longer"]):
+        train(CHIPS, models)
+    made_of = {places.models(CHIPS, m) / f"{m}_all": (m, Pool("all", "all", "filled")) for m in MODELS}
     test = Dataset(TILES / TEST)
     count = {"synthetic": 4, "real": 2, "longer": 1, "mixed": 0}
     rows = [
@@ -183,12 +186,12 @@ def test_the_mistakes_shown_are_those_of_the_median_run_on_test_tiles(judged_til
 
 def test_a_report_on_tiles_is_written_about_the_largest_subset(judged_tiles):
     written(judged_tiles)
-    report_tiles.main("chip_cracks", Path("models"), TILES, SYNTHETIC, EXEMPLARS, VERDICT, PAGE)
+    report_tiles.main(CHIPS, places.models(CHIPS), TILES, SYNTHETIC, EXEMPLARS, VERDICT, PAGE)
     page = PAGE.read_text()
     assert '<svg aria-label="fitted to all"></svg>' in page
     assert "training tiles of the subset “all” (of n = 12)" in page
     assert "(of n = 10 synthetic tiles)" in page
     curves = re.findall(r"Learning curves of arm (\w+)", page)
     assert list(dict.fromkeys(curves)) == [f"{model}_all" for model in ("synthetic", "real", "mixed", "longer")]
-    assert "<td>data/synthetic/all unversioned-" in page
+    assert "<td>data/synthetic/chip_cracks/all unversioned-" in page
     assert {file.stem for file in PAGE.parent.glob("*.png")} == {"figure_3", "contact_sheet", "wrong"}

@@ -12,7 +12,7 @@ from micromime.commands.check import check_file, use_cases_in
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
 from micromime.stages.sources import write_sources
-from micromime.team.remotes import default_remote
+from micromime.team.remote import default_remote
 from micromime.team.watch import Watch
 
 INSTEAD = "What it holds is computed here."

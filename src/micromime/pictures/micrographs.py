@@ -7,7 +7,6 @@ micrograph is checked before it is handed on.
 """
 
 import csv
-import hashlib
 import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence

@@ -19,10 +19,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, stays_inside
-from micromime.project.work import sha256
 from micromime.pictures.tiles import read_tiles, tile_files
 from micromime.project.dvc_cache import cached_file, dvc_settings
 from micromime.project.dvc_lock import LOCK, recorded_stages
+from micromime.project.work import sha256
 from micromime.scenario.parameters import Section
 from micromime.scenario.streams import LARGEST_SEED
 

@@ -6,9 +6,8 @@ from typing import Any
 from micromime.arms.comparisons import measured, pools
 from micromime.datasets.render import RenderParameters, render_dataset
 from micromime.engines.local import cores
-from micromime.project.work import sha256
 from micromime.project import places
-from micromime.project.work import sole_maker, work_folder
+from micromime.project.work import sha256, sole_maker, work_folder
 from micromime.scenario.parameters import filled_in, one_of, read_tree, section, typed
 from micromime.scenario.scenario import Scenario
 from micromime.use_cases import instance_kind

@@ -7,9 +7,8 @@ from micromime.arms.rounds import ResampleParameters, RoundParameters
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.engines.local import cores
-from micromime.project.work import sha256
 from micromime.project import places
-from micromime.project.work import sole_maker, work_folder
+from micromime.project.work import sha256, sole_maker, work_folder
 from micromime.sampling.samplers import checked_sampler
 from micromime.sampling.scores import read_scores
 from micromime.scenario.parameters import read_tree, section, typed

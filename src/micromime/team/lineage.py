@@ -20,7 +20,6 @@ from micromime.team.history import (
     command_for,
     lock_at,
     names_in,
-    read,
     read_json,
     run_numbers,
     version_of,
