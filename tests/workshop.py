@@ -15,7 +15,6 @@ import pytest
 
 import micromime
 from micromime.arms import answers, queue
-from micromime.arms.queue import Task
 from micromime.datasets.store import write_description, write_shard
 from micromime.inference import networks
 from micromime.pictures.test_set import ORIGIN_FILE, Origin

@@ -257,10 +257,9 @@ def lineage(
 
     from micromime.team.lineage import as_text
     from micromime.team.lineage import lineage as find_lineage
-    from micromime.team.lineage_text import as_tree
 
-    report = find_lineage(what, rev)
-    print(json.dumps(as_tree(report), indent=1) if as_json else as_text(report))
+    found = find_lineage(what, rev)
+    print(json.dumps(found, indent=1) if as_json else as_text(found))
 
 
 @app.command()

@@ -11,8 +11,8 @@ import pytest
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.pictures.micrographs import sha256
 from micromime.project import places
+from micromime.project.work import sha256
 from micromime.sampling.scores import write_scores
 from micromime.scenario.parameters import read_tree
 from micromime.stages.resample import resample

@@ -18,6 +18,7 @@ import PIL.Image
 import PIL.ImageFile
 
 from micromime.mistakes import Mistake
+from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
 LIST_NAME = "images.csv"
