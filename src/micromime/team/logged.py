@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.store import answering, store_client, tracking_uri
+from micromime.tracking.store import OFFLINE, answering, offline, store_client, tracking_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
