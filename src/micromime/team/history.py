@@ -204,7 +204,7 @@ def run_numbers(names: Iterable[str]) -> list[int]:
 
 @lru_cache(maxsize=8)
 def _files_at(_project: Path, commit: str) -> Any:
-    """Return DVC's files at a commit, as `dvc get .` has them, or those of the working directory where there is none."""
+    """Return DVC's files at a commit, as `dvc get .` has them; without one those of the working directory."""
     from dvc.api import DVCFileSystem
     from dvc.fs import LocalFileSystem
 

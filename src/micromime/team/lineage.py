@@ -20,12 +20,11 @@ from micromime.team.history import (
     command_for,
     lock_at,
     names_in,
-    read,
     read_json,
     run_numbers,
     version_of,
 )
-from micromime.team.logged import COMMIT, Logged, Trained, judged, registered
+from micromime.team.logged import COMMIT, Logged, Trained, registered, runs_of, runs_on
 
 WEIGHTS = "weights.safetensors"
 COLUMNS = 100
@@ -162,7 +161,7 @@ class Chain:
 
     def _arm(self, version: Version, said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
         """Return what an arm is, its runs with the hash of their weights and whether they were kept, MLflow's ids."""
-        logged = self.logged.runs_of(Trained.of(said))
+        logged = self.logged.ask(runs_of, Trained.of(said)) or ()
         facts, runs = {key: said[key] for key in OF_ARM}, []
         for number in run_numbers(names):
             md5 = read_json(version, f"run-{number:03d}/run.json").get("weights_md5", "")
@@ -191,14 +190,20 @@ def _made_from_it(version: Version, logged: Logged) -> dict[str, Any]:
     """Return every run on a data version, arm by arm, the parent run of each first, and all that was made from it."""
     digest = version.digest or data_version("", Path(version.path)).digest
     path, rows = "" if version.path == version.out else version.path, []
-    for run, where, purpose in logged.runs_on(digest, path):
+    for run, where, purpose in logged.ask(runs_on, digest, path) or ():
         tags = run.data.tags
         row = {key: tags.get(f"micromime.{key}", "") for key in ("arm", "profile", "seed", "use_case", "fingerprint")}
         row |= {"mlflow_run": run.info.run_id, "status": run.info.status, "commit": tags.get(COMMIT, "")}
-        rows.append(row | {"path": where, "for": purpose, "judged": judged(run.data.metrics)})
-    rows.sort(key=lambda row: (row["arm"], row["fingerprint"], row["for"], int(row["seed"] or 0)))
+        rows.append(row | {"path": where, "for": purpose, "judged": _judged(run.data.metrics)})
+    rows.sort(key=lambda row: (row["arm"], row["fingerprint"], row["for"], int(str(row["seed"] or 0))))
     derived = [_described(each) for each in history.made_of(version)]
     return {"runs": None if logged.why_not else rows, "made_from_it": derived}
+
+
+def _judged(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Return what a run or an arm has reached on the test set: `real.mean_iou`, of an arm the mean over its runs."""
+    found = {re.fullmatch(r"((?:real|surrogate)\.(?!n_runs)[^.]+)(?:\.mean)?", key): key for key in metrics}
+    return {named[1]: metrics[key] for named, key in found.items() if named}
 
 
 def _described(version: Version) -> dict[str, str]:

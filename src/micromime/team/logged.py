@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
 
 from micromime.mistakes import Mistake
 from micromime.tracking.outbox import OFFLINE, offline
@@ -25,9 +25,6 @@ COMMIT, MODEL, GIT_TAG = "micromime.commit", "micromime.dvc.model", "micromime.g
 
 MOST = 10_000
 """Entries of one answer: more than there are, and fewer than MLflow allows."""
-
-JUDGED = re.compile(r"((?:real|surrogate)\.(?!n_runs)[^.]+)(?:\.mean)?")
-"""A number on the test set: of a run, or the mean over those of an arm."""
 
 
 class Trained(NamedTuple):
@@ -67,27 +64,19 @@ class Logged:
     why_not = ""
     """Why it does not answer."""
 
-    def _ask(self, question: Callable[[MlflowClient], Answer], otherwise: Answer) -> Answer:
-        """Return what the store answers; `otherwise` where it does not."""
+    def ask(self, question: Callable[..., Answer], *given: Any) -> Answer | None:
+        """Return what the store answers; None where it does not."""
         if not self.why_not:
             try:
                 with store("to find runs") as client:
-                    return question(client)
+                    return question(client, *given)
             except Mistake as mistake:
                 self.why_not = str(mistake)
-        return otherwise
-
-    def runs_of(self, trained: Trained) -> list[Run]:
-        """Return an arm's parent run and those with one seed, the finished ones first."""
-        return self._ask(lambda client: runs_of(client, trained), [])
-
-    def runs_on(self, digest: str, path: str = "") -> list[tuple[Run, str, str]]:
-        """Return every run on a data version, see `runs_on`."""
-        return self._ask(lambda client: runs_on(client, digest, path), [])
+        return None
 
     def run(self, run_id: str) -> Run | None:
         """Return a run; None where there is none with this id."""
-        return self._ask(lambda client: _unless_missing(lambda: client.get_run(run_id)), None)
+        return self.ask(lambda client: _unless_missing(client.get_run, run_id))
 
 
 def registered(address: str) -> ModelVersion:
@@ -97,9 +86,9 @@ def registered(address: str) -> ModelVersion:
         raise Mistake(f"{address} names no version of a model; write models:/NAME@ALIAS or models:/NAME/VERSION.")
     name, alias, number = named.groups()
     with store(f"to give {address}") as client:
-        get, which = (client.get_model_version_by_alias, alias) if alias else (client.get_model_version, number)
-        found = _unless_missing(lambda: get(name, which))
-        known = [each.name for each in client.search_registered_models()] if found is None else []
+        get = client.get_model_version_by_alias if alias else client.get_model_version
+        found = _unless_missing(get, name, alias or number)
+        known = [] if found else [each.name for each in client.search_registered_models()]
     if found is None:
         raise Mistake(f"MLflow's registry has no {address}; its models are: {', '.join(known) or 'none'}.")
     return found
@@ -132,17 +121,12 @@ def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run
     return found
 
 
-def judged(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return what a run or an arm has reached on the test set: `real.mean_iou`, of an arm the mean over its runs."""
-    return {named[1]: value for key, value in metrics.items() if (named := JUDGED.fullmatch(key))}
-
-
-def _unless_missing(ask: Callable[[], Answer]) -> Answer | None:
+def _unless_missing(get: Callable[..., Answer], *which: Any) -> Answer | None:
     """Return an answer of the store; None where it says that there is no such thing."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return ask()
+        return get(*which)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
