@@ -1,18 +1,8 @@
 """Rounds descend from the base arm or from one another; arms of one generation are compared."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from micromime.arms.rounds import (
-    RoundParameters,
-    arms_of,
-    compared,
-    generation,
-    rounds_of,
-    score_of,
-    without_control,
-)
+from micromime.arms.rounds import RoundParameters, arms_of, compared, generation, rounds_of, score_of, without_control
 from micromime.mistakes import Mistake
 
 TWO_LINES = {"random": "base", "adaptive": "base", "random_2": "random", "adaptive_2": "adaptive"}
@@ -41,23 +31,8 @@ def test_rounds_come_in_the_order_of_the_file_after_the_base_arm():
 
 
 def test_every_round_is_compared_with_the_base_arm_and_with_those_of_its_generation():
-    assert compared(made(TWO_LINES)) == [
-        ("random", "base"),
-        ("adaptive", "base"),
-        ("random_2", "base"),
-        ("adaptive_2", "base"),
-        ("adaptive", "random"),
-        ("adaptive_2", "random_2"),
-    ]
-
-
-@given(parents=st.lists(st.integers(0, 7), max_size=7))
-def test_no_pair_is_compared_twice_and_none_with_itself(parents):
-    names = ["base", *(f"r{n}" for n in range(1, len(parents) + 1))]
-    rounds = made({names[n]: names[parent % n] for n, parent in enumerate(parents, 1)})
-    pairs = compared(rounds)
-    assert len({frozenset(pair) for pair in pairs}) == len(pairs)
-    assert all(b == "base" or (a != b and generation(rounds, a) == generation(rounds, b)) for a, b in pairs)
+    alike = [("adaptive", "random"), ("adaptive_2", "random_2")]
+    assert compared(made(TWO_LINES)) == [*((name, "base") for name in TWO_LINES), *alike]
 
 
 @pytest.mark.parametrize(

@@ -47,9 +47,14 @@ def test_sets_share_no_instance_though_their_seeds_are_the_same(tree, grains):
     asked = {"use_case": GRAINS, "count": 2, "seed": 5, "purpose": "scoring", "parent": None}
     assert scoring.description.items() >= asked.items()
     assert scoring.description["scenario"] == tree[GRAINS]["scenario"]
+    render_own(GRAINS, (3, 5), Path("own"), 1, (Path("params.yaml"), None))
+    assert identity(Path("own")) == identity(base.folder) != identity(scoring.folder)
+    with pytest.raises(Mistake, match="data set: 'test' is not known; use one of: base, pools, scoring"):
+        render(GRAINS, "test")
 
 
-def test_every_subset_has_a_pool_of_what_was_measured_on_it_and_one_a_texture(tree):
+@pytest.mark.usefixtures("tree")
+def test_every_subset_has_a_pool_of_what_was_measured_on_it_and_one_a_texture():
     render(CHIPS, "pools")
     pools = {name: Dataset(places.synthetic(CHIPS, name)).description for name in ("all", "8", "8_cut")}
     for name, subset, way in (("all", "all", "filled"), ("8", "8", "filled"), ("8_cut", "8", "cut")):
@@ -60,17 +65,3 @@ def test_every_subset_has_a_pool_of_what_was_measured_on_it_and_one_a_texture(tr
         assert pools[name]["made_from"]["scenario"]["exemplar_texture"]["way"] == way
         assert pools[name]["classes"] == ["intact", "crack"]
     assert len({identity(places.synthetic(CHIPS, name)) for name in pools}) == 3
-
-
-def test_a_set_of_ones_own_is_that_of_the_stage_where_it_asks_for_the_same(tree):
-    render(GRAINS, "base")
-    render_own(GRAINS, (3, 5), Path("own"), 1, (Path("params.yaml"), None))
-    assert identity(Path("own")) == identity(places.synthetic(GRAINS, "base"))
-
-
-def test_what_there_is_not_is_said(tree):
-    with pytest.raises(Mistake, match="data set: 'test' is not known; use one of: base, pools, scoring"):
-        render(GRAINS, "test")
-    with pytest.raises(Mistake, match=r"^chips"):
-        render("chips", "base")
-    assert tree

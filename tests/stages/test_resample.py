@@ -60,7 +60,7 @@ def made(asked, name="adaptive", out=""):
 
 
 def test_new_images_vary_the_worst_and_the_very_worst_once_more(asked, grains):
-    samples = made(asked).samples
+    samples = made(asked, out="varied").samples
     assert samples["id"].tolist() == [f"{n:06d}" for n in range(5)]
     assert samples["parent"].tolist() == ["000001", "000003", "000001", "000003", "000001"]
     parents = [grains.draw_one(1, int(parent), "scoring") for parent in samples["parent"]]
@@ -69,11 +69,8 @@ def test_new_images_vary_the_worst_and_the_very_worst_once_more(asked, grains):
     assert samples["white_noise.sd_grey"].tolist() == [parent.white_noise.sd_grey for parent in parents]
     assert samples["seed"].nunique() == 5
     assert not {*samples["seed"]} & {each.seed for each in parents}
-
-
-def test_where_less_is_better_the_most_is_the_worst(asked):
-    asked["resample"]["score"] = "pixel_error"
-    assert made(asked).samples["parent"].tolist() == ["000003", "000005", "000003", "000005", "000003"]
+    asked["resample"]["score"] = "pixel_error"  # of which the most is the worst
+    assert made(asked, out="other").samples["parent"].tolist() == ["000003", "000005", "000003", "000005", "000003"]
 
 
 def test_the_new_version_says_where_it_comes_from_and_carries_that_on(asked):
@@ -94,18 +91,14 @@ def test_the_new_version_says_where_it_comes_from_and_carries_that_on(asked):
     assert np.array_equal(Dataset(dataset.folder / "earlier" / "base").images[0], Dataset(BASE).images[0])
 
 
-def test_the_control_has_as_many_images_and_no_parents(asked):
-    control = made(asked, "random")
-    assert control.samples["parent"].tolist() == [""] * 5
-    assert (len(control.images), control.images[0].shape) == (5, (40, 56))
-
-
-def test_the_same_round_gives_the_same_bytes_and_another_seed_others(asked):
-    first, again = made(asked, out="first"), made(asked, out="again")
+def test_a_control_has_as_many_images_without_parents_its_bytes_those_of_its_seed(asked):
+    first, again = made(asked, "random", "first"), made(asked, "random", "again")
+    assert first.samples["parent"].tolist() == [""] * 5
+    assert (len(first.images), first.images[0].shape) == (5, (40, 56))
     for file in first.folder.rglob("*.*"):
         assert file.read_bytes() == (again.folder / file.relative_to(first.folder)).read_bytes()
-    asked["rounds"]["adaptive"]["seed"] = 4
-    assert not {*made(asked).samples["seed"]} & {*first.samples["seed"]}
+    asked["rounds"]["random"]["seed"] = 4
+    assert not {*made(asked, "random").samples["seed"]} & {*first.samples["seed"]}
 
 
 @pytest.mark.parametrize(

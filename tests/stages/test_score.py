@@ -55,18 +55,10 @@ def test_the_table_has_every_parameter_and_what_every_run_scored(scored, scoring
     assert table["score.pixel_error"].tolist() == pytest.approx([(share + 1) / 3 for share in SHARES], abs=1e-6)
     assert not [name for name in table if name.startswith("before.")]
     assert told == [("base", out.read_bytes())]
-
-
-def test_the_file_says_what_was_scored_by_which_networks(scored, scoring):
-    data = places.synthetic(GRAINS, "base")
-    assert json.loads(pq.read_schema(scored()).metadata[b"micromime"]) == {
-        "use_case": GRAINS,
-        "arm": "base",
-        "fingerprint": Arm.read(places.models(GRAINS, "base")).fingerprint,
-        "runs": 3,
-        "parent": {"path": data.as_posix(), "sha256": identity(data)},
-        "scored": {"path": scoring.as_posix(), "sha256": identity(scoring)},
-    }
+    data, arm = places.synthetic(GRAINS, "base"), places.models(GRAINS, "base")
+    origin = {"use_case": GRAINS, "arm": "base", "fingerprint": Arm.read(arm).fingerprint, "runs": 3}
+    origin |= {k: {"path": f.as_posix(), "sha256": identity(f)} for k, f in (("parent", data), ("scored", scoring))}
+    assert json.loads(pq.read_schema(out).metadata[b"micromime"]) == origin
 
 
 def test_a_rounds_table_has_what_the_networks_scored_that_it_went_on_from(scored, workshop):
