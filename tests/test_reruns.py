@@ -13,7 +13,7 @@ from dvc.repo import Repo
 from ruamel.yaml import YAML
 
 ROUNDS = ("random", "adaptive", "random_2", "adaptive_2")
-RENDER = {"render_grain_boundaries", "render_scoring_grain_boundaries"}
+RENDER = {"render_grain_boundaries"}
 RESAMPLE, FINETUNE, SCORE_ROUNDS = (
     {f"{verb}_grain_boundaries@{name}" for name in ROUNDS} for verb in ("resample", "finetune", "score_rounds")
 )
@@ -22,6 +22,7 @@ SCORE = {"score_grain_boundaries", *SCORE_ROUNDS}
 JUDGE, REPORT = ({f"{verb}_{name}" for name in ("grain_boundaries", "chip_cracks")} for verb in ("judge", "report"))
 
 CODE = "src/micromime"
+RESULTS = f"{CODE}/project/results.py"
 SAMPLER = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
 OF_ROUNDS = {"judge_grain_boundaries", "explain_grain_boundaries", "report_grain_boundaries"}
 SETTINGS: dict[str, tuple[Any, set[str]]] = {
@@ -34,15 +35,22 @@ SETTINGS: dict[str, tuple[Any, set[str]]] = {
 """A key of params.yaml -> another value, and the stages that see it at once; others follow where their deps change."""
 
 FILES: dict[str, set[str]] = {
-    f"{CODE}/partial_models/surface/dust.py": {*RENDER, *RESAMPLE, "render_chip_cracks", "measure_chip_cracks"},
+    f"{CODE}/partial_models/surface/dust.py": {
+        *(*RENDER, *RESAMPLE),
+        *(f"{verb}_chip_cracks" for verb in ("measure", "render", "report")),
+    },
     f"{CODE}/sampling/samplers/mine.py": RESAMPLE,
-    f"{CODE}/training/architectures/mine.py": TRAIN,
-    f"{CODE}/judging/metrics.py": {*SCORE, *JUDGE, "report_grain_boundaries"},
-    f"{CODE}/reporting/pages/page.html.j2": {*REPORT, "explain_grain_boundaries"},
+    f"{CODE}/training/architectures/mine.py": set(),
+    f"{CODE}/judging/metrics.py": {*JUDGE, "report_grain_boundaries", "explain_grain_boundaries"},
+    f"{CODE}/reporting/pages/page.html.j2": {*JUDGE, *REPORT, "explain_grain_boundaries"},
     f"{CODE}/cli.py": set(),
     "data/sources/chip_cracks.json": {"import_chip_cracks"},
 }
 """The same of a file that is changed or added."""
+
+
+VERSIONS = {"LEARNER": TRAIN, "ASKING": {*SCORE, *JUDGE, *REPORT}, "MEASURING": SCORE}
+"""The same of a version of results."""
 
 
 @pytest.fixture(scope="module")
@@ -82,10 +90,16 @@ def test_a_file_concerns_those_who_declare_it_or_its_folder(stages, file):
     assert found == FILES[file]
 
 
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_version_concerns_those_whose_records_have_it(stages, version):
+    assert {stage.name for stage in stages if version in stage.versions} == VERSIONS[version]
+
+
 def test_dvc_sees_all_of_this_and_no_comment(folder):
     with chdir(folder), Repo() as repo:
         repo.commit(force=True)
         add_line(folder / "params.yaml")
+        add_line(folder / RESULTS)
         assert repo.status() == {}
     for file in FILES:
         add_line(folder / file)
@@ -97,8 +111,11 @@ def test_dvc_sees_all_of_this_and_no_comment(folder):
         assert place[last] != value
         place[last] = value
     yaml.dump(tree, folder / "params.yaml")
+    (folder / RESULTS).write_text((folder / RESULTS).read_text().replace(" = 1", " = 2"))
     with chdir(folder), Repo() as repo:
-        assert set(repo.status()) == set().union(*FILES.values(), *(names for _, names in SETTINGS.values()))
+        assert set(repo.status()) == set().union(
+            *FILES.values(), *VERSIONS.values(), *(names for _, names in SETTINGS.values())
+        )
 
 
 def add_line(file: Path) -> None:

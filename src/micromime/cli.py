@@ -89,7 +89,9 @@ def measure(use_case: UseCase) -> None:
 @app.command()
 def render(  # noqa: PLR0913 - one argument an option
     use_case: UseCase,
-    name: Annotated[str, typer.Argument(metavar="[SET]", help="As a stage: base, scoring, or pools.")] = "",
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SET]...", help="As a stage: base scoring, or pools.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="For a set of your own: a folder that is not there yet.")] = None,
     count: Annotated[int, typer.Option(min=1)] = 64,
     seed: Annotated[int, typer.Option(min=0)] = 0,
@@ -102,8 +104,9 @@ def render(  # noqa: PLR0913 - one argument an option
     """Render a data set: the same seed gives the same bytes, however many workers."""
     from micromime.stages import render as stage
 
-    if name:
+    for name in names or ():
         stage.render(use_case, name, params)
+    if names:
         return
     if out is None:
         raise Mistake("Nothing says where to render to; give --out FOLDER, or name a set: base, scoring or pools.")
