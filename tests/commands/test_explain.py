@@ -12,6 +12,7 @@ import pytest
 from micromime.commands.explain import arm_of, earlier_than, explain, scores_of, trained_on, usual_score
 from micromime.datasets.store import identity
 from micromime.mistakes import Mistake
+from micromime.project.versions import data_version
 from micromime.reporting.explanation.scored_arm import told_of
 from micromime.sampling.scores import write_scores
 from micromime.stages import explain as stage
@@ -42,7 +43,7 @@ def write_set(folder, rows, **description):
     rows.to_parquet(shard / "samples.parquet")
     np.save(shard / "images.npy", np.tile(np.arange(len(rows), dtype=np.uint8)[:, None, None], (1, 8, 12)))
     np.save(shard / "masks.npy", np.zeros((len(rows), 8, 12), dtype=np.bool_))
-    Path(folder, "dataset.json").write_text(json.dumps(description))
+    Path(folder, "dataset.json").write_text(json.dumps({"scenario": {}, "count": len(rows)} | description))
 
 
 def write_table(rows, fingerprint="e" * 32, file=TABLE):
@@ -52,7 +53,7 @@ def write_table(rows, fingerprint="e" * 32, file=TABLE):
 
 
 def write_arm(folder=ARM, data=ROUND, fingerprint="e" * 32, **more):
-    version = {"path": data, "digest": f"unversioned-{identity(Path(data))[:24]}"}
+    version = {"path": data, "digest": data_version("", Path(data)).digest}
     said = {"use_case": "grain_boundaries", "arm": Path(folder).name, "fingerprint": fingerprint, "data": [version]}
     Path(folder).mkdir(parents=True, exist_ok=True)
     Path(folder, "arm.json").write_text(json.dumps(said | more))

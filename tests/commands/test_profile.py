@@ -70,8 +70,8 @@ def test_a_profile_changes_what_it_names_and_keeps_the_comments(demo, params, na
     comments = [[line.partition("#")[2] for line in outside_rounds(text) if "#" in line] for text in (before, after)]
     assert comments[0] == comments[1]
     changes = [line for line in difflib.ndiff(outside_rounds(before), outside_rounds(after)) if line[0] in "+-"]
-    named = {way[-1] for way in leaves(profile)}
-    assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px"}
+    named = {key for way in leaves(profile) for key in way}
+    assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px", "batch_size"}
 
 
 def test_there_and_back_is_the_same_file(demo, params):

@@ -41,6 +41,7 @@ def project(tmp_path, monkeypatch, gravel_tiles):
 
     monkeypatch.setattr(measure, "crack_statistics", statistics)
     monkeypatch.setattr(measure, "whole_photographs", lambda _folder, _test: ["one", "two", "three"])
+    monkeypatch.setattr(measure, "listed_files", lambda _folder: {"photograph.png": "0f"})
     monkeypatch.setattr(measure, "run_tasks", lambda work, tasks, *_: [work(task) for task in tasks])
     return asked_about
 
@@ -54,7 +55,7 @@ def test_each_subset_is_measured_alone_and_the_scenario_of_params_yaml_finds_all
         assert sorted(each.name for each in folder.iterdir()) == names
         assert Dictionary.read(folder / "dictionary.npz").patches.shape == (300, 17, 17)
     tree = read_tree(Path(__file__).parents[2] / "params.yaml")
-    content = scenario_of(tree, "chip_cracks", Path("data/exemplars/4"))
+    content = scenario_of(tree, "chip_cracks", Path("data/exemplars/4"))["scenario"]
     scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
     tile = scenario.draw_one(0, 1)
     assert tile.exemplar_texture.dictionary == "data/exemplars/4/dictionary.npz"

@@ -17,14 +17,15 @@ from micromime.pictures import test_set
 from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
 from micromime.pictures.surrogates.grains import write_micrographs
 from micromime.pictures.test_set import NO_REAL_SET, VARIABLE, Origin, origin_file, stored_files
+from micromime.project import places
 from micromime.stages import import_test_set
 from micromime.stages.sources import write_sources
 
 GRAINS = "grain_boundaries"
-FILE, OUT, CACHE = origin_file(GRAINS, Path()), Path("data/real/grain_boundaries"), Path(".dvc/cache")
+FILE, OUT, CACHE = origin_file(GRAINS, Path()), places.test_set(GRAINS), Path(".dvc/cache")
 PARAMS = f"{GRAINS}:\n  test_set: {{simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}}\n"
-COMMAND = [sys.executable, "-m", "micromime.stages.import_test_set"]
-WORDS = [GRAINS, "--source", str(FILE), "--out", str(OUT), "--params", "params.yaml"]
+COMMAND = [sys.executable, "-m", "micromime", "import"]
+WORDS = [GRAINS]
 DVC_YAML = f"""
 stages:
   import_{GRAINS}:

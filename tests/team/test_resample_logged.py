@@ -22,11 +22,11 @@ def resampled(tmp_path, monkeypatch):
         (folder / name).write_text(json.dumps([run_id, name]))
         return folder / name
 
-    def resample(tree, which, table, out, workers):
+    def render_round(tree, which, table, out, workers):
         calls.append((tree, which, json.loads(table.read_text()), out, workers))
 
     monkeypatch.setattr(command, "fetch_logged", fetch_logged)
-    monkeypatch.setattr(command, "resample", resample)
+    monkeypatch.setattr(command, "render_round", render_round)
     return calls
 
 

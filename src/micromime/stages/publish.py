@@ -86,7 +86,8 @@ def publish_judged(judged: Judged, test_set: Path, files: Sequence[Path], pictur
 
 def arms_of(use_case: str) -> list[Path]:
     """Return the folders of the arms that were trained for a use case."""
-    return sorted(file.parent for file in places.models(use_case).rglob("arm.json"))
+    found = places.models(use_case).rglob("arm.json")
+    return sorted(file.parent for file in found if not any(part.startswith(".") for part in file.parts))
 
 
 def runs_of(arm: Path) -> dict[int, dict[str, Any]]:

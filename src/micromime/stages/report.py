@@ -42,6 +42,6 @@ def main(  # noqa: PLR0913 - a path an argument
         scored = Dataset(scoring), score_of(tree, use_case)
         report = report_of(judged, scored, read_micrographs(test_set), ask)
         pictures = write_page(out, page(report), report.pictures)
-        files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
+        files = [file for file in (verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES) if file.is_file()]
         with best_effort():
             publish_judged(judged, test_set, files, pictures)

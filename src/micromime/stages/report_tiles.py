@@ -35,6 +35,6 @@ def main(  # noqa: PLR0913 - a path an argument
         judged = JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(tiles / TEST))
         report = report_of(judged, Sources(tiles, synthetic, exemplars))
         pictures = write_page(out, page(report), report.pictures)
-        files = [verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES]
+        files = [file for file in (verdict.with_suffix(".md"), out, verdict.with_suffix("") / SCORES) if file.is_file()]
         with best_effort():
             publish_judged(judged, tiles / TEST, files, pictures)
