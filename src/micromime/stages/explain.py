@@ -10,12 +10,7 @@ from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, to
 from micromime.scenario.parameters import read_tree
 
 
-def main(
-    use_case: str,
-    models: Path,
-    out: Path,
-    params: Path = PARAMS,
-) -> None:
+def main(use_case: str, models: Path, out: Path, params: Path = PARAMS) -> None:
     """Write a page for every arm: what its scores go with, its worst samples, what a sampler requested and got.
 
     The scores are those that samplers go by, `resample.score`.

@@ -6,12 +6,7 @@ from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, giv
 from micromime.scenario.parameters import read_tree, section, typed
 
 
-def main(
-    use_case: str,
-    source: Path,
-    out: Path,
-    params: Path,
-) -> None:
+def main(use_case: str, source: Path, out: Path, params: Path) -> None:
     """Make the folder `out` with the test set that `source` describes.
 
     A real set comes from this machine's MICROMIME_REAL, or from DVC's cache: the stage may have to run again,

@@ -17,13 +17,7 @@ from micromime.scenario.parameters import read_tree
 
 
 def main(  # noqa: PLR0913 - a path an argument
-    use_case: str,
-    models: Path,
-    test_set: Path,
-    scoring: Path,
-    out: Path,
-    records: Path,
-    params: Path = PARAMS,
+    use_case: str, models: Path, test_set: Path, scoring: Path, out: Path, records: Path, params: Path = PARAMS
 ) -> None:
     """Write the verdict, its tables, the scores of every picture and the learning curves."""
     with sole_maker(out):

@@ -21,13 +21,7 @@ from micromime.scenario.parameters import read_tree
 
 
 def main(  # noqa: PLR0913 - a path an argument
-    use_case: str,
-    models: Path,
-    tiles: Path,
-    synthetic: Path,
-    out: Path,
-    records: Path,
-    params: Path = PARAMS,
+    use_case: str, models: Path, tiles: Path, synthetic: Path, out: Path, records: Path, params: Path = PARAMS
 ) -> None:
     """Write the verdict, its tables, the answer to every tile and the learning curves."""
     tree = read_tree(params)

@@ -37,13 +37,7 @@ TITLES = {
 """What the figure shows, in its order."""
 
 
-def main(
-    use_case: str,
-    tiles: Path,
-    photographs: Path,
-    out: Path,
-    params: Path = PARAMS,
-) -> None:
+def main(use_case: str, tiles: Path, photographs: Path, out: Path, params: Path = PARAMS) -> None:
     """Write what the scenario refers to by `{measured: NAME}`, a folder for each subset.
 
     Of all training tiles whole photographs are measured, of a smaller subset its tiles alone: nothing else is known.

@@ -21,12 +21,7 @@ from micromime.scenario.streams import stream
 from micromime.use_cases import instance_kind
 
 
-def main(
-    use_case: str,
-    photographs: Path,
-    out: Path,
-    params: Path = PARAMS,
-) -> None:
+def main(use_case: str, photographs: Path, out: Path, params: Path = PARAMS) -> None:
     """Write `test/`, `every/`, and a folder for each subset to train on."""
     asked = typed(TileParameters, section(read_tree(params), use_case, "tiles"), f"{use_case}.tiles")
     classes = instance_kind(use_case).classes

@@ -78,10 +78,7 @@ def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: i
 
 
 def report_of(
-    judged: Judged,
-    scored: tuple[Dataset, str],
-    pictures: Sequence[Micrograph],
-    ask: Callable[[Image], Probability],
+    judged: Judged, scored: tuple[Dataset, str], pictures: Sequence[Micrograph], ask: Callable[[Image], Probability]
 ) -> Report:
     """Return all that the page tells; `ask` is the network that stands for the first arm.
 
