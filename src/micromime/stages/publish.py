@@ -110,7 +110,7 @@ def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple
 
 def of_these_runs(curves: Path, arms: Sequence[Path]) -> bool:
     """Return whether the learning curves beside a verdict are those of the runs that are here."""
-    judged = pd.read_csv(curves, float_precision="round_trip").groupby(["arm", "run"])["train_loss"].apply(list)
+    judged = pd.read_csv(curves).groupby(["arm", "run"])["train_loss"].apply(list)
     here = {
         (arm.name, number): [each["train_loss"] for each in run["epochs"]]
         for arm in arms
