@@ -115,3 +115,9 @@ def test_python_runs_the_package_as_the_command(rendered):
     ended = subprocess.run(command, capture_output=True, text=True, check=False, cwd=rendered)
     assert ended.returncode == 2
     assert ended.stderr == "micromime: nowhere holds no dataset.json; give a folder that `micromime render` has made.\n"
+
+
+def test_publish_tells_of_what_is_there(rendered, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{rendered / 'told.db'}")
+    assert "grain_boundaries: MLflow knows 0 arms." in micromime("publish", "grain_boundaries", cwd=rendered).stdout
+    assert "'grains' is not known" in micromime("publish", "grains", cwd=rendered, code=2).stderr

@@ -169,7 +169,7 @@ def lines(rows: int, cols: int, width_px: int = 4) -> Mask:
 @pytest.fixture
 def micrographs(workshop: Workshop) -> Path:
     """A test set of three pictures, dark lines on light grains: two of one source, one of another."""
-    folder = workshop.folder("data/test_set")
+    folder = workshop.folder(places.test_set("grain_boundaries"))
     table = ["image,mask,source,um_per_px"]
     for name, (rows, cols) in SIZES.items():
         mask = lines(rows, cols)

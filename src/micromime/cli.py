@@ -215,7 +215,7 @@ def report(use_case: UseCase) -> None:
 @app.command()
 def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "") -> None:
     """Tell MLflow all that it does not know yet of trained arms and their verdicts; twice is as good as once."""
-    from micromime.cli import publish as tell
+    from micromime.stages.publish import publish as tell
     from micromime.use_cases import use_cases
 
     for each in [use_case] if use_case else use_cases():

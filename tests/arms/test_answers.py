@@ -8,7 +8,7 @@ import pytest
 
 from micromime.arms import answers as asking
 from micromime.arms.answers import CHOOSING, SCORING, TEST, TILES, Question, answers
-from micromime.arms.records import pack, read_record, write_record
+from micromime.arms.records import Answers, pack, read_record, write_record
 from micromime.datasets.store import Dataset
 from micromime.inference import networks
 from micromime.mistakes import Mistake
@@ -152,3 +152,15 @@ def test_a_network_of_which_the_record_is_left_need_not_be_here_unless_something
     assert answers([base], RECORDS, Question(TEST, micrographs)).equals(first)
     with pytest.raises(Mistake, match=r"`micromime retrain \S+ 1` trains it again"):
         answers([base], RECORDS, Question(TEST, micrographs, 1))
+
+
+def test_answers_that_another_process_adds_meanwhile_stay(base, micrographs, monkeypatch):
+    other, guess = Answers(inputs="x", table={}), networks.predictor
+
+    def meanwhile(network):
+        write_record(RECORDS, "base", 1, read_record(RECORDS, "base", 1).with_answers("other", other))
+        return guess(network)
+
+    monkeypatch.setattr(networks, "predictor", meanwhile)
+    answers([base], RECORDS, Question(TEST, micrographs), [1])
+    assert read_record(RECORDS, "base", 1).answers.keys() == {"other", TEST}

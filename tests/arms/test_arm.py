@@ -115,22 +115,20 @@ def grey(folder, values, **description):
 
 
 def test_what_a_run_rehearses_is_drawn_from_all_data_before_anew_for_each_run(workshop):
-    folders = [places.synthetic(GRAINS, name) for name in ("base", "second", "third")]
-    grey(folders[0], range(10, 20))
-    grey(folders[1], range(20, 30), earlier=carry_on(folders[0], folders[1]))
-    grey(folders[2], range(30, 40), earlier=carry_on(folders[1], folders[2]))
-    for before in folders[:2]:
-        shutil.rmtree(before)  # a round needs no other data than its own
+    first, second, third = (places.synthetic(GRAINS, name) for name in ("base", "second", "third"))
+    grey(first, range(10, 20))
+    grey(second, range(20, 30), earlier=carry_on(first, second))
+    grey(third, range(30, 40), earlier=carry_on(second, third))
+    shutil.rmtree(first)
+    shutil.rmtree(second)  # a round needs no other data than its own
     workshop.write(rehearsal_share=0.5)
     arm = planned("third")
-    assert arm.earlier == [folders[2] / "earlier" / name for name in ("base", "second")]
-    rehearsed = [arm.dataset(run).samples["grey"].tolist() for run in (1, 2)]
-    by_hand = Rehearsed(Dataset(folders[2]), [*map(Dataset, arm.earlier)], 0.5, stream(2, "rehearsal"))
-    assert rehearsed[1] == by_hand.samples["grey"].tolist() != rehearsed[0]
-    assert rehearsed[0][:10] == list(range(30, 40))
-    assert len(rehearsed[0]) == 20
+    seen = [arm.dataset(run).samples["grey"].tolist() for run in (1, 2)]
+    earlier = [Dataset(third / "earlier" / name) for name in ("base", "second")]
+    by_hand = Rehearsed(Dataset(third), earlier, 0.5, stream(2, "rehearsal")).samples["grey"].tolist()
+    assert seen[1] == by_hand != seen[0]
     workshop.write(rehearsal_share=0)
-    assert planned("third").dataset(1).samples["grey"].tolist() == list(range(30, 40))
+    assert planned("third").dataset(1).samples["grey"].tolist() == list(range(30, 40)) == seen[0][:10]
 
 
 def test_an_arm_is_read_back_as_it_was_planned_and_says_what_it_was_made_from(workshop):

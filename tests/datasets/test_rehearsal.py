@@ -127,10 +127,11 @@ def test_rendering_that_was_killed_carries_on_all_the_same(tmp_path, grains, mon
 
     rendered("a", "base")
     whole = rendered("whole", "a")
-    for name in ("rehearsal.linked", "render.write_preview"):  # in the middle of it, and after it
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            stop = Mock(side_effect=[None] * 3 + [KeyboardInterrupt] if "linked" in name else KeyboardInterrupt)
-            patch.setattr(f"micromime.datasets.{name}", stop)
-            rendered("b", "a")
+    stops = {"rehearsal.linked": [None] * 3 + [KeyboardInterrupt], "render.write_preview": KeyboardInterrupt}
+    for name, stop in stops.items():  # in the middle of it, and after it
+        with monkeypatch.context() as patch:
+            patch.setattr(f"micromime.datasets.{name}", Mock(side_effect=stop))
+            with pytest.raises(KeyboardInterrupt):
+                rendered("b", "a")
         assert not (tmp_path / "b").exists()
     assert rendered("b", "a") == whole

@@ -19,36 +19,31 @@ def keep(cache: Path, md5: str = MD5) -> Path:
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project, the working directory; DVC's settings for all projects name another cache."""
+    """A project, the working directory, on a machine where nothing is set for all projects."""
     (tmp_path / "project" / ".dvc").mkdir(parents=True)
-    (tmp_path / "global").mkdir()
-    (tmp_path / "global" / "config").write_text(f"[cache]\n    dir = {tmp_path / 'global'}\n")
-    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(tmp_path / "global"))
     monkeypatch.chdir(tmp_path / "project")
     return tmp_path / "project"
 
 
 @pytest.mark.parametrize("md5", [MD5, f"{MD5}.dir"])
-def test_a_file_is_found_by_its_hash(project, md5):
+def test_a_file_is_found_by_its_hash_in_a_dvc_project(project, md5):
     file = keep(project / ".dvc" / "cache", md5)
-    assert cached_file(md5).samefile(file)
-    assert cached_file(md5, project) == file
+    assert cached_file(md5, project) == cached_file(md5).absolute() == file
     assert cached_file(md5.replace("0123", "0124")) is None
+    assert cached_file(md5, project.parent) is None
 
 
-@pytest.mark.parametrize("written", ["../../shelf", "{parent}/shelf"])
-def test_the_cache_may_lie_elsewhere(project, written):
-    Path(".dvc/config").write_text(f"[cache]\n    dir = {written.format(parent=project.parent)}\n")
+ELSEWHERE = [(".dvc/config", "../../shelf"), (".dvc/config", "{parent}/shelf"), ("../global/config", "{parent}/shelf")]
+
+
+@pytest.mark.parametrize(("file", "written"), ELSEWHERE)
+def test_the_cache_may_lie_elsewhere(project, file, written):
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text(f"[cache]\n    dir = {written.format(parent=project.parent)}\n")
     assert cached_file(MD5) is None
-    file = keep(project.parent / "shelf")
-    assert cached_file(MD5).samefile(file)
-
-
-def test_a_folder_that_is_no_dvc_project_keeps_nothing(project, monkeypatch):
-    monkeypatch.setenv("DVC_GLOBAL_CONFIG_DIR", str(project.parent / "global"))
-    keep(project.parent / "global")
+    keep(project.parent / "shelf")
     assert cached_file(MD5).read_text() == "content"
-    assert cached_file(MD5, project.parent) is None
 
 
 def test_settings_that_dvc_does_not_know_are_a_mistake(project):

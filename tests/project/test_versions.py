@@ -1,5 +1,6 @@
 """Versions of code and data, on small repositories made for the purpose."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -8,36 +9,19 @@ import pytest
 from micromime.mistakes import Mistake
 from micromime.project.versions import data_version, revision
 
-LOCK = """
-schema: '2.0'
-stages:
-  render@grains:
-    cmd: micromime render
-    deps:
-    - path: data/grains
-      md5: 00000000000000000000000000000000.dir
-    outs:
-    - path: data/grains
-      hash: md5
-      md5: 0123456789abcdef0123456789abcdef.dir
-      size: 10
-      nfiles: 2
-  freeze:
-    cmd: nothing
-"""
+MD5 = "0123456789abcdef0123456789abcdef.dir"
+OUT = {"path": "data/grains", "hash": "md5", "md5": MD5, "size": 10}
+DEP = {"path": "data/grains/all", "md5": MD5.replace("0", "1")}
+LOCK = {"schema": "2.0", "stages": {"render@grains": {"deps": [DEP], "outs": [OUT]}, "freeze": {"cmd": "nothing"}}}
 
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
     (tmp_path / "params.yaml").write_text("seed: 0\n")
-    commit(tmp_path)
-    return tmp_path
-
-
-def commit(folder: Path) -> None:
     who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"]
     for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message", "Begin"]):
-        subprocess.run(["git", "-C", str(folder), *words], check=True)
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    return tmp_path
 
 
 @pytest.mark.parametrize(
@@ -58,12 +42,11 @@ def test_outside_git_there_is_no_commit(tmp_path, monkeypatch):
 
 
 def test_a_data_set_has_the_hash_that_dvc_recorded_for_it_or_for_its_folder(tmp_path):
-    (tmp_path / "dvc.lock").write_text(LOCK)
-    md5 = "0123456789abcdef0123456789abcdef.dir"
+    (tmp_path / "dvc.lock").write_text(json.dumps(LOCK))
     version = data_version("train", Path("data/grains"), "validation", tmp_path)
-    assert version == ("train", "data/grains", md5, "validation")
+    assert version == ("train", "data/grains", MD5, "validation")
     one_of_several = data_version("all", Path("data/grains/all"), root=tmp_path)
-    assert (one_of_several.path, one_of_several.digest) == ("data/grains/all", md5)
+    assert (one_of_several.path, one_of_several.digest) == ("data/grains/all", MD5)
 
 
 def test_without_dvc_the_hash_is_that_of_the_description_or_of_every_picture(tmp_path):
