@@ -9,7 +9,7 @@ from shlex import split
 
 import pytest
 from dvc.cli import main as dvc_main
-from team.conftest import ADAPTIVE, ARM, BASE, BASE_ARM, MIXED, PHOTOGRAPHS, POOLS, SCORES, SCORING, SOURCE, TILES
+from team.conftest import ADAPTIVE, ARM, BASE, BASE_ARM, MIXED, PHOTOGRAPHS, POOLS, SCORES, SCORING, SOURCE, TILES, git
 
 from micromime.cli import main
 from micromime.mistakes import Mistake
@@ -177,9 +177,22 @@ def test_a_registered_network_leads_to_its_run(logged):
 def test_a_run_whose_arm_no_commit_has_names_its_data():
     (row,) = [row for row in lineage(ADAPTIVE)["runs"] if not row["seed"]]
     digest = version_at(ADAPTIVE).digest
-    subprocess.run(["git", "checkout", "--quiet", "--force", "-B", "main", "v1"], check=True)
+    git("checkout", "--quiet", "--force", "-B", "main", "v1")
     with pytest.raises(Mistake, match=f"No dvc.lock up to HEAD has the networks of this run.*: {digest}"):
         lineage(row["mlflow_run"])
+
+
+def test_what_mlflow_says_of_data_brings_back_that_very_version(here, tmp_path):
+    """Also where the run began before the dvc.lock with its data was committed."""
+    from micromime.tracking.dvc_source import DvcSource
+
+    begun = here.commits["first"]
+    for name, seed in (("first", 3), ("round", 4)):
+        source = DvcSource(ADAPTIVE, version_at(ADAPTIVE, here.commits[name]).digest, begun)
+        folder = Path(source.load(str(tmp_path / name)))
+        assert json.loads((folder / "dataset.json").read_text())["seed"] == seed
+    with pytest.raises(Mistake, match=r"has other content than f\.dir"):
+        DvcSource(ADAPTIVE, "f.dir", begun).load()
 
 
 @pytest.mark.usefixtures("project_copy")
@@ -240,9 +253,6 @@ def test_a_hash_that_stands_there_for_another_path_is_not_taken():
 
 @pytest.mark.usefixtures("project_copy")
 def test_a_version_first_recorded_by_a_merge_is_found():
-    def git(*words):
-        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
-
     old, digest = Path("dvc.lock").read_text(), version_at(BASE).digest
     git("checkout", "--quiet", "-b", "side")
     git("commit", "--allow-empty", "-qm", "Side")

@@ -1,9 +1,17 @@
 """What MLflow has of arms after it was told from their records: all of it, once, whatever happened meanwhile."""
 
 import math
+import os
 import shutil
+import signal
+import socket
 import sqlite3
-from contextlib import suppress
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +19,7 @@ from safetensors.numpy import save_file
 from stores import MD5, arm_json, content, history, judged_on, run_json, stored
 
 from micromime.tracking.publish import flat, publish_arm, publish_file, publish_model, publish_verdict
-from micromime.tracking.store import Unreachable, store_client
+from micromime.tracking.store import OFFLINE, UNLESS_SET, Unreachable, best_effort, store_client
 
 pytestmark = pytest.mark.usefixtures("store")
 
@@ -37,15 +45,25 @@ def network(folder="run-001", weight=0.5):
     return Path(folder)
 
 
-def all_told():
-    """Tell all that is told of an arm, in the order of the stages."""
-    publish_arm(arm_json(), {1: run_json(1)})
-    publish_arm(arm_json(), {1: run_json(1), 2: run_json(2, 2, whole=False)})
-    publish_arm(arm_json(), RUNS)
+def keep_scores():
     Path("base.parquet").write_bytes(b"scores")
     publish_file(arm_json(), Path("base.parquet"))
-    judge()
-    publish_model(arm_json(), judged_on(), network())
+
+
+TELLING = [
+    lambda: publish_arm(arm_json(), {1: run_json(1)}),
+    lambda: publish_arm(arm_json(), {1: run_json(1), 2: run_json(2, 2, whole=False)}),
+    lambda: publish_arm(arm_json(), RUNS),
+    keep_scores,
+    judge,
+    lambda: publish_model(arm_json(), judged_on(), network()),
+]
+"""All that is told of an arm, in the order of the stages."""
+
+
+def all_told():
+    for tell in TELLING:
+        tell()
 
 
 def dumped(store):
@@ -85,7 +103,7 @@ def test_settings_and_versions_stand_with_the_arm_and_with_each_run(monkeypatch)
         (seen,) = run.inputs.dataset_inputs
         assert (seen.dataset.name, seen.dataset.source_type, seen.tags[0].value) == ("train", "dvc", "training")
         assert get_source(seen.dataset).to_dict() == {"path": "data/grains", "md5": MD5, "rev": "c" * 40}
-    assert len(stored("run", f" and dataset.digest = '{MD5}'")) == 2
+    assert len(stored("run", f" and dataset.digest = '{MD5}' and tags.`micromime.comparison` = 'f1'")) == 2
 
 
 def test_settings_are_flattened_to_their_leaves():
@@ -98,10 +116,7 @@ def test_settings_are_flattened_to_their_leaves():
 def test_told_again_nothing_changes(store):
     all_told()
     before = dumped(store)
-    publish_arm(arm_json(), RUNS)
-    publish_file(arm_json(), Path("base.parquet"))
-    judge()
-    publish_model(arm_json(), judged_on(), network())
+    all_told()
     assert dumped(store) == before
 
 
@@ -204,9 +219,54 @@ def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store,
 
     for name in WRITES.split():
         monkeypatch.setattr(MlflowClient, name, dying(name, getattr(MlflowClient, name)))
-    for _ in range(60):
-        with suppress(Unreachable):
-            all_told()
-            break
+    for tell in TELLING:
+        for _ in range(20):
+            with suppress(Unreachable):
+                tell()
+                break
     assert set(died_at) == set(WRITES.split())
     assert content() == undisturbed
+
+
+@contextmanager
+def serving(port: int) -> Iterator[None]:
+    """MLflow's server on a store in the working directory; it is killed at the end, as if memory had run out."""
+    words = ["--backend-store-uri", f"sqlite:///{Path.cwd()}/served.db", "--port", str(port), "--workers", "1"]
+    env = os.environ | UNLESS_SET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with Path("server.log").open("wb") as log:
+        command = [sys.executable, "-m", "mlflow", "server", *words]
+        server = subprocess.Popen(command, env=env, stdout=log, stderr=log, start_new_session=True)
+    try:
+        for _ in range(240):  # on a busy machine it takes more than a minute
+            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
+                break
+            time.sleep(0.5)
+        else:
+            pytest.fail(Path("server.log").read_text())
+        yield
+    finally:
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait(15)
+
+
+@pytest.mark.slow
+def test_a_server_that_is_killed_in_the_middle_loses_and_doubles_nothing(empty_store, monkeypatch, capsys):
+    all_told()
+    undisturbed = content()
+    shutil.copy(empty_store, "served.db")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    with serving(port):
+        publish_arm(arm_json(), {1: run_json(1), 2: run_json(2, 2, whole=False)})
+    for _ in range(2):
+        with best_effort():
+            all_told()
+    said = capsys.readouterr().err
+    assert said.count("\n") == said.count("`micromime publish`") == 1
+    monkeypatch.setenv(OFFLINE, "")
+    with serving(port):
+        assert [run.info.status for run in stored("run")] == ["FINISHED", "RUNNING"]
+        all_told()
+        assert content() == undisturbed

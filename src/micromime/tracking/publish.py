@@ -9,24 +9,22 @@ from __future__ import annotations
 import math
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from operator import eq
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from micromime.project.versions import revision
-from micromime.tracking.logged_files import log_file
+from micromime.tracking.logged import log_file, tagged
 from micromime.tracking.registry import Registered, register
 from micromime.tracking.store import answering, prepare_store, store_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-T = TypeVar("T")
 
 LONGEST_PARAM = 6000
 """Characters of a parameter that MLflow keeps."""
@@ -57,9 +55,9 @@ def publish_arm(said: Mapping[str, Any], runs: Mapping[int, Mapping[str, Any]]) 
         arm.tell_run(parent, number, runs[number], known.get(number, []))
     finished |= {number for number in told if "seconds" in runs[number]}
     if told <= finished and len(finished) >= said["params"].get("train", {}).get("runs", 0):
-        arm.end_abandoned(each for number, tries in known.items() if number not in told for each in tries)
-        arm.finish(parent)
-    elif not _is(parent, "RUNNING"):
+        arm.end("KILLED", *(each for number, tries in known.items() if number not in told for each in tries))
+        arm.end("FINISHED", parent)
+    elif parent.info.status != "RUNNING":
         arm.client.update_run(parent.info.run_id, status="RUNNING")
     return str(parent.info.run_id)
 
@@ -107,11 +105,7 @@ def publish_model(said: Mapping[str, Any], test_set: Mapping[str, Any], network:
 
 def _finished(tries: Sequence[Run]) -> Run | None:
     """Return the first of the runs with one seed that came to its end, if there is one."""
-    return next((run for run in tries if _is(run, "FINISHED")), None)
-
-
-def _is(run: Run, status: str) -> bool:
-    return bool(run.info.status == status)
+    return next((run for run in tries if run.info.status == "FINISHED"), None)
 
 
 @dataclass(frozen=True)
@@ -166,40 +160,38 @@ class ArmInMlflow:
 
     def tell_run(self, parent: Run, number: int, run: Mapping[str, Any], known: Sequence[Run]) -> None:
         """Tell what run.json says of a run, beyond what MLflow has of it from the same attempt."""
-        speeds, going_on = [epoch[SPEED] for epoch in run["epochs"]], [each for each in known if _is(each, "RUNNING")]
+        speeds = [epoch[SPEED] for epoch in run["epochs"]]
+        going_on = [each for each in known if each.info.status == "RUNNING"]
         told = [self._speeds(each) for each in going_on]
         same = [n for n, has in enumerate(told) if all(map(eq, has, speeds))]  # as far as both go
-        self.end_abandoned(each for n, each in enumerate(going_on) if n not in same[:1])
+        self.end("KILLED", *(each for n, each in enumerate(going_on) if n not in same[:1]))
         child = self._completed(going_on[same[0]]) if same else self.made_child(parent, number)
-        left = list(enumerate(run["epochs"], 1))[len(told[same[0]]) if same else 0 :]
-        for some in _batches(left, EPOCHS_AT_ONCE):
-            self._log(child, [(key, value, step) for step, each in some for key, value in _numbers(each).items()])
+        epochs = [finite(epoch) for epoch in run["epochs"]]
+        for first in range(len(told[same[0]]) if same else 0, len(epochs), EPOCHS_AT_ONCE):
+            some = enumerate(epochs[first : first + EPOCHS_AT_ONCE], first + 1)
+            self._log(child, [(key, each[key], step) for step, each in some for key in each if key != "phase"])
         if "seconds" in run:
-            self._log_missing(child, _facts(run))
-            self.finish(child)
+            rates = {f"peak_rate.phase_{number}": rate for number, rate in enumerate(run["rates"], 1)}
+            facts = {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")}
+            self._log_missing(child, finite(rates | facts))
+            self.end("FINISHED", child)
 
     def add_verdict(self, run: Run, numbers: Mapping[str, Any]) -> None:
         """Add numbers on the test set under its kind (`real.mean_iou.mean`), and mark the run as finished."""
         kind = self.said["test_set"]["kind"]
         self._completed(run)
         self._log_missing(run, {f"{kind}.{key}": value for key, value in finite(numbers).items()})
-        self.finish(run)
+        self.end("FINISHED", run)
 
-    def finish(self, run: Run) -> None:
-        """Mark a run as finished, unless it was."""
-        if not _is(run, "FINISHED"):
-            self.client.set_terminated(run.info.run_id, "FINISHED")
-
-    def end_abandoned(self, runs: Iterable[Run]) -> None:
-        """Mark as killed those of the runs that nobody has ended."""
+    def end(self, status: str, *runs: Run) -> None:
+        """Mark runs as finished or killed; one that was finished stays so."""
         for run in runs:
-            if _is(run, "RUNNING"):
-                self.client.set_terminated(run.info.run_id, "KILLED")
+            if run.info.status not in (status, "FINISHED"):
+                self.client.set_terminated(run.info.run_id, status)
 
     def _find(self, level: str) -> list[Run]:
-        wanted = {"fingerprint": self.said["fingerprint"], "arm": self.said["arm"], "level": level}
-        query = " and ".join(f"tags.`micromime.{key}` = '{value}'" for key, value in wanted.items())
-        return list(self.client.search_runs([self.experiment_id], query, order_by=["attributes.start_time ASC"]))
+        wanted, order = tagged(self.said, level=level), ["attributes.start_time ASC"]
+        return list(self.client.search_runs([self.experiment_id], wanted, order_by=order))
 
     def _speeds(self, run: Run) -> list[float]:
         """Return the speed of every epoch that MLflow has of a run: the number of epochs, and whose they are."""
@@ -221,8 +213,8 @@ class ArmInMlflow:
 
         settings = {key: str(value)[:LONGEST_PARAM] for key, value in flat(self.said["params"]).items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
-        for some in _batches(params, PARAMS_AT_ONCE):
-            self.client.log_batch(run.info.run_id, params=some)
+        for first in range(0, len(params), PARAMS_AT_ONCE):
+            self.client.log_batch(run.info.run_id, params=params[first : first + PARAMS_AT_ONCE])
         tags = {key: value for key, value in self.tags.items() if not key.startswith("micromime.git_")}
         if changed := [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]:
             self.client.log_batch(run.info.run_id, tags=changed)
@@ -266,17 +258,3 @@ def finite(tree: Mapping[str, Any]) -> dict[str, float]:
     """Return the finite numbers of nested mappings by dotted path."""
     numbers = {path: leaf for path, leaf in flat(tree).items() if isinstance(leaf, Real) and not isinstance(leaf, bool)}
     return {path: float(number) for path, number in numbers.items() if math.isfinite(number)}
-
-
-def _numbers(epoch: Mapping[str, Any]) -> dict[str, float]:
-    return finite({key: value for key, value in epoch.items() if key != "phase"})
-
-
-def _facts(run: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a whole run besides those of its epochs."""
-    rates = {f"peak_rate.phase_{number}": rate for number, rate in enumerate(run["rates"], 1)}
-    return finite(rates | {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")})
-
-
-def _batches(entries: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (entries[first : first + size] for first in range(0, len(entries), size))

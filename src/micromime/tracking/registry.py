@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.tracking.imported import SOURCES, files_of, requirements_of
+from micromime.tracking.imported import SOURCES, needed_by
 from micromime.training.architectures import finds
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
     from micromime.tracking import served_model
 
     architecture = model.tags["micromime.architecture"]
-    files = files_of(served_model.__name__, f"micromime.training.architectures.{architecture}")
+    files, packages = needed_by(served_model.__name__, f"micromime.training.architectures.{architecture}")
     for file in files:  # each is fetched on its own from a server: only these
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCES / file, folder / file)
@@ -142,5 +142,5 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         code_paths=[str(folder / "micromime")],
         signature=ModelSignature(Schema([pixels]), Schema([answer])),
         input_example=EXAMPLE,
-        pip_requirements=requirements_of(files),
+        pip_requirements=packages,
     )

@@ -6,7 +6,7 @@ import pytest
 from stores import arm_json
 
 from micromime.mistakes import Mistake
-from micromime.tracking.logged_files import fetch_logged, log_file
+from micromime.tracking.logged import fetch_logged, log_file
 from micromime.tracking.publish import publish_arm, publish_file
 from micromime.tracking.store import store_client
 
