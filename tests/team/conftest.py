@@ -133,16 +133,6 @@ def write_history() -> dict[str, str]:
     return commits | {"base": committed("Another base")}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def somebody():
-    """Who makes commits and tags."""
-    with pytest.MonkeyPatch.context() as patch:
-        for who in ("AUTHOR", "COMMITTER"):
-            patch.setenv(f"GIT_{who}_NAME", "Ann")
-            patch.setenv(f"GIT_{who}_EMAIL", "ann@example.org")
-        yield
-
-
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The project: `folder`, `commits` by name. Not to be changed."""
@@ -152,6 +142,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         git("init", "--quiet", "--initial-branch", "main")
+        for key, value in {"name": "Ann", "email": "ann@example.org"}.items():
+            git("config", f"user.{key}", value)
         with Repo.init() as repo, repo.config.edit() as config:
             config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
         stages = {name: {"cmd": "true", "deps": deps, "outs": [out]} for name, (deps, out) in STAGES.items()}

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 LONGEST_PARAM = 6000
 """Characters of a parameter that MLflow keeps."""
 
-PARAMS_AT_ONCE, EPOCHS_AT_ONCE = 100, 20
-"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, more than 20 epochs have."""
+EPOCHS_AT_ONCE = 20
+"""They have fewer than the 1000 numbers that MLflow takes in one call, whole or not at all."""
 
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
@@ -80,7 +80,8 @@ def publish_verdict(  # noqa: PLR0913 - it is told whole
     arm = ArmInMlflow.open(said, test_set)
     parent, known = arm.parent(), arm.children()
     for number, numbers in by_run.items():
-        arm.add_verdict(_finished(known.get(number, [])) or arm.made_child(parent, number), numbers)
+        run = _finished(known.get(number, []))
+        arm.add_verdict(arm.completed(run) if run else arm.made_child(parent, number), numbers)
     arm.add_verdict(parent, of_arm)
     for file in files:
         log_file(parent.info.run_id, file)
@@ -144,7 +145,7 @@ class ArmInMlflow:
     def parent(self) -> Run:
         """Return the arm's own run; it is made if there is none."""
         found = self._find("arm")
-        return self._completed(found[0]) if found else self._made(self.said["arm"], {"micromime.level": "arm"})
+        return self.completed(found[0]) if found else self._made(self.said["arm"], {"micromime.level": "arm"})
 
     def children(self) -> dict[int, list[Run]]:
         """Return number -> the runs that were begun with that seed, the oldest first."""
@@ -165,7 +166,7 @@ class ArmInMlflow:
         told = [self._speeds(each) for each in going_on]
         same = [n for n, has in enumerate(told) if all(map(eq, has, speeds))]  # as far as both go
         self.end("KILLED", *(each for n, each in enumerate(going_on) if n not in same[:1]))
-        child = self._completed(going_on[same[0]]) if same else self.made_child(parent, number)
+        child = self.completed(going_on[same[0]]) if same else self.made_child(parent, number)
         epochs = [finite(epoch) for epoch in run["epochs"]]
         for first in range(len(told[same[0]]) if same else 0, len(epochs), EPOCHS_AT_ONCE):
             some = enumerate(epochs[first : first + EPOCHS_AT_ONCE], first + 1)
@@ -179,7 +180,6 @@ class ArmInMlflow:
     def add_verdict(self, run: Run, numbers: Mapping[str, Any]) -> None:
         """Add numbers on the test set under its kind (`real.mean_iou.mean`), and mark the run as finished."""
         kind = self.said["test_set"]["kind"]
-        self._completed(run)
         self._log_missing(run, {f"{kind}.{key}": value for key, value in finite(numbers).items()})
         self.end("FINISHED", run)
 
@@ -203,9 +203,9 @@ class ArmInMlflow:
 
         origin = {"mlflow.source.name": "micromime", "mlflow.source.git.commit": self.said["revision"]["commit"]}
         all_tags = resolve_tags(origin | self.tags | dict(tags))  # adds who runs it, and on what
-        return self._completed(self.client.create_run(self.experiment_id, tags=all_tags, run_name=name))
+        return self.completed(self.client.create_run(self.experiment_id, tags=all_tags, run_name=name))
 
-    def _completed(self, run: Run) -> Run:
+    def completed(self, run: Run) -> Run:
         """Add what the run does not say yet, and what is new of its test set; settings and commit stay the first."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
 
@@ -213,11 +213,9 @@ class ArmInMlflow:
 
         settings = {key: str(value)[:LONGEST_PARAM] for key, value in flat(self.said["params"]).items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
-        for first in range(0, len(params), PARAMS_AT_ONCE):
-            self.client.log_batch(run.info.run_id, params=params[first : first + PARAMS_AT_ONCE])
         tags = {key: value for key, value in self.tags.items() if not key.startswith("micromime.git_")}
-        if changed := [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]:
-            self.client.log_batch(run.info.run_id, tags=changed)
+        changed = [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
+        self.client.log_batch(run.info.run_id, params=params, tags=changed)
         commit = self.said["revision"]["commit"]
         seen = {(used.dataset.name, used.dataset.digest) for used in (run.inputs.dataset_inputs if run.inputs else [])}
         inputs = [
@@ -239,10 +237,8 @@ class ArmInMlflow:
         """Add numbers (key, value, step) to a run's metrics."""
         from mlflow.entities import Metric
 
-        if points:
-            now_ms = time.time_ns() // 1_000_000
-            metrics = [Metric(key, value, now_ms, step) for key, value, step in points]
-            self.client.log_batch(run.info.run_id, metrics=metrics)
+        now_ms = time.time_ns() // 1_000_000
+        self.client.log_batch(run.info.run_id, [Metric(key, value, now_ms, step) for key, value, step in points])
 
 
 def flat(tree: Any, where: str = "") -> dict[str, Any]:
