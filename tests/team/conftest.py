@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml import YAML
-from stores import judged_on, run_json, stored
+from stores import judged_on, stored
 
 from micromime.team.history import arms_in, lock_at, version_at
-from micromime.tracking.publish import publish_arm, publish_verdict
+from micromime.tracking.publish import publish_verdict
 from micromime.tracking.store import OFFLINE, store_client
 
 GRAINS = "grain_boundaries"
@@ -184,7 +184,6 @@ def filled_store(made: SimpleNamespace, empty_store: Path, tmp_path_factory: pyt
 def _fill(made: SimpleNamespace) -> None:
     outs = dict.fromkeys(version_at(out, each) for each in made.commits.values() for out in lock_at(each).outs)
     for said in [said for out in outs if out.path.startswith("models/") for said in arms_in(out).values()]:
-        publish_arm(said, {run: run_json(run) for run in (1, 2)})
         by_run = {run: {"mean_iou": 0.5 + run / 100} for run in (1, 2)}
         publish_verdict(said, judged_on("surrogate"), by_run, {"mean_iou": {"mean": 0.5}}, [], {})
     client, query = store_client(), f" and tags.`micromime.fingerprint` = '{'a' * 32}'"

@@ -226,13 +226,9 @@ def test_a_store_that_dies_at_every_write_loses_and_doubles_nothing(empty_store,
 @contextmanager
 def serving(port: int) -> Iterator[None]:
     """MLflow's server on a store in the working directory; it is killed at the end, as if memory had run out."""
-    words = [
-        "--backend-store-uri=sqlite:///served.db",
-        f"--port={port}",
-        "--uvicorn-opts=--log-level=error --workers=1",
-    ]
+    words = ["--backend-store-uri=sqlite:///served.db", "--workers=1", "--uvicorn-opts=--log-level=error"]
     settings = UNLESS_SET | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    server = started(Path.cwd(), "mlflow", "server", *words, **settings)
+    server = started(Path.cwd(), "mlflow", "server", f"--port={port}", *words, **settings)
     try:
         for _ in range(240):  # on a busy machine it takes more than a minute
             with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5):
