@@ -50,7 +50,10 @@ def lineage(asked: str, revision: str = "") -> dict[str, Any]:
     run: int | None = None
     found: dict[str, Any] = {}
     if asked.startswith("models:/"):
-        version, run, found = _registered(asked)
+        model = registered(asked)
+        version, run = _tagged(model.tags)
+        found = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
+        found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
     elif re.fullmatch(r"[0-9a-f]{32}(\.dir)?", asked):
         version, run, found = _with_hash(asked, logged)
     else:
@@ -98,15 +101,6 @@ def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[st
         return *_tagged(run.data.tags), found
     why = f" ({logged.why_not.rstrip('.')})" if logged.why_not else ""
     raise Mistake(f"{asked} is neither a hash in dvc.lock or its history, nor a run in MLflow{why}; {GIVE}.")
-
-
-def _registered(asked: str) -> tuple[Version, int | None, dict[str, Any]]:
-    """Return the arm or run whose network is registered, and what the registry says of it."""
-    model = registered(asked)
-    version, run = _tagged(model.tags)
-    found: dict[str, Any] = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
-    found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
-    return version, run, found
 
 
 def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
@@ -242,11 +236,8 @@ def _where(link: Mapping[str, Any]) -> str:
         return "DVC has recorded no hash of it: it is not in dvc.lock"
     said = link["hash"] if link["path"] == link["kept_as"] else f"{link['hash']} of {link['kept_as']}"
     tags = f" (tag {', '.join(link['git_tags'])})" if link["git_tags"] else ""
-    return (
-        f"{said}, commit {history.short(link['commit'])}{tags}"
-        if link["commit"]
-        else f"{said}, in no commit up to here"
-    )
+    commit = f"commit {history.short(link['commit'])}{tags}" if link["commit"] else "in no commit up to here"
+    return f"{said}, {commit}"
 
 
 def _plain(value: Any) -> str:

@@ -7,14 +7,12 @@ again, or was cut off over it, is gone on with and never doubled. Everywhere bel
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from operator import eq
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Self
 
 from micromime.project.versions import revision
@@ -75,7 +73,8 @@ def publish_verdict(  # noqa: PLR0913 - it is told whole
 
     `test_set` says its kind (real or surrogate), the reason, and of its data name, path, digest and context. Numbers
     may be nested; `{"mean_iou": {"mean": 0.7}}` becomes `real.mean_iou.mean`, or `surrogate.` on a surrogate. What is
-    no finite number is left out. Runs that are missing (a new store) are made. Pictures are `pictures/<name>.png`.
+    no finite number is left out. Runs that are missing (a new store) are made. Pictures (name -> <name>.png) stand in
+    the folder `pictures`.
     """
     arm = ArmInMlflow.open(said, test_set)
     parent, known = arm.parent(), arm.children()
@@ -85,10 +84,8 @@ def publish_verdict(  # noqa: PLR0913 - it is told whole
     arm.add_verdict(parent, of_arm)
     for file in files:
         log_file(parent.info.run_id, file)
-    with TemporaryDirectory() as folder:
-        for name, picture in pictures.items():
-            named = Path(shutil.copyfile(picture, Path(folder, f"{name}.png")))
-            log_file(parent.info.run_id, named, "pictures")
+    for picture in pictures.values():
+        log_file(parent.info.run_id, picture, "pictures")
 
 
 def publish_file(said: Mapping[str, Any], path: Path) -> None:
