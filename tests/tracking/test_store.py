@@ -68,14 +68,10 @@ def test_who_is_offline_asks_nobody_and_hears_nothing(server, monkeypatch, capsy
         publish_arm(arm_json(), {})
 
 
-def test_other_failures_are_not_for_the_best(store):
-    def fail():
-        assert store.exists()
-        with best_effort():
-            raise ValueError("out of memory")
-
-    with pytest.raises(ValueError, match="out of memory"):
-        fail()
+@pytest.mark.usefixtures("store")
+def test_other_failures_are_not_for_the_best():
+    with pytest.raises(ValueError, match="out of memory"), best_effort():
+        raise ValueError("out of memory")
     assert not offline()
 
 

@@ -14,16 +14,7 @@ from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
 from micromime.project.work import fingerprint
 from micromime.team import history
-from micromime.team.history import (
-    Version,
-    arms_in,
-    command_for,
-    lock_at,
-    names_in,
-    read_json,
-    run_numbers,
-    version_of,
-)
+from micromime.team.history import Version, arms_in, names_in, read_json, run_numbers, version_of
 from micromime.tracking.logged import COMMIT, Logged, registered, runs_of, runs_on
 
 WEIGHTS = "weights.safetensors"
@@ -93,7 +84,7 @@ def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
 def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[str, Any]]:
     """Return the out that has a hash, or the arm or run that has it as its id in MLflow."""
     for digest in (asked, f"{asked}.dir"):
-        for lock in map(lock_at, (history.HERE, *history.commits(digest))):
+        for lock in map(history.lock_at, (history.HERE, *history.commits(digest))):
             if path := next((out for out, md5 in lock.outs.items() if md5 == digest), None):
                 return version_of(path, digest), None, {}
     if run := logged.run(asked):
@@ -108,7 +99,7 @@ def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
     data = {value for key, value in tags.items() if re.match(r"micromime\.data\.(?!test_set$)", key)}
     commits = (commit for digest in sorted(data) for commit in history.commits(digest))
     places = (history.commit_of(tags.get(COMMIT, "")), history.HERE, *commits)
-    for out, digest in dict.fromkeys(each for place in places for each in lock_at(place).outs.items()):
+    for out, digest in dict.fromkeys(each for place in places for each in history.lock_at(place).outs.items()):
         for arm, said in arms_in(version_of(out, digest, places[0])).items() if out.startswith("models/") else ():
             if all(said.get(key) == tags.get(f"micromime.{key}") for key in ("fingerprint", "arm")):
                 run = int(tags.get("micromime.seed", 0))
@@ -196,7 +187,7 @@ def _judged(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def _described(version: Version) -> dict[str, str]:
     path, out, digest, commit = version
-    return {"path": path, "kept_as": out, "hash": digest, "commit": commit, "command": command_for(version)}
+    return {"path": path, "kept_as": out, "hash": digest, "commit": commit, "command": history.command_for(version)}
 
 
 def as_text(said: Mapping[str, Any]) -> str:
