@@ -3,9 +3,11 @@
 And what arm.json and run.json say of arms that nobody has trained.
 """
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -84,7 +86,7 @@ def content(use_case: str = "grains") -> dict[str, Any]:
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store that holds nothing but tables."""
     folder = tmp_path_factory.mktemp("empty")
-    with pytest.MonkeyPatch.context() as patch:
+    with mock.patch.dict(os.environ), pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         patch.delenv(OFFLINE, raising=False)

@@ -181,7 +181,7 @@ def test_pictures_are_those_of_the_very_set_that_was_scored():
 def test_an_id_of_mlflow_is_its_arm_or_its_run(capsys):
     from mlflow.entities import Dataset, DatasetInput, InputTag
 
-    from micromime.tracking.logged_files import log_file
+    from micromime.tracking.logged import log_file
     from micromime.tracking.store import prepare_store, store_client
 
     prepare_store("grain_boundaries")

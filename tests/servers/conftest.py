@@ -5,7 +5,6 @@ import dataclasses
 import importlib
 import json
 import os
-import runpy
 import select
 import shutil
 import subprocess
@@ -19,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from browser import QUIET, browser
 
 
 @pytest.fixture(scope="session")
@@ -107,15 +107,13 @@ class Page:
 
 
 @pytest.fixture(scope="session")
-def logged_in_page(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+def logged_in_page(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
     """What opens an address as somebody with a name and a password, who types them when he is asked."""
-    page_tests = runpy.run_path(str(project / "tests" / "tracking" / "test_server.py"))
-    flags = [flag for flag in page_tests["QUIET"] if "virtual-time" not in flag]
 
     @contextmanager
     def opened(address: str, user: str, password: str) -> Iterator[Page]:
         (to_read, questions), (answers, to_write) = os.pipe(), os.pipe()
-        words = [page_tests["browser"](), *flags, f"--user-data-dir={tmp_path_factory.mktemp('new')}"]
+        words = [browser(), *QUIET, f"--user-data-dir={tmp_path_factory.mktemp('new')}"]
         connected = ["bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash", *words, "--remote-debugging-pipe"]
         process = subprocess.Popen(connected, pass_fds=(to_read, to_write), stderr=subprocess.DEVNULL)
         os.close(to_read)

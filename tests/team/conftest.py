@@ -9,6 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 from ruamel.yaml import YAML
+from stores import judged_on, stored
+
+from micromime.team.history import arms_in, lock_at, version_at
+from micromime.tracking.publish import publish_verdict
+from micromime.tracking.store import OFFLINE, store_client
 
 GRAINS = "grain_boundaries"
 BASE, ADAPTIVE, SCORING = (f"data/synthetic/{GRAINS}/{name}" for name in ("base", "adaptive", "scoring"))
@@ -54,11 +59,6 @@ def dvc_keeps(*stages: str) -> None:
             repo.commit(stage, force=True)
 
 
-def recorded(path: str) -> str:
-    stages = YAML(typ="safe").load(Path("dvc.lock"))["stages"].values()
-    return next(out["md5"] for stage in stages for out in stage["outs"] if out["path"] == path)
-
-
 def committed(message: str, *tags: str) -> str:
     git("add", ".")
     git("commit", "--quiet", "--message", message)
@@ -73,25 +73,18 @@ def write_data(path: str, seed: int, **more: object) -> None:
     write(f"{path}/shard-00000/images.npy", f"{path} {seed}")
 
 
-def write_arm(folder: str, mark: str, data: tuple[str, str], start: str | None = None) -> None:
-    """Write an arm of two runs, whose second was taken from its record: it has no weights."""
+def write_arm(folder: str, mark: str, data: str, kept: str, start: str | None = None) -> None:
+    """Write an arm of two runs, whose second was taken from its record, on data that DVC keeps within `kept`."""
     said = {"use_case": folder.split("/")[1], "arm": Path(folder).name, "profile": "tiny", "fingerprint": mark * 32}
     said |= {"base": json.loads(Path(start, "arm.json").read_text())["fingerprint"] if start else "", "start": start}
-    path, digest = data
-    version = {"name": Path(path).name, "path": path, "digest": digest, "context": "training"}
+    version = {"name": Path(data).name, "path": data, "digest": lock_at().outs[kept], "context": "training"}
     said |= {"params": {"data": {}, "train": {"architecture": "small_unet"}}, "data": [version]}
     write(f"{folder}/arm.json", said)
-    write(f"{folder}/run-001/weights.safetensors", weights(said))
+    weights = f"weights of {said['arm']} {mark}"
+    write(f"{folder}/run-001/weights.safetensors", weights)
     for run in (1, 2):
-        write(f"{folder}/run-{run:03d}/run.json", {"run": run, "weights_md5": hashed("md5", weights(said))})
-
-
-def weights(said: dict) -> str:
-    return f"weights of {said['arm']} {said['fingerprint']}"
-
-
-def hashed(kind: str, text: str) -> str:
-    return hashlib.new(kind, text.encode(), usedforsecurity=False).hexdigest()
+        md5 = hashlib.md5(weights.encode(), usedforsecurity=False).hexdigest()
+        write(f"{folder}/run-{run:03d}/run.json", {"run": run, "weights_md5": md5})
 
 
 def write_cracks() -> None:
@@ -104,16 +97,16 @@ def write_cracks() -> None:
         write(f"{TEXTURES}/{part}/dictionary.npz", f"patches {part}")
         write_data(f"{POOLS}/{part}", 0, parent=None)
     dvc_keeps("photographs", "tiles", "textures", "pools")
-    write_arm(f"{SYNTHETIC}/synthetic_32", "c", (f"{POOLS}/32", recorded(POOLS)))
+    write_arm(f"{SYNTHETIC}/synthetic_32", "c", f"{POOLS}/32", POOLS)
     dvc_keeps("synthetic")
-    write_arm(f"{MIXED}/mixed_32", "d", (f"{TILES}/32", recorded(TILES)), f"{SYNTHETIC}/synthetic_32")
+    write_arm(f"{MIXED}/mixed_32", "d", f"{TILES}/32", TILES, f"{SYNTHETIC}/synthetic_32")
     dvc_keeps("mixed")
 
 
 def write_base(seed: int, mark: str) -> None:
     write_data(BASE, seed, parent=None)
     dvc_keeps("base")
-    write_arm(BASE_ARM, mark, (BASE, recorded(BASE)))
+    write_arm(BASE_ARM, mark, BASE, BASE)
     dvc_keeps("train")
 
 
@@ -121,7 +114,7 @@ def write_round(seed: int, mark: str) -> None:
     sampler = {"worst_fraction": {"fraction": 0.1, "keep_seed": False, "within": {"white_noise": {"sd_grey": 2}}}}
     write_data(ADAPTIVE, seed, parent={"path": BASE}, scored={"path": SCORING}, sampler=sampler)
     dvc_keeps("resample")
-    write_arm(ARM, mark, (ADAPTIVE, recorded(ADAPTIVE)), BASE_ARM)
+    write_arm(ARM, mark, ADAPTIVE, ADAPTIVE, BASE_ARM)
     dvc_keeps("finetune")
 
 
@@ -140,16 +133,6 @@ def write_history() -> dict[str, str]:
     return commits | {"base": committed("Another base")}
 
 
-@pytest.fixture(autouse=True, scope="session")
-def somebody():
-    """Who makes commits and tags."""
-    with pytest.MonkeyPatch.context() as patch:
-        for who in ("AUTHOR", "COMMITTER"):
-            patch.setenv(f"GIT_{who}_NAME", "Ann")
-            patch.setenv(f"GIT_{who}_EMAIL", "ann@example.org")
-        yield
-
-
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """The project: `folder`, `commits` by name. Not to be changed."""
@@ -159,6 +142,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         git("init", "--quiet", "--initial-branch", "main")
+        for key, value in {"name": "Ann", "email": "ann@example.org"}.items():
+            git("config", f"user.{key}", value)
         with Repo.init() as repo, repo.config.edit() as config:
             config["core"] |= {"analytics": False, "check_update": False, "autostage": False}
         stages = {name: {"cmd": "true", "deps": deps, "outs": [out]} for name, (deps, out) in STAGES.items()}
@@ -191,38 +176,21 @@ def filled_store(made: SimpleNamespace, empty_store: Path, tmp_path_factory: pyt
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made.folder)
         patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{file}")
+        patch.setenv(OFFLINE, "")
         _fill(made)
     return file
 
 
 def _fill(made: SimpleNamespace) -> None:
-    from mlflow.data.code_dataset_source import CodeDatasetSource  # noqa: F401 - MLflow's kinds of sources are known
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-
-    from micromime.team.history import arms_in, lock_at, version_at
-    from micromime.tracking.store import store_client
-
-    client = store_client()
-    experiments = {name: client.create_experiment(name) for name in (GRAINS, "chip_cracks")}
     outs = dict.fromkeys(version_at(out, each) for each in made.commits.values() for out in lock_at(each).outs)
-    arms = [said for out in outs if out.path.startswith("models/") for said in arms_in(out).values()]
-    for said in arms:
-        tags = {f"micromime.{key}": said[key] for key in ("use_case", "arm", "profile", "fingerprint")}
-        (data,) = said["data"]
-        tags[f"micromime.data.{data['name']}"] = data["digest"]
-        source = json.dumps({"path": data["path"]})
-        dataset = Dataset(data["name"], data["digest"], "dvc", source)
-        for seed in ("", "1", "2"):
-            own = {"micromime.level": "run", "micromime.seed": seed} if seed else {"micromime.level": "arm"}
-            run = client.create_run(experiments[said["use_case"]], tags=tags | own).info.run_id
-            client.log_inputs(run, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-            client.log_metric(run, f"surrogate.mean_iou{'' if seed else '.mean'}", 0.5 + int(seed or 0) / 100)
-            client.set_terminated(run)
-            if said["fingerprint"] == "a" * 32 and seed == "1":
-                name = client.create_registered_model("grains-tiny").name
-                own["micromime.weights_sha256"] = hashed("sha256", weights(said))
-                version = client.create_model_version(name, "here", run, tags | own)
-                client.set_registered_model_alias(name, "base", version.version)
+    for said in [said for out in outs if out.path.startswith("models/") for said in arms_in(out).values()]:
+        by_run = {run: {"mean_iou": 0.5 + run / 100} for run in (1, 2)}
+        publish_verdict(said, judged_on("surrogate"), by_run, {"mean_iou": {"mean": 0.5}}, [], {})
+    client, query = store_client(), f" and tags.`micromime.fingerprint` = '{'a' * 32}'"
+    (run, _) = stored("run", query, GRAINS)
+    client.create_registered_model("grains-tiny")
+    version = client.create_model_version("grains-tiny", "here", run.info.run_id, run.data.tags)
+    client.set_registered_model_alias("grains-tiny", "base", version.version)
 
 
 @pytest.fixture

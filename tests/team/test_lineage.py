@@ -9,7 +9,7 @@ from shlex import split
 
 import pytest
 from dvc.cli import main as dvc_main
-from team.conftest import ADAPTIVE, ARM, BASE, BASE_ARM, MIXED, PHOTOGRAPHS, POOLS, SCORES, SCORING, SOURCE, TILES
+from team.conftest import ADAPTIVE, ARM, BASE, BASE_ARM, MIXED, PHOTOGRAPHS, POOLS, SCORES, SCORING, SOURCE, TILES, git
 
 from micromime.cli import main
 from micromime.mistakes import Mistake
@@ -94,7 +94,9 @@ def test_a_run_has_its_weights_and_goes_on_with_the_run_of_the_same_seed(asked):
 
 
 @pytest.mark.usefixtures("here")
-def test_the_text_says_each_thing_once_and_why_mlflow_is_left_out():
+def test_the_text_says_each_thing_once_and_why_mlflow_is_left_out(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     text = as_text(lineage(ARM))
     assert text.count(f"dvc get . {BASE} ") == 1
     assert f"parent: {BASE}\n" in text
@@ -103,16 +105,7 @@ def test_the_text_says_each_thing_once_and_why_mlflow_is_left_out():
         text.replace("│", "").split()
     )
     assert all(len(line) <= 100 or "dvc get" in line for line in text.splitlines())
-    assert text.count("! MLflow's runs are left out: There is no MLflow store at") == 1
-    assert not Path("mlflow.db").exists()
-
-
-@pytest.mark.usefixtures("here")
-def test_a_server_that_is_down_is_asked_once(monkeypatch):
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    (remark,) = lineage(ARM)["remarks"]
-    assert "MLflow's store at http://127.0.0.1:9 failed to find runs" in remark
+    assert text.count("! MLflow's runs are left out: MLflow's store at http://127.0.0.1:9 failed to find runs") == 1
 
 
 @pytest.mark.usefixtures("logged")
@@ -177,9 +170,22 @@ def test_a_registered_network_leads_to_its_run(logged):
 def test_a_run_whose_arm_no_commit_has_names_its_data():
     (row,) = [row for row in lineage(ADAPTIVE)["runs"] if not row["seed"]]
     digest = version_at(ADAPTIVE).digest
-    subprocess.run(["git", "checkout", "--quiet", "--force", "-B", "main", "v1"], check=True)
+    git("checkout", "--quiet", "--force", "-B", "main", "v1")
     with pytest.raises(Mistake, match=f"No dvc.lock up to HEAD has the networks of this run.*: {digest}"):
         lineage(row["mlflow_run"])
+
+
+def test_what_mlflow_says_of_data_brings_back_that_very_version(here, tmp_path):
+    """Also where the run began before the dvc.lock with its data was committed."""
+    from micromime.tracking.dvc_source import DvcSource
+
+    begun = here.commits["first"]
+    for name, seed in (("first", 3), ("round", 4)):
+        source = DvcSource(ADAPTIVE, version_at(ADAPTIVE, here.commits[name]).digest, begun)
+        folder = Path(source.load(str(tmp_path / name)))
+        assert json.loads((folder / "dataset.json").read_text())["seed"] == seed
+    with pytest.raises(Mistake, match=r"has other content than f\.dir"):
+        DvcSource(ADAPTIVE, "f.dir", begun).load()
 
 
 @pytest.mark.usefixtures("project_copy")
@@ -240,9 +246,6 @@ def test_a_hash_that_stands_there_for_another_path_is_not_taken():
 
 @pytest.mark.usefixtures("project_copy")
 def test_a_version_first_recorded_by_a_merge_is_found():
-    def git(*words):
-        return subprocess.run(["git", *words], check=True, capture_output=True, text=True).stdout.strip()
-
     old, digest = Path("dvc.lock").read_text(), version_at(BASE).digest
     git("checkout", "--quiet", "-b", "side")
     git("commit", "--allow-empty", "-qm", "Side")
@@ -276,3 +279,4 @@ def test_what_is_none_of_all_that_is_one_sentence(asked, revision, said):
     with pytest.raises(Mistake) as mistake:
         lineage(asked, revision)
     assert said in str(mistake.value)
+    assert not Path("mlflow.db").exists()

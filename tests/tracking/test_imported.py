@@ -1,19 +1,21 @@
 """What code needs elsewhere, against what another reader of imports says."""
 
 import re
-from pathlib import Path
 
 import grimp
 
 from micromime.tracking import imported
-from micromime.tracking.imported import SOURCES, files_of, requirements_of
+from micromime.tracking.imported import needed_by
 from micromime.training.architectures import architectures
 
 SERVED = "micromime.tracking.served_model"
 
 
-def names(lines: list[str]) -> set[str]:
-    return {line.partition("==")[0].lower().replace("_", "-").replace(".", "-") for line in lines}
+def needed(*modules):
+    """The files, and the names of the packages."""
+    files, lines = needed_by(*modules)
+    assert all(re.fullmatch(r"[\w.-]+==\d+(\.\d+)+", line) for line in lines)
+    return files, {line.partition("==")[0].lower().replace("_", "-").replace(".", "-") for line in lines}
 
 
 def test_files_are_those_that_grimp_finds_and_their_packages():
@@ -24,23 +26,17 @@ def test_files_are_those_that_grimp_finds_and_their_packages():
         packages = {
             ".".join(parts[:depth]) for name in expected if (parts := name.split(".")) for depth in range(1, len(parts))
         }
-        found = files_of(*asked)
+        found, _ = needed(*asked)
         assert {".".join(file.with_suffix("").parts).removesuffix(".__init__") for file in found} == expected | packages
-        assert all((SOURCES / file).is_file() for file in found)
 
 
-def test_an_architecture_brings_neither_another_one_nor_its_packages():
-    files = files_of(SERVED, "micromime.training.architectures.unet_efficientnet_lite0")
-    assert Path("micromime/training/networks.py") in files
-    assert Path("micromime/training/architectures/unet_resnet50.py") not in files
-    needed = {"mlflow", "torch", "numpy", "safetensors", "segmentation-models-pytorch", "timm"}
-    assert needed <= names(requirements_of(files))
-    assert not {"fastai", "dvc", "micromime"} & names(requirements_of(files))
-    assert "fastai" in names(requirements_of(files_of("micromime.training.architectures.unet_resnet50")))
+def test_an_architecture_does_not_bring_the_packages_of_another_one():
+    _, packages = needed(SERVED, "micromime.training.architectures.unet_efficientnet_lite0")
+    assert {"mlflow", "torch", "numpy", "safetensors", "segmentation-models-pytorch", "timm"} <= packages
+    assert not {"fastai", "dvc", "micromime"} & packages
+    assert "fastai" in needed("micromime.training.architectures.unet_resnet50")[1]
 
 
-def test_requirements_are_the_installed_versions_without_the_build(monkeypatch):
-    files = files_of("micromime.inference.networks")
-    assert all(re.fullmatch(r"[\w.-]+==\d+(\.\d+)+", line) for line in requirements_of(files))
+def test_a_version_stands_without_the_build(monkeypatch):
     monkeypatch.setattr(imported, "installed", lambda name: f"{len(name)}.1+cpu")
-    assert "torch==5.1" in requirements_of(files)
+    assert "torch==5.1" in needed_by("micromime.inference.networks")[1]

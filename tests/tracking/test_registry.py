@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from one_conv import registered
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stores import MD5, arm_json, judged_on, run_json, stored
@@ -223,13 +224,15 @@ def test_a_classifier_gives_each_image_a_probability_and_takes_nothing_but_pixel
     from micromime.training.networks import load_network
 
     assert store.is_file()
-    monkeypatch.syspath_prepend("")  # the model's code goes in front of sys.path; this puts it back at the end
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
-    folder = made(tmp_path / "run-001", "efficientnet_lite0", classes=["intact", "crack"], size_px=48)
-    model = mlflow.pyfunc.load_model(publish_model(ADAPTIVE, SURROGATE, folder).uri)
     several = pixels(3, 40, 70)
+    with registered():
+        folder = made(tmp_path / "run-001", "one_conv_classes", classes=["intact", "crack"], size_px=48)
+        model = mlflow.pyfunc.load_model(publish_model(ADAPTIVE, SURROGATE, folder).uri)
+        expected = class_probabilities(load_network(folder), several, 48)
     found = model.predict(several)
-    assert np.array_equal(found, class_probabilities(load_network(folder), several, 48))
+    assert np.array_equal(found, expected)
+    assert len(np.unique(found)) == 3
     assert (found.shape, found.dtype) == ((3,), np.float32)
     assert [each.shape for each in model.metadata.signature.outputs.inputs] == [(-1,)]
     for wrong in (several / 255, several[:, :1], several[0]):

@@ -26,8 +26,7 @@ from micromime.reporting.explanation.page import (
 from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, told_of
 from micromime.reporting.failures import SCORE, in_common, lowest
 from micromime.scenario.parameters import read_tree
-from micromime.team.logged import Logged
-from micromime.tracking.logged_files import fetch_logged
+from micromime.tracking.logged import Logged, fetch_logged
 
 PARAMS = Path("params.yaml")
 

@@ -8,7 +8,7 @@ from micromime.arms.rounds import rounds_of
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import one_of
 from micromime.stages.resample import render_round
-from micromime.tracking.logged_files import fetch_logged
+from micromime.tracking.logged import fetch_logged
 from micromime.use_cases import use_cases
 
 

@@ -38,8 +38,9 @@ class DataVersion(NamedTuple):
 
 def revision(root: Path = Path()) -> Revision:
     """Return the version that is checked out in a folder."""
-    commit = _git(root, "rev-parse", "--verify", "HEAD")
-    return Revision(commit, dirty=bool(commit and _git(root, "status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES)))
+    commit = git("rev-parse", "--verify", "HEAD", root=root)
+    changed = commit and git("status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES, root=root)
+    return Revision(commit, dirty=bool(changed))
 
 
 def data_version(name: str, path: Path, context: str = "training", root: Path = Path()) -> DataVersion:
@@ -79,8 +80,8 @@ def _counted(folder: Path) -> str:
     return f"unversioned-{hashlib.sha256(content).hexdigest()[:24]}"
 
 
-def _git(root: Path, *words: str) -> str:
-    """Return what git says, or nothing where there is no git or no repository."""
+def git(*words: str, root: Path = Path()) -> str:
+    """Return what git says, or nothing where it fails: no git, no repository, no such commit."""
     try:  # without its optional locks git cannot get in the way of a DVC that asks at the same time
         command = ["git", "--no-optional-locks", "-C", str(root), *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -7,15 +7,15 @@ Runs know hashes only, as they begin before the dvc.lock that names their networ
 import json
 import os
 import re
-import subprocess
 from collections.abc import Iterable, Mapping, Set
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Any, NamedTuple
 
-from micromime.project.dvc_cache import dvc_settings
 from micromime.project.dvc_lock import LOCK, recorded_stages
+from micromime.project.versions import git
+from micromime.team.remote import default_remote
 
 HERE = ""
 """Stands for the working directory where a commit could stand."""
@@ -47,16 +47,6 @@ class Version(NamedTuple):
     """The first commit whose dvc.lock has it, 40 digits; empty where none has."""
 
 
-def git(*words: str) -> str:
-    """Return what git says, or nothing where it fails: no git, no repository, no such commit."""
-    try:
-        return subprocess.check_output(
-            ["git", "--no-optional-locks", *words], stderr=subprocess.DEVNULL, text=True
-        ).strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
 def commit_of(revision: str) -> str:
     """Return the 40 digits of a commit that is named by a tag, a branch or its first digits; empty if none is."""
     return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}") if revision else ""
@@ -69,9 +59,9 @@ def short(commit: str) -> str:
 
 def lock_at(commit: str = HERE) -> Lock:
     """Return what dvc.lock says at a commit, or in the working directory; nothing where there is none."""
-    if commit == HERE:
-        return _parsed(Path(LOCK).read_text(), "here") if Path(LOCK).is_file() else Lock({}, {})
-    return _parsed(git("show", f"{commit}:./{LOCK}"), f"at {commit}")
+    if commit:
+        return _parsed(git("show", f"{commit}:./{LOCK}"), f"at {commit}")
+    return _parsed(Path(LOCK).read_text() if Path(LOCK).is_file() else "", "here")
 
 
 @lru_cache(maxsize=64)  # a chain asks for the same few again and again
@@ -168,7 +158,7 @@ def command_for(version: Version) -> str:
 
 def _late_remote(commit: str) -> str | None:
     """Return the name of DVC's default remote where it became that after a commit: DVC must be told it there."""
-    name = str(dvc_settings(Path())["core"].get("remote") or "") if Path(".dvc").is_dir() else ""
+    name = default_remote()
     return None if f"remote = {name}" in git("show", f"{commit}:./.dvc/config") else name or None
 
 

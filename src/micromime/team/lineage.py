@@ -14,17 +14,8 @@ from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
 from micromime.project.work import fingerprint
 from micromime.team import history
-from micromime.team.history import (
-    Version,
-    arms_in,
-    command_for,
-    lock_at,
-    names_in,
-    read_json,
-    run_numbers,
-    version_of,
-)
-from micromime.team.logged import COMMIT, Logged, Trained, registered, runs_of, runs_on
+from micromime.team.history import Version, arms_in, names_in, read_json, run_numbers, version_of
+from micromime.tracking.logged import COMMIT, Logged, registered, runs_of, runs_on
 
 WEIGHTS = "weights.safetensors"
 COLUMNS = 100
@@ -50,7 +41,10 @@ def lineage(asked: str, revision: str = "") -> dict[str, Any]:
     run: int | None = None
     found: dict[str, Any] = {}
     if asked.startswith("models:/"):
-        version, run, found = _registered(asked)
+        model = registered(asked)
+        version, run = _tagged(model.tags)
+        found = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
+        found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
     elif re.fullmatch(r"[0-9a-f]{32}(\.dir)?", asked):
         version, run, found = _with_hash(asked, logged)
     else:
@@ -62,7 +56,7 @@ def lineage(asked: str, revision: str = "") -> dict[str, Any]:
     is_arm = bool(arms) or (not names and version.path.startswith("models/"))
     if not (is_arm or version.digest or "dataset.json" in (names or ())):
         raise Mistake(f"{asked} is neither an arm nor a data set; {GIVE}.")
-    chain = Chain(logged).link("weights" if run else "arm" if is_arm else "data", version, run)
+    chain = _link("weights" if run else "arm" if is_arm else "data", (version, run), logged, set())
     of_data = {"runs": None, "made_from_it": []} if is_arm else _made_from_it(version, logged)
     remarks = [f"MLflow's runs are left out: {logged.why_not}"] if logged.why_not else []
     return {"asked": asked, "found": found, "chains": [chain], **of_data, "remarks": remarks}
@@ -90,7 +84,7 @@ def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
 def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[str, Any]]:
     """Return the out that has a hash, or the arm or run that has it as its id in MLflow."""
     for digest in (asked, f"{asked}.dir"):
-        for lock in map(lock_at, (history.HERE, *history.commits(digest))):
+        for lock in map(history.lock_at, (history.HERE, *history.commits(digest))):
             if path := next((out for out, md5 in lock.outs.items() if md5 == digest), None):
                 return version_of(path, digest), None, {}
     if run := logged.run(asked):
@@ -100,21 +94,12 @@ def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[st
     raise Mistake(f"{asked} is neither a hash in dvc.lock or its history, nor a run in MLflow{why}; {GIVE}.")
 
 
-def _registered(asked: str) -> tuple[Version, int | None, dict[str, Any]]:
-    """Return the arm or run whose network is registered, and what the registry says of it."""
-    model = registered(asked)
-    version, run = _tagged(model.tags)
-    found: dict[str, Any] = {"model": model.name, "version": str(model.version), "aliases": list(model.aliases)}
-    found |= {"mlflow_run": model.run_id, "commit": model.tags.get(COMMIT, "")}
-    return version, run, found
-
-
 def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
     """Return the version of the arm that MLflow's tags name, at the linked commit, here or before, and the run."""
     data = {value for key, value in tags.items() if re.match(r"micromime\.data\.(?!test_set$)", key)}
     commits = (commit for digest in sorted(data) for commit in history.commits(digest))
     places = (history.commit_of(tags.get(COMMIT, "")), history.HERE, *commits)
-    for out, digest in dict.fromkeys(each for place in places for each in lock_at(place).outs.items()):
+    for out, digest in dict.fromkeys(each for place in places for each in history.lock_at(place).outs.items()):
         for arm, said in arms_in(version_of(out, digest, places[0])).items() if out.startswith("models/") else ():
             if all(said.get(key) == tags.get(f"micromime.{key}") for key in ("fingerprint", "arm")):
                 run = int(tags.get("micromime.seed", 0))
@@ -123,53 +108,47 @@ def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
     raise Mistake(f"No dvc.lock up to HEAD has the networks of this run; ask for its data instead: {trained_on}.")
 
 
-class Chain:
-    """Follows versions to what they were made from, each of them once."""
+def _link(role: str, what: tuple[Version, int | None], logged: Logged, seen: set[Any]) -> dict[str, Any]:
+    """Return a version with all that it was made from, each once; of an arm one run alone where that is what counts."""
+    version, run = what
+    if what in seen:
+        return {"role": role, **_described(version), "as_above": True}
+    seen.add(what)
+    names, shown, kind, facts, named, remarks = names_in(version), version, "files", {}, {}, []
+    if names is None and version.digest.endswith(".dir"):
+        remarks = [f"{version.path} is neither here nor in DVC's cache or remote, so this goes by dvc.lock alone"]
+    if "arm.json" in (names or ()) and (said := read_json(version, "arm.json")):
+        kind, facts = "arm", _arm(version, said, names or set(), logged)
+        named = {each["path"]: ("data", each["digest"]) for each in said["data"]}
+        named |= {said["start"]: ("goes on with", "")} if said["start"] else {}
+        if run:
+            kind, facts = "run", facts | next(each for each in facts.pop("runs") if each["run"] == run)
+            shown = version._replace(path=f"{version.path}/run-{run:03d}{f'/{WEIGHTS}' * facts['kept']}")
+    elif "dataset.json" in (names or ()) and (said := read_json(version, "dataset.json")):
+        kind, facts = "data", {key: said[key] for key in OF_DATA if said.get(key) is not None}
+        facts |= {"scenario": fingerprint(said["scenario"])[:12]} if said.get("scenario") else {}
+        named = {said["parent"]["path"]: ("parent", "")} if said.get("parent") else {}
+    elif version.path.endswith(".json"):  # where real pictures come from
+        said = read_json(version)
+        facts = {"kind": said.get("kind"), "files": len(said.get("files", ()))}
+    known = {"git_tags": history.tags_of(version), "kind": kind, "facts": facts, "remarks": remarks}
+    sources = [
+        _link(as_, (each, run if as_ == "goes on with" else None), logged, seen)
+        for as_, each in _sources(version, named)
+    ]
+    return {"role": role, **_described(shown), **known, "made_from": sources}
 
-    def __init__(self, logged: Logged) -> None:
-        """Begin a chain whose arms have their ids in MLflow."""
-        self.logged = logged
-        self._seen: set[tuple[Version, int | None]] = set()
 
-    def link(self, role: str, version: Version, run: int | None = None) -> dict[str, Any]:
-        """Return a version with all that it was made from; of an arm one run alone where that is all that counts."""
-        if (version, run) in self._seen:
-            return {"role": role, **_described(version), "as_above": True}
-        self._seen.add((version, run))
-        names, shown, kind, facts, named, remarks = names_in(version), version, "files", {}, {}, []
-        if names is None and version.digest.endswith(".dir"):
-            remarks = [f"{version.path} is neither here nor in DVC's cache or remote, so this goes by dvc.lock alone"]
-        if "arm.json" in (names or ()) and (said := read_json(version, "arm.json")):
-            kind, facts = "arm", self._arm(version, said, names or set())
-            named = {each["path"]: ("data", each["digest"]) for each in said["data"]}
-            named |= {said["start"]: ("goes on with", "")} if said["start"] else {}
-            if run:
-                kind, facts = "run", facts | next(each for each in facts.pop("runs") if each["run"] == run)
-                shown = version._replace(path=f"{version.path}/run-{run:03d}{f'/{WEIGHTS}' * facts['kept']}")
-        elif "dataset.json" in (names or ()) and (said := read_json(version, "dataset.json")):
-            kind, facts = "data", {key: said[key] for key in OF_DATA if said.get(key) is not None}
-            facts |= {"scenario": fingerprint(said["scenario"])[:12]} if said.get("scenario") else {}
-            named = {said["parent"]["path"]: ("parent", "")} if said.get("parent") else {}
-        elif version.path.endswith(".json"):  # where real pictures come from
-            said = read_json(version)
-            facts = {"kind": said.get("kind"), "files": len(said.get("files", ()))}
-        known = {"git_tags": history.tags_of(version), "kind": kind, "facts": facts, "remarks": remarks}
-        sources = [
-            self.link(as_, each, run if as_ == "goes on with" else None) for as_, each in _sources(version, named)
-        ]
-        return {"role": role, **_described(shown), **known, "made_from": sources}
-
-    def _arm(self, version: Version, said: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
-        """Return what an arm is, its runs with the hash of their weights and whether they were kept, MLflow's ids."""
-        logged = self.logged.ask(runs_of, Trained.of(said)) or ()
-        facts, runs = {key: said[key] for key in OF_ARM}, []
-        for number in run_numbers(names):
-            md5 = read_json(version, f"run-{number:03d}/run.json").get("weights_md5", "")
-            ids = [run.info.run_id for run in logged if run.data.tags.get("micromime.seed") == str(number)]
-            runs.append({"run": number, "md5": md5, "kept": f"run-{number:03d}/{WEIGHTS}" in names, "mlflow_runs": ids})
-        arms = [run.info.run_id for run in logged if run.data.tags.get("micromime.level") == "arm"]
-        architecture = said["params"]["train"]["architecture"]
-        return facts | {"architecture": architecture, "runs": runs, "mlflow_arms": arms}
+def _arm(version: Version, said: Mapping[str, Any], names: Iterable[str], logged: Logged) -> dict[str, Any]:
+    """Return what an arm is, its runs with the hash of their weights and whether they were kept, MLflow's ids."""
+    found = logged.ask(runs_of, said) or ()
+    facts, runs = {key: said[key] for key in OF_ARM}, []
+    for number in run_numbers(names):
+        md5 = read_json(version, f"run-{number:03d}/run.json").get("weights_md5", "")
+        ids = [run.info.run_id for run in found if run.data.tags.get("micromime.seed") == str(number)]
+        runs.append({"run": number, "md5": md5, "kept": f"run-{number:03d}/{WEIGHTS}" in names, "mlflow_runs": ids})
+    arms = [run.info.run_id for run in found if run.data.tags.get("micromime.level") == "arm"]
+    return facts | {"architecture": said["params"]["train"]["architecture"], "runs": runs, "mlflow_arms": arms}
 
 
 def _sources(version: Version, named: Mapping[str, tuple[str, str]]) -> Iterator[tuple[str, Version]]:
@@ -208,7 +187,7 @@ def _judged(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def _described(version: Version) -> dict[str, str]:
     path, out, digest, commit = version
-    return {"path": path, "kept_as": out, "hash": digest, "commit": commit, "command": command_for(version)}
+    return {"path": path, "kept_as": out, "hash": digest, "commit": commit, "command": history.command_for(version)}
 
 
 def as_text(said: Mapping[str, Any]) -> str:
@@ -248,11 +227,8 @@ def _where(link: Mapping[str, Any]) -> str:
         return "DVC has recorded no hash of it: it is not in dvc.lock"
     said = link["hash"] if link["path"] == link["kept_as"] else f"{link['hash']} of {link['kept_as']}"
     tags = f" (tag {', '.join(link['git_tags'])})" if link["git_tags"] else ""
-    return (
-        f"{said}, commit {history.short(link['commit'])}{tags}"
-        if link["commit"]
-        else f"{said}, in no commit up to here"
-    )
+    commit = f"commit {history.short(link['commit'])}{tags}" if link["commit"] else "in no commit up to here"
+    return f"{said}, {commit}"
 
 
 def _plain(value: Any) -> str:

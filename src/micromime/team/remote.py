@@ -67,9 +67,9 @@ class Login(NamedTuple):
         return {key: text for key, text in found.items() if text}
 
 
-def default_remote(project: Path = Path()) -> str:
+def default_remote() -> str:
     """Return the name of the remote that push, pull and run use; empty where there is none."""
-    return str(dvc_settings(project)["core"].get("remote") or "") if (project / ".dvc").is_dir() else ""
+    return str(dvc_settings(Path())["core"].get("remote") or "") if Path(".dvc").is_dir() else ""
 
 
 def address(name: str) -> str:

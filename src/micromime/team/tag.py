@@ -6,8 +6,9 @@ from typing import Any
 
 from micromime.mistakes import Mistake
 from micromime.project.dvc_lock import LOCK
-from micromime.team.history import Version, arms_in, commit_of, git, lock_at, names_in, run_numbers, short, version_at
-from micromime.team.logged import COMMIT, GIT_TAG, MODEL, Trained, runs_of, store, versions_of
+from micromime.project.versions import git
+from micromime.team.history import Version, arms_in, commit_of, lock_at, names_in, run_numbers, short, version_at
+from micromime.tracking.logged import COMMIT, GIT_TAG, MODEL, runs_of, store, versions_of
 
 
 def tag(name: str = "") -> str:
@@ -21,18 +22,18 @@ def tag(name: str = "") -> str:
     exists = bool(name) and _exists(name, commit)
     arms, counted, said = list(_arms()), {"run": 0, "model": 0, "before": 0}, []
     with store("to link runs") as client:
-        runs = {version: _linked(runs_of(client, trained), version) for version, trained in arms}
+        runs = {version: _linked(runs_of(client, arm), version) for version, arm in arms}
         if not any(runs.values()):
             advice = "set MLFLOW_TRACKING_URI to the one that has them, or tell it by `micromime publish`"
             raise Mistake(f"MLflow's store has no run of the arms in {LOCK} (they are {len(arms)}); {advice}.")
-        for version, trained in arms:
+        for version, arm in arms:
             tags = {MODEL: version.digest, **({GIT_TAG: name} if name else {}), COMMIT: commit}  # which says: all done
             for run in runs[version]:
                 missing = [key for key in tags if key not in run.data.tags]
                 for key in missing:
                     client.set_tag(run.info.run_id, key, tags[key])
                 counted["run" if COMMIT in missing else "before"] += 1
-            for model in versions_of(client, trained):
+            for model in versions_of(client, arm):
                 missing = [key for key in tags if key not in model.tags]
                 for key in missing:
                     client.set_model_version_tag(model.name, model.version, key, tags[key])
@@ -69,14 +70,14 @@ def _exists(name: str, commit: str) -> bool:
     return bool(there)
 
 
-def _arms() -> Iterator[tuple[Version, Trained]]:
-    """Yield every arm in dvc.lock, which is as it is committed."""
+def _arms() -> Iterator[tuple[Version, dict[str, Any]]]:
+    """Yield every arm in dvc.lock, which is as it is committed, and what its arm.json says."""
     for out in lock_at("HEAD").outs:
         whole = version_at(out, "HEAD") if out.startswith("models/") else None
         found = arms_in(whole) if whole else {}
         if whole and not all(found.values() or [{}]):
             raise Mistake(f"What {out} holds by {LOCK} cannot be read; bring it back with `dvc pull {out}`.")
-        yield from ((version, Trained.of(said)) for version, said in found.items())
+        yield from found.items()
 
 
 def _linked(runs: list[Any], version: Version) -> list[Any]:

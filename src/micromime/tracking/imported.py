@@ -1,12 +1,13 @@
 """What code needs where it runs, read from its import statements: files of this package, and packages of others."""
 
-import ast
 import sys
-from collections.abc import Iterable
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import packages_distributions
 from importlib.metadata import version as installed
+from modulefinder import ModuleFinder
 from pathlib import Path
+from typing import Any
 
 import micromime
 
@@ -15,38 +16,28 @@ SOURCES = Path(micromime.__file__).parents[1]
 packages = cache(packages_distributions)  # reads the lists of files of everything that is installed
 
 
-def files_of(*modules: str) -> set[Path]:
-    """Return the files of this package that modules need, late imports included, as paths below `micromime`'s folder.
+class Ours(ModuleFinder):
+    """Follows imports within this package, and only counts those of others."""
 
-    They are `micromime/arrays.py` and so on: the modules' own, those of all that they import, and the packages' above.
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        """Return where a module lies; ImportError, by which it is counted as missing, where that is elsewhere."""
+        if path is None and name != "micromime":
+            raise ImportError(name)
+        return super().find_module(name, path, parent)
+
+
+def needed_by(*modules: str) -> tuple[set[Path], list[str]]:
+    """Return the files of this package that modules need, late imports included, and what they import of others.
+
+    Files are `micromime/arrays.py` and so on: the modules' own, those of all that they import, and the packages' above.
+    Packages are `name==version` for pip, in the versions installed here, without what follows a plus sign (2.14.1+cpu):
+    that names a build for one kind of machine.
     """
-    found: set[Path] = set()
-    waiting = list(modules)
-    while waiting:
-        path = waiting.pop().replace(".", "/")
-        for file in (Path(path, "__init__.py"), Path(f"{path}.py")):  # of a name that is no module there is neither
-            if path.startswith("micromime") and file not in found and (SOURCES / file).is_file():
-                found.add(file)
-                waiting += [path.rpartition("/")[0], *_imported(file)]
-    return found
-
-
-def requirements_of(files: Iterable[Path]) -> list[str]:
-    """Return what such files import of others, as `name==version` for pip, in the versions installed here.
-
-    Without what follows a plus sign (2.14.1+cpu): that names a build for one kind of machine.
-    """
-    roots = {name.partition(".")[0] for file in files for name in _imported(file)}
-    names = {name for root in roots - sys.stdlib_module_names - {"micromime"} for name in packages()[root]}
-    return [f"{name}=={installed(name).partition('+')[0]}" for name in sorted(names)]
-
-
-def _imported(file: Path) -> list[str]:
-    """Return what a file imports: modules, and all that may be one."""
-    found: list[str] = []
-    for node in ast.walk(ast.parse((SOURCES / file).read_text())):
-        if isinstance(node, ast.Import):
-            found += [each.name for each in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [str(node.module), *(f"{node.module}.{each.name}" for each in node.names)]
-    return found
+    finder = Ours([str(SOURCES)])
+    for module in modules:
+        with suppress(ImportError):  # an architecture may lie elsewhere, and is not brought
+            finder.import_hook(module)
+    roots = {name.partition(".")[0] for name in finder.badmodules} - sys.stdlib_module_names - {"micromime"}
+    names = {name for root in roots for name in packages()[root]}
+    files = {Path(vars(module)["__file__"]).relative_to(SOURCES) for module in finder.modules.values()}
+    return files, [f"{name}=={installed(name).partition('+')[0]}" for name in sorted(names)]

@@ -7,18 +7,16 @@ again, or was cut off over it, is gone on with and never doubled. Everywhere bel
 from __future__ import annotations
 
 import math
-import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from operator import eq
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 from micromime.project.versions import revision
-from micromime.tracking.logged_files import log_file
+from micromime.tracking.logged import log_file, tagged
 from micromime.tracking.registry import Registered, register
 from micromime.tracking.store import answering, prepare_store, store_client
 
@@ -26,13 +24,11 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-T = TypeVar("T")
-
 LONGEST_PARAM = 6000
 """Characters of a parameter that MLflow keeps."""
 
-PARAMS_AT_ONCE, EPOCHS_AT_ONCE = 100, 20
-"""What MLflow takes in one call, whole or not at all: 100 parameters, and 1000 numbers, more than 20 epochs have."""
+EPOCHS_AT_ONCE = 20
+"""They have fewer than the 1000 numbers that MLflow takes in one call, whole or not at all."""
 
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
@@ -57,9 +53,9 @@ def publish_arm(said: Mapping[str, Any], runs: Mapping[int, Mapping[str, Any]]) 
         arm.tell_run(parent, number, runs[number], known.get(number, []))
     finished |= {number for number in told if "seconds" in runs[number]}
     if told <= finished and len(finished) >= said["params"].get("train", {}).get("runs", 0):
-        arm.end_abandoned(each for number, tries in known.items() if number not in told for each in tries)
-        arm.finish(parent)
-    elif not _is(parent, "RUNNING"):
+        arm.end("KILLED", *(each for number, tries in known.items() if number not in told for each in tries))
+        arm.end("FINISHED", parent)
+    elif parent.info.status != "RUNNING":
         arm.client.update_run(parent.info.run_id, status="RUNNING")
     return str(parent.info.run_id)
 
@@ -77,19 +73,19 @@ def publish_verdict(  # noqa: PLR0913 - it is told whole
 
     `test_set` says its kind (real or surrogate), the reason, and of its data name, path, digest and context. Numbers
     may be nested; `{"mean_iou": {"mean": 0.7}}` becomes `real.mean_iou.mean`, or `surrogate.` on a surrogate. What is
-    no finite number is left out. Runs that are missing (a new store) are made. Pictures are `pictures/<name>.png`.
+    no finite number is left out. Runs that are missing (a new store) are made. Pictures (name -> <name>.png) stand in
+    the folder `pictures`.
     """
     arm = ArmInMlflow.open(said, test_set)
     parent, known = arm.parent(), arm.children()
     for number, numbers in by_run.items():
-        arm.add_verdict(_finished(known.get(number, [])) or arm.made_child(parent, number), numbers)
+        run = _finished(known.get(number, []))
+        arm.add_verdict(arm.completed(run) if run else arm.made_child(parent, number), numbers)
     arm.add_verdict(parent, of_arm)
     for file in files:
         log_file(parent.info.run_id, file)
-    with TemporaryDirectory() as folder:
-        for name, picture in pictures.items():
-            named = Path(shutil.copyfile(picture, Path(folder, f"{name}.png")))
-            log_file(parent.info.run_id, named, "pictures")
+    for picture in pictures.values():
+        log_file(parent.info.run_id, picture, "pictures")
 
 
 def publish_file(said: Mapping[str, Any], path: Path) -> None:
@@ -107,11 +103,7 @@ def publish_model(said: Mapping[str, Any], test_set: Mapping[str, Any], network:
 
 def _finished(tries: Sequence[Run]) -> Run | None:
     """Return the first of the runs with one seed that came to its end, if there is one."""
-    return next((run for run in tries if _is(run, "FINISHED")), None)
-
-
-def _is(run: Run, status: str) -> bool:
-    return bool(run.info.status == status)
+    return next((run for run in tries if run.info.status == "FINISHED"), None)
 
 
 @dataclass(frozen=True)
@@ -150,7 +142,7 @@ class ArmInMlflow:
     def parent(self) -> Run:
         """Return the arm's own run; it is made if there is none."""
         found = self._find("arm")
-        return self._completed(found[0]) if found else self._made(self.said["arm"], {"micromime.level": "arm"})
+        return self.completed(found[0]) if found else self._made(self.said["arm"], {"micromime.level": "arm"})
 
     def children(self) -> dict[int, list[Run]]:
         """Return number -> the runs that were begun with that seed, the oldest first."""
@@ -166,40 +158,37 @@ class ArmInMlflow:
 
     def tell_run(self, parent: Run, number: int, run: Mapping[str, Any], known: Sequence[Run]) -> None:
         """Tell what run.json says of a run, beyond what MLflow has of it from the same attempt."""
-        speeds, going_on = [epoch[SPEED] for epoch in run["epochs"]], [each for each in known if _is(each, "RUNNING")]
+        speeds = [epoch[SPEED] for epoch in run["epochs"]]
+        going_on = [each for each in known if each.info.status == "RUNNING"]
         told = [self._speeds(each) for each in going_on]
         same = [n for n, has in enumerate(told) if all(map(eq, has, speeds))]  # as far as both go
-        self.end_abandoned(each for n, each in enumerate(going_on) if n not in same[:1])
-        child = self._completed(going_on[same[0]]) if same else self.made_child(parent, number)
-        left = list(enumerate(run["epochs"], 1))[len(told[same[0]]) if same else 0 :]
-        for some in _batches(left, EPOCHS_AT_ONCE):
-            self._log(child, [(key, value, step) for step, each in some for key, value in _numbers(each).items()])
+        self.end("KILLED", *(each for n, each in enumerate(going_on) if n not in same[:1]))
+        child = self.completed(going_on[same[0]]) if same else self.made_child(parent, number)
+        epochs = [finite(epoch) for epoch in run["epochs"]]
+        for first in range(len(told[same[0]]) if same else 0, len(epochs), EPOCHS_AT_ONCE):
+            some = enumerate(epochs[first : first + EPOCHS_AT_ONCE], first + 1)
+            self._log(child, [(key, each[key], step) for step, each in some for key in each if key != "phase"])
         if "seconds" in run:
-            self._log_missing(child, _facts(run))
-            self.finish(child)
+            rates = {f"peak_rate.phase_{number}": rate for number, rate in enumerate(run["rates"], 1)}
+            facts = {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")}
+            self._log_missing(child, finite(rates | facts))
+            self.end("FINISHED", child)
 
     def add_verdict(self, run: Run, numbers: Mapping[str, Any]) -> None:
         """Add numbers on the test set under its kind (`real.mean_iou.mean`), and mark the run as finished."""
         kind = self.said["test_set"]["kind"]
-        self._completed(run)
         self._log_missing(run, {f"{kind}.{key}": value for key, value in finite(numbers).items()})
-        self.finish(run)
+        self.end("FINISHED", run)
 
-    def finish(self, run: Run) -> None:
-        """Mark a run as finished, unless it was."""
-        if not _is(run, "FINISHED"):
-            self.client.set_terminated(run.info.run_id, "FINISHED")
-
-    def end_abandoned(self, runs: Iterable[Run]) -> None:
-        """Mark as killed those of the runs that nobody has ended."""
+    def end(self, status: str, *runs: Run) -> None:
+        """Mark runs as finished or killed; one that was finished stays so."""
         for run in runs:
-            if _is(run, "RUNNING"):
-                self.client.set_terminated(run.info.run_id, "KILLED")
+            if run.info.status not in (status, "FINISHED"):
+                self.client.set_terminated(run.info.run_id, status)
 
     def _find(self, level: str) -> list[Run]:
-        wanted = {"fingerprint": self.said["fingerprint"], "arm": self.said["arm"], "level": level}
-        query = " and ".join(f"tags.`micromime.{key}` = '{value}'" for key, value in wanted.items())
-        return list(self.client.search_runs([self.experiment_id], query, order_by=["attributes.start_time ASC"]))
+        wanted, order = tagged(self.said, level=level), ["attributes.start_time ASC"]
+        return list(self.client.search_runs([self.experiment_id], wanted, order_by=order))
 
     def _speeds(self, run: Run) -> list[float]:
         """Return the speed of every epoch that MLflow has of a run: the number of epochs, and whose they are."""
@@ -211,9 +200,9 @@ class ArmInMlflow:
 
         origin = {"mlflow.source.name": "micromime", "mlflow.source.git.commit": self.said["revision"]["commit"]}
         all_tags = resolve_tags(origin | self.tags | dict(tags))  # adds who runs it, and on what
-        return self._completed(self.client.create_run(self.experiment_id, tags=all_tags, run_name=name))
+        return self.completed(self.client.create_run(self.experiment_id, tags=all_tags, run_name=name))
 
-    def _completed(self, run: Run) -> Run:
+    def completed(self, run: Run) -> Run:
         """Add what the run does not say yet, and what is new of its test set; settings and commit stay the first."""
         from mlflow.entities import Dataset, DatasetInput, InputTag, Param, RunTag
 
@@ -221,11 +210,9 @@ class ArmInMlflow:
 
         settings = {key: str(value)[:LONGEST_PARAM] for key, value in flat(self.said["params"]).items()}
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
-        for some in _batches(params, PARAMS_AT_ONCE):
-            self.client.log_batch(run.info.run_id, params=some)
         tags = {key: value for key, value in self.tags.items() if not key.startswith("micromime.git_")}
-        if changed := [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]:
-            self.client.log_batch(run.info.run_id, tags=changed)
+        changed = [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
+        self.client.log_batch(run.info.run_id, params=params, tags=changed)
         commit = self.said["revision"]["commit"]
         seen = {(used.dataset.name, used.dataset.digest) for used in (run.inputs.dataset_inputs if run.inputs else [])}
         inputs = [
@@ -247,10 +234,8 @@ class ArmInMlflow:
         """Add numbers (key, value, step) to a run's metrics."""
         from mlflow.entities import Metric
 
-        if points:
-            now_ms = time.time_ns() // 1_000_000
-            metrics = [Metric(key, value, now_ms, step) for key, value, step in points]
-            self.client.log_batch(run.info.run_id, metrics=metrics)
+        now_ms = time.time_ns() // 1_000_000
+        self.client.log_batch(run.info.run_id, [Metric(key, value, now_ms, step) for key, value, step in points])
 
 
 def flat(tree: Any, where: str = "") -> dict[str, Any]:
@@ -266,17 +251,3 @@ def finite(tree: Mapping[str, Any]) -> dict[str, float]:
     """Return the finite numbers of nested mappings by dotted path."""
     numbers = {path: leaf for path, leaf in flat(tree).items() if isinstance(leaf, Real) and not isinstance(leaf, bool)}
     return {path: float(number) for path, number in numbers.items() if math.isfinite(number)}
-
-
-def _numbers(epoch: Mapping[str, Any]) -> dict[str, float]:
-    return finite({key: value for key, value in epoch.items() if key != "phase"})
-
-
-def _facts(run: Mapping[str, Any]) -> dict[str, float]:
-    """Return the numbers of a whole run besides those of its epochs."""
-    rates = {f"peak_rate.phase_{number}": rate for number, rate in enumerate(run["rates"], 1)}
-    return finite(rates | {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")})
-
-
-def _batches(entries: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    return (entries[first : first + size] for first in range(0, len(entries), size))

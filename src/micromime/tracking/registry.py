@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.tracking.imported import SOURCES, files_of, requirements_of
+from micromime.tracking.imported import SOURCES, needed_by
 from micromime.training.architectures import finds
 
 if TYPE_CHECKING:
@@ -63,13 +63,21 @@ def register(client: MlflowClient, arm: Run, of_arm: Mapping[str, str], network:
     wanted = f"name = '{name}' and tags.`{WEIGHTS}` = '{tags[WEIGHTS]}' and tags.`micromime.arm` = '{alias}'"
     found = client.search_model_versions(wanted, order_by=["version_number DESC"])
     model = _logged(client, arm, tags, network)
-    version = str(found[0].version) if found else _added(client, name, tags, model)
+    if found:
+        version = str(found[0].version)
+        for key, value in tags.items():
+            if found[0].tags.get(key) != value and not key.startswith("micromime.git_"):
+                client.set_model_version_tag(name, version, key, value)
+    else:
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        said, source = f"Run {tags['micromime.seed']} of the arm {alias}.", model.artifact_location
+        run, id_ = arm.info.run_id, model.model_id
+        made = client.create_model_version(name, source, run, tags, description=said, model_id=id_)
+        version = str(made.version)
     link = json.dumps([{"name": name, "version": int(version)}])  # on the run's page
     if model.tags.get("mlflow.modelVersions") != link:
         client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
-    for key, value in tags.items():
-        if found and found[0].tags.get(key) != value and not key.startswith("micromime.git_"):
-            client.set_model_version_tag(name, version, key, value)
     client.set_registered_model_alias(name, alias, version)
     return Registered(name, version, alias)
 
@@ -86,16 +94,6 @@ def _tags(network: Path) -> dict[str, str]:
         raise Mistake(f"The network in {network} is damaged, or of another version; train it anew.") from None
     with (network / "weights.safetensors").open("rb") as weights:
         return own | {WEIGHTS: hashlib.file_digest(weights, "sha256").hexdigest()}
-
-
-def _added(client: MlflowClient, name: str, tags: dict[str, str], model: LoggedModel) -> str:
-    """Return a new version, of what was logged to the arm's parent run."""
-    if not client.search_registered_models(f"name = '{name}'"):
-        client.create_registered_model(name)
-    said = f"Run {tags['micromime.seed']} of the arm {tags['micromime.arm']}."
-    source, run = model.artifact_location, model.source_run_id
-    made = client.create_model_version(name, source, run, tags, description=said, model_id=model.model_id)
-    return str(made.version)
 
 
 def _logged(client: MlflowClient, arm: Run, tags: Mapping[str, str], network: Path) -> LoggedModel:
@@ -127,7 +125,7 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
     from micromime.tracking import served_model
 
     architecture = model.tags["micromime.architecture"]
-    files = files_of(served_model.__name__, f"micromime.training.architectures.{architecture}")
+    files, packages = needed_by(served_model.__name__, f"micromime.training.architectures.{architecture}")
     for file in files:  # each is fetched on its own from a server: only these
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCES / file, folder / file)
@@ -142,5 +140,5 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         code_paths=[str(folder / "micromime")],
         signature=ModelSignature(Schema([pixels]), Schema([answer])),
         input_example=EXAMPLE,
-        pip_requirements=requirements_of(files),
+        pip_requirements=packages,
     )

@@ -21,16 +21,20 @@ class ServedModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load the network of the artifacts `weights.safetensors` and `model.json`: MLflow puts them side by side."""
-        from micromime.inference.networks import class_probabilities
+        from micromime.inference.networks import class_probabilities, probabilities
+        from micromime.inference.views import in_all_views
         from micromime.training.architectures import finds
         from micromime.training.networks import description_of, load_network
 
         folder = Path(context.artifacts["weights.safetensors"]).parent
         network, described = load_network(folder), description_of(folder)
-        if finds(described["architecture"]) == "class":
-            self.answer = partial(class_probabilities, network, size_px=int(described["size_px"]))
-        else:
-            self.answer = partial(_in_all_views, network)
+
+        def in_views(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found = [in_all_views(lambda seen: probabilities(network, seen[None])[0], image) for image in pixels]
+            return np.array(found, np.float32).reshape(len(pixels), *pixels.shape[2:])
+
+        of_class = finds(described["architecture"]) == "class"
+        self.answer = partial(class_probabilities, network, size_px=described["size_px"]) if of_class else in_views
 
     def predict(
         self,
@@ -44,16 +48,6 @@ class ServedModel(PythonModel):
         A grey image is given three times over: `np.repeat(image[None, None], 3, axis=1)`.
         """
         return self.answer(model_input)
-
-
-def _in_all_views(network: Any, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    from micromime.inference.networks import probabilities
-    from micromime.inference.views import in_all_views
-
-    found = np.empty((len(pixels), *pixels.shape[2:]), np.float32)
-    for index, image in enumerate(pixels):
-        found[index] = in_all_views(lambda seen: probabilities(network, seen[None])[0], image)
-    return found
 
 
 set_model(ServedModel())

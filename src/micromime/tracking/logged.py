@@ -1,4 +1,4 @@
-"""What MLflow's store knows of arms, their runs, registered models and the data of each; nothing is made there."""
+"""What MLflow's store has of arms: runs, data, files and registered models. Nothing but `log_file` writes there."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, TypeVar
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.store import OFFLINE, answering, offline, store_client, tracking_uri
+from micromime.tracking.store import answering, offline, store_client, tracking_uri, without_password
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,32 +27,12 @@ MOST = 10_000
 """Entries of one answer: more than there are, and fewer than MLflow allows."""
 
 
-class Trained(NamedTuple):
-    """What finds the runs of an arm in any store."""
-
-    use_case: str
-    arm: str
-    fingerprint: str
-
-    @classmethod
-    def of(cls, said: Mapping[str, str]) -> Self:
-        """Return what finds the runs of an arm by its arm.json."""
-        return cls(said["use_case"], said["arm"], said["fingerprint"])
-
-    @property
-    def tags(self) -> str:
-        """How MLflow is asked for what has its tags."""
-        return f"tags.`micromime.fingerprint` = '{self.fingerprint}' and tags.`micromime.arm` = '{self.arm}'"
-
-
 @contextmanager
 def store(asked: str) -> Iterator[MlflowClient]:
     """Give what speaks to the store; Mistake where there is none, or where it fails at what is `asked` of it."""
-    if offline():
-        raise Mistake(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
     address = tracking_uri()
     file = address.removeprefix("sqlite:///").partition("?")[0]
-    if address.startswith("sqlite:///") and not Path(file).is_file():  # MLflow would make it, and find nothing in it
+    if file != address and not (offline() or Path(file).is_file()):  # MLflow would make it, and find nothing in it
         raise Mistake(f"There is no MLflow store at {file}; set MLFLOW_TRACKING_URI to the one that has the runs.")
     with answering(asked):
         yield store_client()
@@ -93,16 +74,22 @@ def registered(address: str) -> ModelVersion:
     return found
 
 
-def runs_of(client: MlflowClient, trained: Trained) -> list[Run]:
+def tagged(said: Mapping[str, Any], **more: str) -> str:
+    """Return how MLflow is asked for what has the tags of an arm, by its arm.json, and more tags."""
+    wanted = {key: said[key] for key in ("fingerprint", "arm")} | more
+    return " and ".join(f"tags.`micromime.{key}` = '{value}'" for key, value in wanted.items())
+
+
+def runs_of(client: MlflowClient, said: Mapping[str, Any]) -> list[Run]:
     """Return an arm's parent run and those with one seed, under any profile, the finished ones first."""
-    experiment = client.get_experiment_by_name(trained.use_case)
-    found = client.search_runs([experiment.experiment_id], trained.tags, max_results=MOST) if experiment else []
+    experiment = client.get_experiment_by_name(said["use_case"])
+    found = client.search_runs([experiment.experiment_id], tagged(said), max_results=MOST) if experiment else []
     return sorted(found, key=lambda run: run.info.status != "FINISHED")
 
 
-def versions_of(client: MlflowClient, trained: Trained) -> list[ModelVersion]:
+def versions_of(client: MlflowClient, said: Mapping[str, Any]) -> list[ModelVersion]:
     """Return the versions in the model registry that networks of an arm have."""
-    return list(client.search_model_versions(trained.tags, max_results=MOST))
+    return list(client.search_model_versions(tagged(said), max_results=MOST))
 
 
 def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run, str, str]]:
@@ -130,3 +117,33 @@ def _unless_missing(get: Callable[..., Answer], *which: Any) -> Answer | None:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         return None
+
+
+def log_file(run_id: str, path: Path, folder: str | None = None) -> None:
+    """Keep a file with a run, under its name (in a folder); logged again it takes the place of what was there.
+
+    Raises Mistake where there is no such file or run, or where the store fails.
+    """
+    if not path.is_file():
+        raise Mistake(f"{path} is no file, so MLflow cannot keep it; first run the stage that makes it.")
+    with answering(f"to take {path} for the run {run_id}"):
+        store_client().log_artifact(run_id, str(path), folder)
+
+
+def fetch_logged(run_id: str, name: str, folder: Path) -> Path:
+    """Return `folder/name`, then the very bytes that were logged to a run as `name` (with `/` below a folder).
+
+    Raises Mistake where there is no such run, or it has no such file, or where the store fails.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder) as unfinished, answering(f"to give {name} of the run {run_id}"):
+        above = PurePosixPath(name).parent.as_posix()
+        entries = store_client().list_artifacts(run_id, None if above == "." else above)
+        names = [entry.path for entry in entries if not entry.is_dir]
+        if name not in names:
+            place, has = without_password(tracking_uri()), ", ".join(names) or "no files there"
+            advice = "run the stage that logs it, or name another file or run"
+            raise Mistake(f"The run {run_id} in MLflow's store at {place} has no {name} (only {has}); {advice}.")
+        fetched = store_client().download_artifacts(run_id, name, unfinished)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        return Path(fetched).replace(folder / name)  # a file that is there is whole
