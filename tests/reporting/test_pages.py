@@ -225,7 +225,7 @@ def test_the_same_report_is_the_same_bytes_with_its_pictures_beside_it(tmp_path,
 
 
 def test_markdown_keeps_links_to_dois_and_shows_all_else_as_text():
-    html = html_of("# a\n\n<b>\n\n![x](https://doi.org/x.png) [y](http://y.org) [z](https://doi.org/10.1/z)\n")
+    html = html_of("### a\n\n<b>\n\n![x](https://doi.org/x.png) [y](http://y.org) [z](https://doi.org/10.1/z)\n")
     assert "<h3>a</h3>" in html
     assert "&lt;b&gt;" in html
     assert "<img" not in html

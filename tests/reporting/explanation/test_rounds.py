@@ -1,5 +1,7 @@
 """What a sampler requested beside the scoring set, by hand: eight samples, of which it varied the two worst."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,6 @@ from micromime.reporting.explanation.rounds import (
     LIKE,
     REST,
     VARIED,
-    Requests,
     beside,
     distances,
     places,
@@ -31,7 +32,7 @@ def requested():
 
 
 def round_of(scoring, samples):
-    return beside(scoring, Requests("adaptive", {"sampler": {"worst_fraction": {}}}, samples))
+    return beside(scoring, SimpleNamespace(samples=samples))
 
 
 def test_places_are_percentiles_equal_ones_counted_half(scoring):

@@ -1,13 +1,15 @@
 """Why networks fail, on tables whose answer is known (a score is 1 - half of one parameter), and the page of it."""
 
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
-from micromime.reporting.explanation import forest
+from micromime.reporting.explanation import scores
 from micromime.reporting.explanation.page import (
     Told,
     about_round,
@@ -15,7 +17,7 @@ from micromime.reporting.explanation.page import (
     explanation_page,
     p_value,
 )
-from micromime.reporting.explanation.rounds import Requests, beside
+from micromime.reporting.explanation.rounds import beside
 from micromime.reporting.explanation.scores import association, corrected, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE
 
@@ -37,7 +39,7 @@ def table_of(count, **more):
 def small_forests():
     """A few trees tell as much of so plain a table."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(forest, "TREES", 15)
+        patch.setattr(scores, "TREES", 15)
         yield
 
 
@@ -160,7 +162,7 @@ def full():
         whose="mean over 2 runs",
         scoring=scoring,
         explanation=explained(scoring),
-        round_=beside(scoring, Requests("adaptive", said, samples)),
+        round_=beside(scoring, SimpleNamespace(folder=Path("adaptive"), description=said, samples=samples)),
         meanings={"l.depth": f"Depth {HOSTILE}"},
         pictures={scoring.sort_values(SCORE)["id"].iloc[0]: (image, image > 0)},
         remark="Something is left out.",

@@ -1,7 +1,6 @@
 """What a sampler requested, and what that brought on samples like those."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +9,9 @@ import pandas as pd
 from scipy import stats
 from scipy.spatial import KDTree
 
+from micromime.datasets.store import Dataset
 from micromime.judging.statistics import paired_t_test, student_interval
-from micromime.reporting.explanation.forest import columns
-from micromime.reporting.explanation.scores import BEFORE, corrected, factors
+from micromime.reporting.explanation.scores import BEFORE, columns, corrected, factors
 from micromime.reporting.failures import SCORE
 from micromime.reporting.failures import parameters as numeric
 from micromime.scenario.arrays import Reals
@@ -24,22 +23,13 @@ VARIED, LIKE, REST = "varied", "like", "rest"
 
 
 @dataclass(frozen=True)
-class Requests:
-    """What a sampler requested, given the scores of a scoring set."""
-
-    name: str
-    said: Mapping[str, Any]
-    """What dataset.json says: `sampler` with its settings, `arm` whose scores it was given, `score`, their metric."""
-    samples: pd.DataFrame
-    """A row for each sample requested: every parameter, and `parent`, the id of the scored sample that it varies, empty
-    where it varies none."""
-
-
-@dataclass(frozen=True)
 class Round:
     """Requests beside the scoring set whose scores they were made by, and what they brought."""
 
-    requests: Requests
+    requests: Dataset
+    """What a sampler requested, given the scores of a scoring set. Its description has the `sampler` with its settings,
+    the `arm` whose scores it was given and their metric, `score`; `parent` in a row of its samples is the id of the
+    scored sample that it varies, empty where it varies none."""
     shifts: pd.DataFrame
     """See `shifts`."""
     changes: pd.DataFrame
@@ -50,7 +40,7 @@ class Round:
     """Of Welch's two-tailed t-test between these two; NaN where there is none."""
 
 
-def beside(scoring: pd.DataFrame, requests: Requests) -> Round:
+def beside(scoring: pd.DataFrame, requests: Dataset) -> Round:
     """Return what a sampler requested beside the scoring set, and what came of it."""
     requested = requests.samples
     if BEFORE not in scoring:

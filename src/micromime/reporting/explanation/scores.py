@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import stats
+from sklearn.ensemble import RandomForestRegressor
+from sklearn.model_selection import KFold
 
 from micromime.judging.statistics import holm
-from micromime.reporting.explanation.forest import held_out
-from micromime.reporting.failures import SCORE, goodness, in_common
+from micromime.reporting.failures import SCORE, goodness, in_common, parameter_columns
 from micromime.reporting.failures import parameters as numeric
+from micromime.scenario.arrays import Reals
 
 STYLE, BEFORE = "style", "before"
 """Columns of a scoring set: the style that a sample was drawn from; its score by the networks gone on from."""
@@ -24,9 +27,14 @@ STYLE, BEFORE = "style", "before"
 LEAST_FREE = 8
 """Degrees of freedom, of 10 samples of one style, below which Student's t says little of ranks: there is no p value."""
 
-
 LEAST_R2 = 0.005
 """Variance that a forest has to explain of unseen scores: less is written as 0."""
+
+LEAST_SAMPLES = 20
+"""A forest is grown from; fewer would be left out four at a time, to be explained by a handful."""
+
+FOLDS, TREES, SHUFFLES = 5, 100, 10
+LEAST_LEAF = 3
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,7 @@ class Explanation:
     table: pd.DataFrame
     """A row for each parameter that varies, see `explained`."""
     r2: float
-    """What a forest explains of unseen scores, see `forest.held_out`; NaN where there is none."""
+    """What a forest explains of unseen scores, see `held_out`; NaN where there is none."""
 
     @property
     def styled(self) -> bool:
@@ -63,7 +71,7 @@ def scoring_set(
     went on from (of a run: by its own predecessor). Where the table does not say, it comes from `earlier`, their table
     of the same samples, and is else left out.
     """
-    kept, column = [name for name in table if _is_parameter(str(name))], column_of(metric, run)
+    kept, column = [name for name in table if _parameter(name)], column_of(metric, run)
     scoring = table[["id", *kept]].assign(**{SCORE: goodness(table[SCORE + column], metric)})
     before = table.get(BEFORE + column)
     if before is None and earlier is not None and SCORE + column in earlier:
@@ -71,14 +79,14 @@ def scoring_set(
     return scoring if before is None else scoring.assign(**{BEFORE: goodness(before, metric)})
 
 
-def _is_parameter(name: str) -> bool:
-    return name == STYLE or ("." in name and not name.startswith(("score.", "before.")))
+def _parameter(name: Any) -> bool:
+    return name == STYLE or bool(parameter_columns([name]))
 
 
 def worded(scoring: pd.DataFrame) -> list[str]:
     """Return the columns of words that vary: the style, where there are several."""
-    words = (str(name) for name in scoring if not pd.api.types.is_numeric_dtype(scoring[name]))
-    return [name for name in words if _is_parameter(name) and scoring[name].nunique() > 1]
+    words = (name for name in scoring if _parameter(name) and not pd.api.types.is_numeric_dtype(scoring[name]))
+    return [str(name) for name in words if scoring[name].nunique() > 1]
 
 
 def factors(scoring: pd.DataFrame) -> list[str]:
@@ -94,8 +102,8 @@ def explained(scoring: pd.DataFrame) -> Explanation:
     anything, the strongest rank correlations come first.
 
     Columns of the table: parameter; rank_correlation and p of `association`; p_holm, corrected for the number of
-    parameters (Holm 1979); importance and always of `forest.held_out`; and from
-    `failures.in_common` median, worst_median and worst_percentile, NaN for words.
+    parameters (Holm 1979); importance and always of `held_out`; and from `failures.in_common` median, worst_median and
+    worst_percentile, NaN for words.
     """
     names, scores = factors(scoring), scoring[SCORE]
     styles = scoring[STYLE] if STYLE in scoring else pd.Series("", index=scoring.index)
@@ -138,3 +146,61 @@ def corrected(p_values: Sequence[float]) -> list[float]:
     """Return the p values corrected for the number of those that there are (Holm 1979); NaN, no test, stays NaN."""
     known = iter(holm([p for p in p_values if not math.isnan(p)]))
     return [p if math.isnan(p) else next(known) for p in p_values]
+
+
+def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str]") -> tuple[float, pd.DataFrame]:
+    """Return what forests explain of each fifth of the samples that have learnt from the other four.
+
+    First R2: 1 - squared error / squared deviation from the mean, over all samples, each asked of the forest without
+    its fifth; 1 at best, 0 for a forest that does as well as the mean, below 0 for one that does worse. Then a row for
+    each parameter: `importance`, by how much R2 falls when its values are shuffled in the samples left out, the mean
+    over 10 shuffles; and `always`, whether it falls in every fifth of the samples.
+
+    Importance is by permutation (Breiman 2001, doi 10.1023/A:1010933404324). Numbers are shuffled among samples of the
+    same style (Strobl et al. 2008, doi 10.1186/1471-2105-9-307): a parameter that differs between styles would else be
+    as important as the style that it tells of. NaN and False for fewer than 20 samples, and where all scores are the
+    same.
+    """
+    if len(inputs) < LEAST_SAMPLES or inputs.empty or np.ptp(scores) == 0:
+        return math.nan, pd.DataFrame({"importance": math.nan, "always": False}, index=inputs.columns)
+    parts, rng = columns(inputs), np.random.default_rng(0)
+    x, ends = np.hstack(parts), np.cumsum([part.shape[1] for part in parts])
+    among = {True: [np.flatnonzero(styles == each) for each in styles.unique()], False: [np.arange(len(x))]}
+    wrong, harm, sizes = np.zeros(len(x)), list[Reals](), list[int]()
+    for learn, ask in KFold(FOLDS, shuffle=True, random_state=0).split(x):
+        forest = grown(x[learn], scores[learn])
+        wrong[ask] = (forest.predict(x[ask]) - scores[ask]) ** 2
+        again = np.tile(x[ask], (len(parts), SHUFFLES, 1, 1))
+        for place, (name, end) in enumerate(zip(inputs, ends, strict=True)):
+            own = slice(end - parts[place].shape[1], end)
+            for shuffled in again[place]:
+                shuffled[:, own] = x[_order(among[pd.api.types.is_numeric_dtype(inputs[name])], rng)[ask], own]
+        errors = (forest.predict(again.reshape(-1, x.shape[1])).reshape(again.shape[:3]) - scores[ask]) ** 2
+        harm.append(errors.mean(axis=(1, 2)) - wrong[ask].mean())
+        sizes.append(len(ask))
+    by_fold = np.array(harm).T / scores.var()
+    told = {"importance": np.average(by_fold, axis=1, weights=sizes), "always": (by_fold > 0).all(axis=1)}
+    return float(1 - wrong.mean() / scores.var()), pd.DataFrame(told, index=inputs.columns)
+
+
+def grown(x: Reals | pd.DataFrame, scores: "Reals | pd.Series[float]") -> RandomForestRegressor:
+    """Return a forest that has learnt the scores of (n, columns) samples."""
+    return RandomForestRegressor(TREES, min_samples_leaf=LEAST_LEAF, random_state=0, n_jobs=1).fit(x, scores)
+
+
+def columns(inputs: pd.DataFrame) -> list[Reals]:
+    """Return (n, k) columns for each parameter: a number as it is, of words a column of 0 and 1 for each."""
+    return [
+        values.to_numpy(np.float64)[:, None]
+        if pd.api.types.is_numeric_dtype(values)
+        else pd.get_dummies(values, dtype=np.float64).to_numpy()
+        for _, values in inputs.items()
+    ]
+
+
+def _order(groups: Sequence[NDArray[np.intp]], rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return (n,) places of samples, each group's shuffled among themselves."""
+    order = np.empty(sum(map(len, groups)), dtype=np.intp)
+    for group in groups:
+        order[group] = rng.permutation(group)
+    return order

@@ -105,7 +105,7 @@ def page(report: TileReport) -> str:
         "learning": learning_chart(report.verdict),
         "curves": {arm: learning_curves(report.epochs, arm) for arm in report.curves_of},
     }
-    return page_of("tile_report.html.j2", report, tile_tables(report.verdict), values, sunk=0)
+    return page_of("tile_report.html.j2", report, tile_tables(report.verdict), values)
 
 
 def parts_of(real: Dataset, pool: Dataset, dictionary: Dictionary) -> Parts:
