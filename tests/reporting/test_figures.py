@@ -5,26 +5,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.reporting.figures import panels, tiles
-from micromime.reporting.figures.panels import (
+from micromime.reporting import figures
+from micromime.reporting.figures import (
     COLUMN_PX,
+    FIGURE_3,
+    LAYOUT,
+    MOST_WRONG,
+    Parts,
     Shown,
+    WrongTile,
     agreement,
     captioned,
+    contact_sheet,
+    figure_3,
     figure_4,
     fitted,
     grid,
     panel,
     reduced,
-)
-from micromime.reporting.figures.tiles import (
-    CAPTIONS,
-    LAYOUT,
-    MOST_WRONG,
-    Parts,
-    WrongTile,
-    contact_sheet,
-    figure_3,
     wrong_tiles,
 )
 
@@ -57,10 +55,17 @@ def corner(page, part):
 def words(monkeypatch):
     """All words that are written on a picture, in order."""
     said = []
-    line, paragraph = panels.text_line, panels.paragraph
-    monkeypatch.setattr(tiles, "text_line", lambda parts, size: said.extend(t for _, t in parts) or line(parts, size))
-    for module in (tiles, panels):
-        monkeypatch.setattr(module, "paragraph", lambda text, *rest: said.append(text) or paragraph(text, *rest))
+    line, paragraph = figures.text_line, figures.paragraph
+
+    def written(text, *rest):
+        said.append(text)
+        with monkeypatch.context() as patch:
+            patch.setattr(figures, "text_line", line)  # its lines have been told as a whole
+            return paragraph(text, *rest)
+
+    monkeypatch.setattr(figures, "text_line", lambda parts, size: said.extend(t for _, t in parts) or line(parts, size))
+    monkeypatch.setattr(figures, "paragraph", written)
+    monkeypatch.setattr(figures, "legend", lambda size: line([("black", "legend")], size))
     return said
 
 
@@ -193,7 +198,7 @@ def test_figure_3_shows_no_more_than_there_is_room_for(parts):
 def test_captions_say_surrogate_not_real_of_what_is_and_are_else_the_papers(words, parts, examples):
     for kind in ("real", "surrogate"):
         figure_3(parts, kind)
-    assert tuple(words[:6]) == CAPTIONS
+    assert tuple(words[:6]) == FIGURE_3
     assert ["surrogate, not real" in text for text in words[6:]] == [True] * 3 + [False] * 3
     assert not any("real cracks" in text for text in words[6:])
     words.clear()

@@ -14,7 +14,7 @@ from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.pictures.micrographs import Micrograph
 from micromime.reporting.failures import SCORE
-from micromime.reporting.figures.panels import Shown
+from micromime.reporting.figures import Shown
 from micromime.reporting.pages import micrographs, tiles
 from micromime.reporting.pages.page import html_of, write_page
 from micromime.use_cases.chip_cracks import ChipTile
@@ -92,8 +92,8 @@ def of_grains(samples):
         grains=pd.DataFrame(GRAINS),
         diameters=DIAMETERS,
     )
-    one_run = said_of(TEST_SETS["surrogate"], [1], [dataclasses.replace(each, source="steel") for each in real])
-    plain = {"real": [dataclasses.replace(each, source="steel") for each in real], "origin": {"data": HOSTILE}}
+    one_run = said_of(TEST_SETS["surrogate"], [1], [each._replace(source="steel") for each in real])
+    plain = {"real": [each._replace(source="steel") for each in real], "origin": {"data": HOSTILE}}
     bare = dataclasses.replace(full, verdict=one_run, scoring=scoring.head(1), diameters=DIAMETERS.head(0), **plain)
     return full, bare
 

@@ -16,7 +16,7 @@ from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Round
 from micromime.reporting.explanation.scores import Explanation, factors, grown, worded
 from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
-from micromime.reporting.figures.panels import agreement, in_colours, reduced
+from micromime.reporting.figures import agreement, in_colours, reduced
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, number, write_page
 from micromime.reporting.words import TEMPLATES, capital, p_text, rendered
 from micromime.scenario.arrays import Image, Mask

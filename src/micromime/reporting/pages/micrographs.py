@@ -17,7 +17,7 @@ from micromime.pictures.micrographs import Micrograph
 from micromime.reporting.charts.base import charted, learning_curves, score_by_parameter, scores_chart
 from micromime.reporting.charts.grains import diameters_chart, grains_chart
 from micromime.reporting.failures import SCORE, goodness, in_common, lowest, parameter_columns, percentile, score_title
-from micromime.reporting.figures.panels import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
+from micromime.reporting.figures import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
 from micromime.reporting.judged import Judged
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, Reported, number, page_of
 from micromime.reporting.tables.verdict import verdict_table

@@ -10,7 +10,7 @@ import pandas as pd
 from markdown_it import MarkdownIt
 
 from micromime.judging.verdict import Verdict
-from micromime.reporting.figures.panels import Colours, png
+from micromime.reporting.figures import Colours, png
 from micromime.reporting.words import TEMPLATES, headline, rendered
 
 LARGEST_SIDE_PX = 256

@@ -14,7 +14,7 @@ from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.reporting.charts.base import learning_curves
 from micromime.reporting.charts.tiles import error_chart, learning_chart
-from micromime.reporting.figures.tiles import (
+from micromime.reporting.figures import (
     PATCHES,
     SEEDS,
     SHEET_TILES,
