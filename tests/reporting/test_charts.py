@@ -9,9 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.reporting.charts.base import BLUE, ORANGE, PURPLE, learning_curves, score_by_parameter, scores_chart
+from micromime.reporting.charts.base import (
+    BLUE,
+    ORANGE,
+    PURPLE,
+    diameters_chart,
+    grains_chart,
+    learning_curves,
+    score_by_parameter,
+    scores_chart,
+)
 from micromime.reporting.charts.fitted import fitted_chart
-from micromime.reporting.charts.grains import diameters_chart, grains_chart
 from micromime.reporting.charts.tiles import error_chart, learning_chart
 from micromime.reporting.failures import SCORE
 from micromime.reporting.tables.tiles import MODELS

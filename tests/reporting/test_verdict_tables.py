@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.judging.grain_size import astm_by_picture, true_size
 from micromime.reporting.tables.tiles import tile_tables
-from micromime.reporting.tables.verdict import astm_by_picture, finding, true_size, verdict_table
+from micromime.reporting.tables.verdict import finding, verdict_table
 
 TEST_SET = {"kind": "surrogate", "name": "potts", "reason": "no real set was given", "n": 3}
 

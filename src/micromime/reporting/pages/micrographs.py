@@ -14,8 +14,14 @@ from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask
 from micromime.judging.metrics import SCORED
 from micromime.judging.micrographs import THRESHOLD
 from micromime.pictures.micrographs import Micrograph
-from micromime.reporting.charts.base import charted, learning_curves, score_by_parameter, scores_chart
-from micromime.reporting.charts.grains import diameters_chart, grains_chart
+from micromime.reporting.charts.base import (
+    charted,
+    diameters_chart,
+    grains_chart,
+    learning_curves,
+    score_by_parameter,
+    scores_chart,
+)
 from micromime.reporting.failures import SCORE, goodness, in_common, lowest, parameter_columns, percentile, score_title
 from micromime.reporting.figures import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
 from micromime.reporting.judged import Judged

@@ -3,14 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from micromime.judging.grain_size import CONFIDENCE, E112_SLOPE, astm_difference, astm_number_of, mean_intercept
+from micromime.judging.grain_size import CONFIDENCE, E112_SLOPE
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.judging.verdict import Verdict
 from micromime.reporting.words import SIGNIFICANT_P, TITLES, cell, ends_text, p_text, rendered, signed_interval, title
-from micromime.scenario.arrays import Labels
 
 TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
 """The layout of the paper's Table 2: its words and its order, and then ours."""
@@ -36,13 +32,10 @@ def verdict_table(verdict: Verdict) -> str:
         metrics_of=_metrics,
         values=lambda part, names: [part[name] for name in names],
         pairs_in=lambda tests: dict.fromkeys((test["a"], test["b"]) for test in tests.values()),
-        **{
-            "finding": finding,
-            "gain": _gain,
-            "scores_of": scores_of,
-            "true_astm": _true_astm,
-            "found_astm": _found_astm,
-        },
+        scores_of=scores_of,
+        finding=finding,
+        difference=difference_text,
+        found_astm=_found_astm,
     )
 
 
@@ -83,56 +76,9 @@ def finding(test: Mapping[str, Any]) -> str:
     return f"{name}: {said} (paired two-tailed t-test by run, {numbers})."
 
 
-def _gain(test: Mapping[str, Any] | None) -> str:
-    if test is None:
-        return "none"
-    if test["p_holm"] is None:
-        return f"{difference_text(test)}, no test"
-    return f"{difference_text(test)}, p = {p_text(test['p_holm'])}, d_z = {test['effect_size']:+.2f}"
-
-
 def difference_text(test: Mapping[str, Any]) -> str:
     """Return a mean difference and its interval."""
     return f"{test['mean_difference']:+.3f} {signed_interval(test['ci99_difference'])}"
-
-
-def astm_by_picture(answers: pd.DataFrame, truths: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return for each picture and arm the mean over runs of G(found) - G(true) and of its 95 % interval's ends.
-
-    `answers` has a row for every arm, run and picture: picture, source, arm, run, intercept_px (NaN where nothing was
-    crossed), astm_lo and astm_hi (NaN also where there is no interval; see `grain_sizes.astm_difference_of`); `truths`
-    has the `true_size` of each picture. Numbers are None where no run has any: n_known says how many of n_runs have a
-    difference, n_intervals how many an interval.
-    """
-    true_px = {name: (size["intercept"] or {"intercept_px": np.nan})["intercept_px"] for name, size in truths.items()}
-    rows = answers.astype({"intercept_px": float, "astm_lo": float, "astm_hi": float})
-    pairs = zip(rows["intercept_px"], rows["picture"].map(true_px), strict=True)
-    rows = rows.assign(difference=[astm_difference(found, true) for found, true in pairs])
-    parts = rows.groupby(["source", "picture", "arm"], sort=False)
-    means = parts[["difference", "astm_lo", "astm_hi"]].mean().rename(columns={"astm_lo": "lo", "astm_hi": "hi"})
-    means = means.assign(n_known=parts["difference"].count(), n_intervals=parts["astm_lo"].count(), n_runs=parts.size())
-    found = means.reset_index().to_dict("records")
-    return [{str(key): None if value != value else value for key, value in row.items()} for row in found]
-
-
-def true_size(grains: Labels, um_per_px: float | None) -> dict[str, Any]:
-    """Return the true grains' mean linear intercept (`intercept`) and ASTM number (`astm`), with 95 % intervals.
-
-    See `grain_sizes.MeanIntercept` and `AstmNumber`; None where there are fewer than two grains, or no scale.
-    """
-    intercept = mean_intercept(grains)
-    known = intercept is not None and um_per_px is not None
-    return {"intercept": intercept, "astm": astm_number_of(intercept, um_per_px) if known else None}  # type: ignore[arg-type]
-
-
-def _true_astm(size: Mapping[str, Any]) -> str:
-    astm, intercept = size["astm"], size["intercept"]
-    if intercept is None:
-        return "none"
-    if astm is not None:
-        return f"G {astm['number']:.2f} {ends_text(astm, '.2f')}, n = {intercept['n_lines']}"
-    ends = {"lo": intercept["lo_px"], "hi": intercept["hi_px"]}
-    return f"{intercept['intercept_px']:.1f} px {ends_text(ends, '.1f')}, n = {intercept['n_lines']}"
 
 
 def _found_astm(row: Mapping[str, Any]) -> str:
