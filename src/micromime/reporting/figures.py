@@ -66,10 +66,9 @@ WRONG_COLUMNS, MOST_WRONG = 8, 40
 TILES, PATCHES, SEEDS = 10, 55, 36
 """Tiles, patches and seed patches of a part of figure 3 at most."""
 
-TILE_LAYOUT, PATCH_LAYOUT, SEED_LAYOUT = (5, TILE_PX, TILES), (11, 51, PATCHES), (9, 64, SEEDS)
+LAYOUT = ((5, TILE_PX, TILES), (11, 51, PATCHES), (9, 64, SEEDS), *[(5, TILE_PX, TILES)] * 3)
 """Columns, side in px, and how many: a pixel of a patch of 17 x 17 is shown as 3 x 3, of a seed of 32 x 32 as 2 x 2."""
 
-LAYOUT = (TILE_LAYOUT, PATCH_LAYOUT, SEED_LAYOUT, TILE_LAYOUT, TILE_LAYOUT, TILE_LAYOUT)
 WIDTH_PX = 5 * FRAMED_PX + 4 * GAP_PX
 
 FIGURE_3 = (

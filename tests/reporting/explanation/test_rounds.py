@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.reporting.explanation.rounds import (
+from micromime.reporting.explanation.scores import (
     LIKE,
     REST,
     VARIED,

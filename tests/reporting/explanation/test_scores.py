@@ -17,8 +17,7 @@ from micromime.reporting.explanation.page import (
     explanation_page,
     p_value,
 )
-from micromime.reporting.explanation.rounds import beside
-from micromime.reporting.explanation.scores import association, corrected, explained, factors, scoring_set
+from micromime.reporting.explanation.scores import association, beside, corrected, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE
 
 HOSTILE = "<script>alert(1)</script>"

@@ -1,4 +1,7 @@
-"""Charts of the report, as SVG text to stand in a page: same numbers, same bytes. Their style, and what all share."""
+"""Charts of the report, as SVG text to stand in a page: their style, what all share, and those of micrographs.
+
+Same numbers, same bytes.
+"""
 
 import io
 import math
@@ -60,7 +63,7 @@ MOST_WIDE = 4
 """Panels beside one another over which there is room for titles of the usual size."""
 
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
-"""Of sources, both going round: no colour has to be told from another, as the marker differs too."""
+"""Of models; of sources, both going round: no colour has to be told from another, as the marker differs too."""
 
 ACROSS = 3
 """Charts of diameters beside one another."""
@@ -309,9 +312,9 @@ def _against(axes: Axes, sizes: pd.DataFrame, what: str, looks: Looks) -> str:
         mine = there & (sizes["source"] == source)
         axes.plot(true[mine], found[mine], marker, color=colour, markersize=6, alpha=0.8, label=source)
     both = np.concatenate([found[there], true[there], [] if there.any() else [1.0, 10.0]])
-    ends = both.min() / 1.25, both.max() * 1.25
-    axes.plot(ends, ends, color=FAINT_INK, linewidth=0.9, zorder=0)
-    axes.set(xscale="log", yscale="log", xlim=ends, ylim=ends, aspect="equal", xlabel="true", ylabel="found")
+    reach = both.min() / 1.25, both.max() * 1.25
+    axes.plot(reach, reach, color=FAINT_INK, linewidth=0.9, zorder=0)
+    axes.set(xscale="log", yscale="log", xlim=reach, ylim=reach, aspect="equal", xlabel="true", ylabel="found")
     for axis in (axes.xaxis, axes.yaxis):
         plain_logarithmic(axis)
     return _counted(there)

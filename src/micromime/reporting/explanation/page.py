@@ -12,8 +12,7 @@ import pandas as pd
 from sklearn.inspection import PartialDependenceDisplay
 
 from micromime.reporting.charts.base import BLUE, INK, chart, charted, score_by_parameter, svg
-from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Round
-from micromime.reporting.explanation.scores import Explanation, factors, grown, worded
+from micromime.reporting.explanation.scores import LIKE, REST, VARIED, Explanation, Round, factors, grown, worded
 from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
 from micromime.reporting.figures import agreement, in_colours, reduced
@@ -131,7 +130,7 @@ def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) ->
             pd_line_kw={"color": INK, "linewidth": 2.5, "linestyle": "-"},
         )
         for axes in every:
-            axes.get_legend().remove()
+            axes.get_legend().remove()  # type: ignore[union-attr]
             axes.set_ylabel("" if axes is not every[0] else f"change of {score}")
         return svg(figure, "dependence", f"Partial dependence of the {score} on {', '.join(names)}.")
 

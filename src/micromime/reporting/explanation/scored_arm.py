@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.reporting.explanation.page import WORST, Told
-from micromime.reporting.explanation.rounds import beside
-from micromime.reporting.explanation.scores import column_of, explained, factors, scoring_set
+from micromime.reporting.explanation.scores import beside, column_of, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE, lowest, score_title
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.arrays import Image, Mask

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,8 +47,8 @@ class WorstSample(NamedTuple):
     @property
     def pictures(self) -> dict[str, Colours]:
         """Image, truth and prediction by their titles."""
-        parts = (reduced(each, LARGEST_SIDE_PX) for each in triple(self.shown))
-        return dict(zip(("image", "truth", "prediction"), parts, strict=True))
+        named = zip(("image", "truth", "prediction"), triple(self.shown), strict=True)
+        return {title: reduced(each, LARGEST_SIDE_PX) for title, each in named}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,17 +71,6 @@ class Report(Reported):
     """A row for every grain, found or true: see `diameters_chart`."""
 
 
-def shown_micrograph(picture: Micrograph, probability: Probability) -> Shown:
-    """Return a test picture with what a network finds in it."""
-    return Shown(picture.name, picture.source, picture.image, picture.mask, probability > THRESHOLD)
-
-
-def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: int) -> Shown:
-    """Return a synthetic sample with what a network finds in it."""
-    image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
-    return Shown(name, "synthetic", image, np.array(samples.masks[index]), ask(image) > THRESHOLD)
-
-
 def report_of(
     judged: Judged, scored: tuple[Dataset, str], pictures: Sequence[Micrograph], ask: Callable[[Image], Probability]
 ) -> Report:
@@ -91,11 +79,18 @@ def report_of(
     `scored` has the scoring set, and the metric that samplers go by: the worst samples are those by it.
     """
     samples, metric = scored
+
+    def sample(index: int) -> Shown:
+        image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
+        return Shown(name, "synthetic", image, np.array(samples.masks[index]), ask(image) > THRESHOLD)
+
     base, run = next(iter(judged.representative.items()))
     found = [ask(each.image) for each in pictures]
-    real = list(map(shown_micrograph, pictures, found))
+    real = [
+        Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)
+        for each, probability in zip(pictures, found, strict=True)
+    ]
     scoring = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
-    sample = partial(shown_sample, samples, ask)
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     said = f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."
     synthetic = [sample(index) for index in range(min(EXAMPLES, len(samples.images)))]
@@ -125,12 +120,11 @@ def report_of(
 def page(report: Report) -> str:
     """Return the page as HTML: pictures as PNG data URIs, charts as inline SVG, no scripts, nothing from elsewhere."""
     differing = in_common(report.scoring)
-    diameters = report.diameters
     values = {
         "scores": scores_chart(report.verdict, TITLES),
         "legend": LEGEND,
         "grains": grains_chart(report.grains, report.predicted_by),
-        "diameters": None if diameters.empty else diameters_chart(diameters, report.predicted_by),
+        "diameters": None if report.diameters.empty else diameters_chart(report.diameters, report.predicted_by),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring, report.scored_by),
         "charted": charted(report.scoring),
         "in_common": differing.to_dict("records"),
@@ -149,7 +143,7 @@ def worst_sample(row: "pd.Series[Any]", shown: Shown, scoring: pd.DataFrame) -> 
     """Return a row of the scoring table as the page shows it."""
     scores = {}
     for metric in SCORED:
-        by_run = [float(row[name]) for name in row.index if str(name).startswith(f"score.{metric}.run-")]
+        by_run = row.filter(like=f"score.{metric}.run-").to_numpy(np.float64)
         sd = float(np.std(by_run, ddof=1)) if len(by_run) > 1 else None
         scores[title(metric)] = cell({"mean": row[f"score.{metric}"], "sd": sd})
     parameters = [

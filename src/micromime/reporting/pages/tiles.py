@@ -111,14 +111,12 @@ def page(report: TileReport) -> str:
 def parts_of(real: Dataset, pool: Dataset, dictionary: Dictionary) -> Parts:
     """Return the pictures of figure 3; the synthetic tiles with a crack are those of the cracks alone."""
     cracked = places(pool, CRACK, TILES)
-    rows = pool.samples.iloc[cracked].to_dict("records")
-    tiles = [ChipTile.from_row({str(key): value for key, value in row.items()}) for row in rows]
     return Parts(
         cracks=images(real, places(real, CRACK, TILES)),
         patches=[dictionary.patches[n] for n in evenly(len(dictionary.patches), PATCHES)],
         seeds=[dictionary.seeds[n] for n in evenly(len(dictionary.seeds), SEEDS)],
         textures=images(pool, places(pool, INTACT, TILES)),
-        alone=[on_white(tile, pool.masks[n]) for tile, n in zip(tiles, cracked, strict=True)],
+        alone=[on_white(ChipTile.from_row(dict(pool.samples.iloc[n])), pool.masks[n]) for n in cracked],
         finished=images(pool, cracked),
     )
 
