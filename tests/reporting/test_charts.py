@@ -10,16 +10,7 @@ import pandas as pd
 import pytest
 
 from micromime.reporting.charts import base
-from micromime.reporting.charts.base import (
-    BLUE,
-    ORANGE,
-    PURPLE,
-    diameters_chart,
-    grains_chart,
-    learning_curves,
-    score_by_parameter,
-    scores_chart,
-)
+from micromime.reporting.charts.base import BLUE, ORANGE, PURPLE, diameters_chart, grains_chart, scores_chart
 from micromime.reporting.charts.fitted import fitted_chart
 from micromime.reporting.charts.tiles import error_chart, learning_chart
 from micromime.reporting.failures import SCORE
@@ -95,9 +86,9 @@ def drawers(verdict, epochs, scoring, tile_verdict):
     simulated = measured.assign(width_px=[5.0, 6, 9, 10])
     return {
         "scores": partial(scores_chart, verdict, {**TITLES, "boundary_f1": "boundary F1"}),
-        "base": partial(learning_curves, epochs, "base"),
-        "adaptive": partial(learning_curves, epochs, "adaptive"),
-        "parameters": partial(score_by_parameter, scoring, "mean IoU"),
+        "base": partial(base.learning_curves, epochs, "base"),
+        "adaptive": partial(base.learning_curves, epochs, "adaptive"),
+        "parameters": partial(base.score_by_parameter, scoring, "mean IoU"),
         "fitted": partial(fitted_chart, LAWS, measured, simulated, LAW_TITLES),
         "grains": partial(grains_chart, SIZES, "base"),
         "others": partial(grains_chart, spread, "real"),
