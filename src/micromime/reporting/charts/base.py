@@ -59,9 +59,6 @@ MOST_PARAMETERS = 16
 VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
 """What learning curves show of the validation, as their axis writes it."""
 
-MOST_WIDE = 4
-"""Panels beside one another over which there is room for titles of the usual size."""
-
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
 """Of models; of sources, both going round: no colour has to be told from another, as the marker differs too."""
 
@@ -189,7 +186,7 @@ def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], 
     with chart(0.7 + 0.32 * len(names), len(panels), across, sharex="col", sharey=True) as (figure, every):
         for axes, (title, scores) in zip(every, panels.items(), strict=True):
             _scores(axes, scores)
-            axes.set_title(title, fontsize="medium" if across <= MOST_WIDE else "small")
+            axes.set_title(title, fontsize="medium" if across <= 4 else "small")  # there is room for four
         in_lines(every[0], names)
         for axes in every[across::across]:
             axes.tick_params(axis="y", labelcolor=INK)

@@ -17,7 +17,7 @@ from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
 from micromime.reporting.figures import agreement, in_colours, reduced
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, number, write_page
-from micromime.reporting.words import TEMPLATES, capital, p_text, rendered
+from micromime.reporting.words import capital, p_text, rendered
 from micromime.scenario.arrays import Image, Mask
 
 WORST = 6
@@ -87,6 +87,8 @@ def explanation_page(told: Told) -> str:
         shifts=round_.shifts.to_dict("records") if round_ else [],
         changes=round_.changes.to_dict("records") if round_ else [],
         kinds=KINDS,
+        p_value=p_value,
+        correlation=correlation,
     )
 
 
@@ -166,6 +168,3 @@ def correlation(row: Mapping[Any, Any]) -> str:
     """Return the rank correlation in a row of an explanation's table, that of numbers with its sign."""
     r, words = float(row["rank_correlation"]), math.isnan(row["worst_percentile"])
     return "none" if math.isnan(r) else f"{r:.2f}" if words else f"{r:+.2f}"
-
-
-TEMPLATES.filters |= {"p": p_value, "correlation": correlation}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,6 +72,17 @@ class Report(Reported):
     """A row for every grain, found or true: see `diameters_chart`."""
 
 
+def shown_micrograph(picture: Micrograph, probability: Probability) -> Shown:
+    """Return a test picture with what a network finds in it."""
+    return Shown(picture.name, picture.source, picture.image, picture.mask, probability > THRESHOLD)
+
+
+def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: int) -> Shown:
+    """Return a synthetic sample with what a network finds in it."""
+    image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
+    return Shown(name, "synthetic", image, np.array(samples.masks[index]), ask(image) > THRESHOLD)
+
+
 def report_of(
     judged: Judged, scored: tuple[Dataset, str], pictures: Sequence[Micrograph], ask: Callable[[Image], Probability]
 ) -> Report:
@@ -79,17 +91,10 @@ def report_of(
     `scored` has the scoring set, and the metric that samplers go by: the worst samples are those by it.
     """
     samples, metric = scored
-
-    def sample(index: int) -> Shown:
-        image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
-        return Shown(name, "synthetic", image, np.array(samples.masks[index]), ask(image) > THRESHOLD)
-
     base, run = next(iter(judged.representative.items()))
     found = [ask(each.image) for each in pictures]
-    real = [
-        Shown(each.name, each.source, each.image, each.mask, probability > THRESHOLD)
-        for each, probability in zip(pictures, found, strict=True)
-    ]
+    sample = partial(shown_sample, samples, ask)
+    real = list(map(shown_micrograph, pictures, found))
     scoring = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     said = f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."
