@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.reporting.charts.base import BLUE, ORANGE, PURPLE, learning_curves, score_by_parameter, scores_chart
+from micromime.reporting.charts import base
+from micromime.reporting.charts.base import BLUE, ORANGE, PURPLE, diameters_chart, grains_chart, scores_chart
 from micromime.reporting.charts.fitted import fitted_chart
-from micromime.reporting.charts.grains import diameters_chart, grains_chart
 from micromime.reporting.charts.tiles import error_chart, learning_chart
 from micromime.reporting.failures import SCORE
 from micromime.reporting.tables.tiles import MODELS
@@ -81,16 +81,17 @@ def drawers(verdict, epochs, scoring, tile_verdict):
     tiles = tile_verdict()
     cracks = {"width_px": [5.0, 6, 7, 8], "segments": [3, 9, 9, 12], "taper_px": [20.0, np.nan, 30, 40]}
     measured = pd.DataFrame(cracks).assign(bend_deg=np.nan)
+    spread = SIZES.assign(astm_lo=SIZES["astm_difference"] - 0.2, astm_hi=SIZES["astm_difference"] + 0.2)
     grains = diameters(steel=([5, 6, 7, 8], [5, 6, 9, 10, 12]), iron=([30, 50], []))
     simulated = measured.assign(width_px=[5.0, 6, 9, 10])
     return {
         "scores": partial(scores_chart, verdict, {**TITLES, "boundary_f1": "boundary F1"}),
-        "base": partial(learning_curves, epochs, "base"),
-        "adaptive": partial(learning_curves, epochs, "adaptive"),
-        "parameters": partial(score_by_parameter, scoring, "mean IoU"),
+        "base": partial(base.learning_curves, epochs, "base"),
+        "adaptive": partial(base.learning_curves, epochs, "adaptive"),
+        "parameters": partial(base.score_by_parameter, scoring, "mean IoU"),
         "fitted": partial(fitted_chart, LAWS, measured, simulated, LAW_TITLES),
         "grains": partial(grains_chart, SIZES, "base"),
-        "others": partial(grains_chart, SIZES, "real"),
+        "others": partial(grains_chart, spread, "real"),
         "diameters": partial(diameters_chart, grains, "base"),
         "errors": partial(error_chart, tiles),
         "learning": partial(learning_chart, tiles),
@@ -113,7 +114,7 @@ def widths(svg, colour):
     return [float(found[1]) for style in styles if (found := re.search(r"stroke-width: ([\d.]+)", style))]
 
 
-@pytest.mark.parametrize("name", ["scores", "base", "parameters", "fitted", "grains", "diameters", "learning"])
+@pytest.mark.parametrize("name", ["scores", "parameters"])  # lines and letters; pixels
 def test_a_chart_is_the_same_bytes_each_time(charts, drawers, name):
     assert drawers[name]() == charts[name]
 
@@ -181,8 +182,7 @@ def test_grains_say_how_many_they_show_and_how_many_they_cannot(charts):
 
 
 def test_intervals_of_grains_are_drawn_where_they_are_given(charts):
-    spread = SIZES.assign(astm_lo=SIZES["astm_difference"] - 0.2, astm_hi=SIZES["astm_difference"] + 0.2)
-    assert len(widths(grains_chart(spread, "base"), BLUE)) - len(widths(charts["grains"], BLUE)) == 2
+    assert len(widths(charts["others"], BLUE)) - len(widths(charts["grains"], BLUE)) == 2
 
 
 def test_diameters_say_how_many_grains_and_how_far_apart(charts):
@@ -191,12 +191,12 @@ def test_diameters_say_how_many_grains_and_how_far_apart(charts):
     assert "found (0)" not in said
 
 
-@pytest.mark.parametrize(("sources", "rows"), [(3, 1), (4, 2)])
-def test_every_source_has_a_panel_of_diameters(sources, rows):
-    drawn = diameters_chart(diameters(**{f"source_{n}": ([5, 6], [7]) for n in range(sources)}), "base")
-    assert sum(text.startswith("source_") for text in texts(drawn)) == sources
-    height_pt = float(ElementTree.fromstring(drawn).attrib["viewBox"].split()[-1])
-    assert height_pt == pytest.approx(72 * 2.6 * rows)
+def test_every_source_has_a_panel_of_diameters_in_lines_of_as_many(charts, monkeypatch):
+    monkeypatch.setattr(base, "ACROSS", 1)
+    drawn = diameters_chart(diameters(source_1=([5, 6], [7]), source_2=([5, 6], [7])), "base")
+    assert sum(text.startswith("source_") for text in texts(drawn)) == 2
+    heights = [float(ElementTree.fromstring(svg).attrib["viewBox"].split()[-1]) for svg in (charts["diameters"], drawn)]
+    assert heights == pytest.approx([72 * 2.6, 72 * 2.6 * 2])
 
 
 def test_errors_have_a_panel_a_subset_for_test_data_and_for_all_the_most_tiles_first(charts):

@@ -14,7 +14,7 @@ from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.pictures.micrographs import Micrograph
 from micromime.reporting.failures import SCORE
-from micromime.reporting.figures.panels import Shown
+from micromime.reporting.figures import Shown
 from micromime.reporting.pages import micrographs, tiles
 from micromime.reporting.pages.page import html_of, write_page
 from micromime.use_cases.chip_cracks import ChipTile
@@ -24,6 +24,7 @@ TEST_SETS = {
     "real": {"kind": "real", "name": "grain_boundaries", "reason": None},
     "surrogate": {"kind": "surrogate", "name": "grain_boundaries", "reason": "no real set was given"},
 }
+THICKNESS = "grain_boundaries.thickness_px"
 PICTURE = np.zeros((8, 12, 3), dtype=np.uint8)
 GRAINS = {
     "source": ["steel", "iron"],
@@ -41,7 +42,7 @@ DIAMETERS = pd.DataFrame({"source": "steel", "kind": ["true", "true", "found"], 
 def said_of(test_set, runs, pictures):
     rows = [
         {"picture": each.name, "source": each.source}
-        | {name: f(each.prediction, each.truth) for name, f in SEGMENTATION.items()}
+        | {name: SEGMENTATION[name](each.prediction, each.truth) for name in ("mean_iou", "pixel_error")}
         for each in pictures
     ]
     scores = pd.DataFrame(
@@ -61,26 +62,21 @@ def trained(arms):
 
 
 @pytest.fixture(scope="module")
-def samples(grains):
-    return [grains.draw(np.random.default_rng(seed)) for seed in range(12)]
-
-
-@pytest.fixture(scope="module")
-def of_grains(samples):
+def of_grains():
     """The report on micrographs, of real and of surrogate pictures."""
-    drawn = [each.render() for each in samples[:2]]
+    rng = np.random.default_rng(0)
+    images, masks = rng.integers(0, 256, (2, 40, 60), dtype=np.uint8), rng.random((2, 40, 60)) < 0.2
     synthetic, real = (
-        [Shown(f"{source} {n}", source, s.image, s.mask, np.roll(s.mask, 1, axis=1)) for n, s in enumerate(drawn)]
+        [Shown(f"{source} {n}", source, images[n], masks[n], np.roll(masks[n], 1, axis=1)) for n in range(2)]
         for source in ("synthetic", HOSTILE)
     )
-    scoring = pd.DataFrame([each.row() for each in samples]).assign(
-        **{SCORE: np.linspace(0.9, 0.5, 12), "id": "000011"}
-    )
+    parameters = {THICKNESS: rng.uniform(2, 7, 12), "grain_boundaries.darkness": 0.5}
+    scoring = pd.DataFrame(parameters | {SCORE: np.linspace(0.9, 0.5, 12), "id": "000011"})
     scores = {f"score.{metric}{run}": 0.5 for metric in SCORED for run in ("", ".run-001", ".run-002")}
     worst = micrographs.worst_sample(pd.concat([scoring.iloc[11], pd.Series(scores)]), synthetic[0], scoring)
     full = micrographs.Report(
         verdict=said_of(TEST_SETS["real"], [1, 2], real),
-        **trained(["base", "other"]),
+        **trained(["base"]),
         origin={"profile": "tiny", "command": "make run && echo <b>"},
         pictures=dict.fromkeys(("panel", "figure_4", "worst"), PICTURE),
         predicted_by="base, run 1",
@@ -92,8 +88,8 @@ def of_grains(samples):
         grains=pd.DataFrame(GRAINS),
         diameters=DIAMETERS,
     )
-    one_run = said_of(TEST_SETS["surrogate"], [1], [dataclasses.replace(each, source="steel") for each in real])
-    plain = {"real": [dataclasses.replace(each, source="steel") for each in real], "origin": {"data": HOSTILE}}
+    one_run = said_of(TEST_SETS["surrogate"], [1], [each._replace(source="steel") for each in real])
+    plain = {"real": [each._replace(source="steel") for each in real], "origin": {"data": HOSTILE}}
     bare = dataclasses.replace(full, verdict=one_run, scoring=scoring.head(1), diameters=DIAMETERS.head(0), **plain)
     return full, bare
 
@@ -113,7 +109,7 @@ def of_tiles(tile_verdict):
         counts={"real": 64, "synthetic": 600, "patches": 900, "seeds": 36},
         fitted='<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="fitted"></svg>',
         fitted_to="all",
-        curves_of=["synthetic_all", "mixed_all", "mixed_16"],
+        curves_of=["synthetic_all", "mixed_16"],
     )
     return full, dataclasses.replace(full, verdict=tile_verdict("surrogate", runs=1), curves_of=["mixed_all"])
 
@@ -193,9 +189,9 @@ def test_the_worst_samples_have_scores_and_places_of_their_parameters(of_grains,
     text = re.sub(r"\s+", " ", reader(pages["grains"]).text)
     assert "Pixel accuracy (over runs) of each of the 12 synthetic samples" in text
     assert re.search(r"Synthetic sample 000011: [^.]*0.500 ± 0.000, [^:]*mean IoU 0.500 ± 0.000", text)
-    thickness = of_grains[0].scoring["grain_boundaries.thickness_px"]
+    thickness = of_grains[0].scoring[THICKNESS]
     below = 100 * ((thickness < thickness[11]).sum() + 0.5) / 12
-    assert f"grain_boundaries.thickness_px {thickness[11]:.4g} {below:.0f}" in re.sub(r"(?<=px)(?=\d)", " ", text)
+    assert f"{THICKNESS} {thickness[11]:.4g} {below:.0f}" in re.sub(r"(?<=px)(?=\d)", " ", text)
     assert "against each" not in reader(pages["surrogate grains"]).text  # of one sample no parameter differs
 
 
@@ -212,24 +208,25 @@ def test_tables_of_the_verdict_have_headings_below_that_of_their_section(pages):
 
 def test_only_the_curves_of_tiles_that_are_asked_for_are_drawn_and_show_the_error_rate(pages, reader):
     page = pages["tiles"]
-    assert re.findall(r"Learning curves of arm (\w+)", reader(page).text) == ["synthetic_all", "mixed_all", "mixed_16"]
-    assert page.count(">error rate</text>") == 3
+    assert re.findall(r"Learning curves of arm (\w+)", reader(page).text) == ["synthetic_all", "mixed_16"]
+    assert page.count(">error rate</text>") == 2
     assert page.count('<th scope="row">synthetic_16</th>') == 1  # in the table of phases
 
 
 def test_the_same_report_is_the_same_bytes_with_its_pictures_beside_it(tmp_path, of_tiles, pages):
-    files = write_page(tmp_path / "page" / "report.html", tiles.page(of_tiles[0]), of_tiles[0].pictures)
-    assert (tmp_path / "page" / "report.html").read_bytes() == pages["tiles"].encode()
+    files = write_page(tmp_path / "page" / "report.html", tiles.page(of_tiles[1]), of_tiles[0].pictures)
+    assert (tmp_path / "page" / "report.html").read_bytes() == pages["surrogate tiles"].encode()
     assert {name: file.name for name, file in files.items()} == {name: f"{name}.png" for name in of_tiles[0].pictures}
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files.values())
 
 
-def test_markdown_keeps_links_to_dois_and_shows_all_else_as_text():
-    html = html_of("# a\n\n<b>\n\n![x](https://doi.org/x.png) [y](http://y.org) [z](https://doi.org/10.1/z)\n")
+def test_markdown_shows_all_that_is_no_table_or_heading_as_text():
+    html = html_of(
+        "### a\n\n<b>\n\n![x](https://y.org/x.png) [y](http://y.org) <http://z.org> [z]\n\n[z]: http://z.org\n"
+    )
     assert "<h3>a</h3>" in html
     assert "&lt;b&gt;" in html
-    assert "<img" not in html
-    assert re.findall(r'(?:src|href)="([^"]*)"', html) == ["https://doi.org/x.png", "https://doi.org/10.1/z"]
+    assert not re.search("<img|<a|src=|href=", html)
 
 
 def test_markdown_tables_scroll_and_have_heads():

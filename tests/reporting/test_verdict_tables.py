@@ -7,17 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.judging.grain_size import astm_by_picture, true_size
 from micromime.reporting.tables.tiles import tile_tables
-from micromime.reporting.tables.verdict import (
-    arms_table,
-    astm_by_picture,
-    astm_table,
-    finding,
-    gain_tables,
-    paired_table,
-    true_size,
-    verdict_table,
-)
+from micromime.reporting.tables.verdict import finding, verdict_table
 
 TEST_SET = {"kind": "surrogate", "name": "potts", "reason": "no real set was given", "n": 3}
 
@@ -69,9 +61,7 @@ def one_arm():
 
 def test_the_best_cell_is_bold_even_when_a_baseline_is_best(one_arm):
     text = verdict_table(one_arm)
-    assert text.startswith(
-        f"**Test set: surrogate, not real (no real set was given); potts, n = 3**\n\n{arms_table(one_arm)}"
-    )
+    assert text.startswith("**Test set: surrogate, not real (no real set was given); potts, n = 3**\n\nThe arms as in")
     assert "| mean IoU (more is better) | nothing | local | base, runs: 2 |" in text
     assert "| steel (2) | 0.400 | 0.550 | **0.670 ± 0.028** |" in text
     assert "| iron (1) | 0.400 | **0.700** | 0.520 ± 0.028 |" in text
@@ -87,8 +77,10 @@ def test_scores_that_print_alike_are_both_best(one_arm):
 
 
 def test_arms_stand_in_the_layout_of_the_papers_table_2_and_of_other_metrics_boundary_f1_alone(one_arm):
-    one_arm["arms"]["base"] |= {"hue_error": summary(0.5, 0.1), "boundary_f1": summary(0.5, None)}
-    assert arms_table(one_arm).splitlines()[2:] == [
+    for part in (one_arm, *one_arm["by_source"].values()):
+        for each in (*part["baselines"].values(), part["arms"]["base"]):
+            each |= {"hue_error": summary(0.5, 0.1), "boundary_f1": summary(0.5, None)}
+    assert verdict_table(one_arm).splitlines()[4:9] == [
         "| arm | all 3 pictures | error | IoU | boundary F1 |",
         "| --- | ---: | ---: | ---: | ---: |",
         "| base, runs: 2 | mean ± sd | 0.380 ± 0.028 | 0.620 ± 0.028 | 0.500 |",
@@ -97,22 +89,22 @@ def test_arms_stand_in_the_layout_of_the_papers_table_2_and_of_other_metrics_bou
     ]
 
 
-def test_every_paired_test_has_its_row_and_corrected_p_values_a_column():
-    tests = {
-        "1": compared("base", "local_threshold", "mean_iou", 0.02, n_pairs=3, p_value=0.52),
-        "2": compared("adaptive", "base", "pixel_error", -0.0112, effect_size=None),
+def test_every_paired_test_has_its_row_and_corrected_p_values_a_column(one_arm):
+    one_arm["paired"] = tests = {
+        "1": compared("base", "local_threshold", "mean_iou", 0.02, n_pairs=3, p_value=0.52, effect_size=None),
+        "2": compared("adaptive", "base", "pixel_error", -0.0112),
     }
-    assert paired_table(tests).splitlines() == [
+    assert verdict_table(one_arm).splitlines()[-4:] == [
         "| a - b | metric | paired by | n | mean difference | 99 % interval | p (two-tailed t) | effect size d_z |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
-        "| base - local_threshold | mean IoU | picture | 3 | +0.020 | [+0.010, +0.040] | 0.52 | -0.28 |",
-        "| adaptive - base | pixel error | run | 50 | -0.011 | [-0.021, +0.009] | 0.050 | none |",
+        "| base - local_threshold | mean IoU | picture | 3 | +0.020 | [+0.010, +0.040] | 0.52 | none |",
+        "| adaptive - base | pixel error | run | 50 | -0.011 | [-0.021, +0.009] | 0.050 | -0.28 |",
     ]
     tests["2"] |= {"p_holm": 0.0992, "n_tests": 2}
-    head, _, first, second = paired_table(tests).splitlines()
+    head, _, first, second = verdict_table(one_arm).splitlines()[-4:]
     assert head.endswith("| p (two-tailed t) | p of 2 tests by run (Holm) | effect size d_z |")
-    assert first.endswith("| 0.52 | none | -0.28 |")
-    assert second.endswith("| 0.050 | 0.099 | none |")
+    assert first.endswith("| 0.52 | none | none |")
+    assert second.endswith("| 0.050 | 0.099 | -0.28 |")
 
 
 HOW = "(paired two-tailed t-test by run, p = {}, n = 50 pairs, d_z = -0.28)."
@@ -156,10 +148,10 @@ def test_gains_of_arms_that_cannot_be_tested_or_were_not_compared(committed):
     name, test = next(iter(part["paired"].items()))
     part["paired"] = {name: test | {"metric": "mean_iou", "ci99_difference": None, "p_holm": None}}
     said["at_operating_points"]["paired"] = {}
-    tables = list(gain_tables(said))
-    assert len(tables) == 6  # no table of tests
-    assert "its 99 % interval (Student's t; not corrected)" in tables[3]
-    (row,) = [line for line in tables[4].splitlines() if line.startswith(f"| {source} (")]
+    text = verdict_table(said).partition("at equal operating points.")[2]
+    assert "its 99 % interval (Student's t; not corrected)" in text
+    assert "Corrected among themselves" not in text  # no table of tests
+    (row,) = [line for line in text.splitlines() if line.startswith(f"| {source} (") and " - " in line][:1]
     assert f"| {test['a']} - {test['b']} |" in row
     assert f"{test['mean_difference']:+.3f} none, no test |" in row
 
@@ -186,9 +178,16 @@ def rows_of(**by_picture):
     return astm_by_picture(pd.DataFrame(rows), truths)
 
 
-def cells(rows, truths=None):
-    _, lines = astm_table(rows, truths or {row["picture"]: {"intercept": None, "astm": None} for row in rows})
-    return [line.strip("| ").split(" | ") for line in lines.splitlines()[2:]]
+@pytest.fixture
+def cells(one_arm):
+    """What gives the cells of the last table, of ASTM numbers."""
+
+    def written(rows, truths=None):
+        truths = truths or {row["picture"]: {"intercept": None, "astm": None} for row in rows}
+        text = verdict_table(one_arm | {"astm_by_picture": rows, "true_sizes": truths})
+        return [line.strip("| ").split(" | ") for line in text.splitlines()[-len(truths) :]]
+
+    return written
 
 
 def test_astm_numbers_of_a_picture_are_means_over_the_runs_that_have_one():
@@ -205,7 +204,7 @@ def test_astm_numbers_of_a_picture_are_means_over_the_runs_that_have_one():
     assert [row["difference"] for row in (some, one, none)] == [pytest.approx(0.05), pytest.approx(-1.5), None]
 
 
-def test_bold_is_what_every_run_has_within_half_a_class():
+def test_bold_is_what_every_run_has_within_half_a_class(cells):
     ends = {
         "within": [(-0.5, 0.5)],
         "beyond": [(-0.1, 0.52)],
@@ -222,7 +221,7 @@ def test_bold_is_what_every_run_has_within_half_a_class():
     ]
 
 
-def test_the_truth_is_an_intercept_where_there_is_no_scale_and_an_astm_number_where_there_is():
+def test_the_truth_is_an_intercept_where_there_is_no_scale_and_an_astm_number_where_there_is(cells):
     truths = {
         "a": true_size(SQUARES, None),
         "b": true_size(SQUARES, 32.0),

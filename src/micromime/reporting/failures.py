@@ -14,9 +14,6 @@ from micromime.scenario.arrays import Mask
 SCORE = "score"
 """The column of a scoring set that says how good networks are on a sample; the worst have the least of it."""
 
-INSTEAD = {"pixel_error": "pixel accuracy"}
-"""What is told instead of an error, so that the worst have the least of it: 1 less the error."""
-
 WORST_SHARE = 0.1
 """Share of the samples that count as the worst (Trampert et al. 2021, section 3.3)."""
 
@@ -28,7 +25,7 @@ def goodness(values: "pd.Series[float]", metric: str) -> "pd.Series[float]":
 
 def score_title(metric: str) -> str:
     """Return what `goodness` is by a metric, in words: `mean IoU`, `pixel accuracy`."""
-    return INSTEAD.get(metric, title(metric))
+    return {"pixel_error": "pixel accuracy"}.get(metric, title(metric))
 
 
 def parameters(scoring: pd.DataFrame) -> list[str]:
@@ -47,9 +44,7 @@ def parameter_columns(columns: Iterable[Any]) -> list[str]:
 
 def worst(scoring: pd.DataFrame) -> Mask:
     """Return (n,): true for the tenth of the samples with the lowest scores, at least one; of ties the first."""
-    chosen = np.zeros(len(scoring), dtype=np.bool_)
-    chosen[np.argsort(scoring[SCORE], kind="stable")[: math.ceil(WORST_SHARE * len(scoring))]] = True
-    return chosen
+    return scoring.index.isin(lowest(scoring, math.ceil(WORST_SHARE * len(scoring))).index)
 
 
 def lowest(scoring: pd.DataFrame, most: int) -> pd.DataFrame:

@@ -11,20 +11,15 @@ from micromime.arms.arm import FIRST, Arm, said_of, trained
 
 def phases(arms: Sequence[Path]) -> pd.DataFrame:
     """Return a row for each arm and phase, with the learning rate that was used and how it came about."""
-    kept = ("size_px", "trainable", "epochs", "batch_size")
-    return pd.DataFrame(
-        {
-            "arm": arm.name,
-            "phase": number,
-            **{key: getattr(phase, key) for key in kept},
-            "peak_rate": rate,
-            "how": "found" if phase.peak_rate == "find" else "given",
-        }
+    rows = [
+        {"arm": arm.name, "phase": number, **phase.model_dump(), "peak_rate": rate}
+        | {"how": "found" if phase.peak_rate == "find" else "given"}
         for arm in arms
         for number, (phase, rate) in enumerate(
             zip(Arm.read(arm).settings.phases, trained(arm, FIRST)["rates"], strict=True), 1
         )
-    )
+    ]
+    return pd.DataFrame(rows)
 
 
 def origin(arms: Sequence[Path], data_by: Literal["name", "path"] = "name") -> dict[str, str]:

@@ -1,7 +1,10 @@
-"""How numbers stand in tables and on pages: words, digits, Markdown."""
+"""How numbers stand in tables and on pages: words, digits, Markdown, and the templates that have the words."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 TITLES = {
     "mean_iou": "mean IoU",
@@ -90,3 +93,22 @@ def filled(text: str, blocks: Mapping[str, str]) -> str:
         _, end, after = rest.partition(f"<!-- end {name} -->")
         text = f"{before}{begin}\n{block}\n{end}{after}"
     return text
+
+
+TEMPLATES = Environment(
+    loader=FileSystemLoader([Path(__file__).parent / folder for folder in ("tables", "pages")]),
+    autoescape=lambda name: ".html." in str(name),
+    undefined=StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.filters |= {
+    each.__name__: each
+    for each in (capital, cell, ends_text, headline, interval_text, made_lines, mean_cell, p_or_none, signed_interval)
+}
+TEMPLATES.filters["metric"] = title
+
+
+def rendered(template: str, **values: Any) -> str:
+    """Return what a template makes of values, with one line break at its end. A name that is not given is an error."""
+    return TEMPLATES.get_template(template).render(values).strip() + "\n"

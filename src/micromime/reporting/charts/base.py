@@ -1,13 +1,19 @@
-"""Charts of the report, as SVG text to stand in a page: same numbers, same bytes. Their style, and what all share."""
+"""Charts of the report, as SVG text to stand in a page: their style, what all share, and those of micrographs.
+
+Same numbers, same bytes.
+"""
 
 import io
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
 
+import numpy as np
 import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
@@ -53,19 +59,34 @@ MOST_PARAMETERS = 16
 VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
 """What learning curves show of the validation, as their axis writes it."""
 
-MOST_WIDE = 4
-"""Panels beside one another over which there is room for titles of the usual size."""
+COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
+"""Of models; of sources, both going round: no colour has to be told from another, as the marker differs too."""
+
+ACROSS = 3
+"""Charts of diameters beside one another."""
+
+DRAWN_AS: dict[str, dict[str, Any]] = {
+    "true": {"color": INK, "linestyle": "-"},
+    "found": {"color": BLUE, "linestyle": "--"},
+}
+"""Kinds of grains, and how their diameters are drawn."""
+
+Looks = dict[str, tuple[str, str]]
+"""Colour and marker by source."""
 
 
 @contextmanager
-def chart(height_in: float, count: int = 1, across: int = 1, **shared: Any) -> Iterator[tuple[Figure, list[Axes]]]:
+def chart(
+    line_in: float, count: int = 1, across: int = 1, above_in: float = 0, **shared: Any
+) -> Iterator[tuple[Figure, list[Axes]]]:
     """Give a figure in the charts' style with `count` panels in lines of `across`, to be drawn on and made to `svg`.
 
-    It is `height_in` and a line of panels high each time; `shared` says which axes panels have in common.
+    A line of panels is `line_in` high, what stands above or below all of them `above_in`; `shared` says which axes
+    panels have in common.
     """
     rows = max(math.ceil(count / across), 1)
     with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, height_in), layout="constrained")
+        figure = Figure(figsize=(WIDTH_IN, above_in + line_in * rows), layout="constrained")
         every = figure.subplots(rows, across, squeeze=False, **shared).ravel()
         for axes in every[count:]:
             axes.set_axis_off()
@@ -85,9 +106,11 @@ def svg(figure: Figure, name: str, alt: str) -> str:
             if _local(child.tag) in {"metadata", "style"}:
                 element.remove(child)
         element.tag = _local(element.tag)
-        element.attrib = {_local(key): _owned(value, key, name) for key, value in element.attrib.items()}
-        if element.tag == "image":
-            element.attrib.pop("id", None)  # a hash of its pixels: two that look alike would share it
+        own = {_local(key): re.sub(r"^#|url\(#", rf"\g<0>{name}-", value) for key, value in element.attrib.items()}
+        known = own.pop("id", None)
+        if known and element.tag != "image":  # its id is a hash of its pixels: two that look alike would share it
+            own["id"] = f"{name}-{known}"
+        element.attrib = own
     root.attrib = {
         "xmlns": "http://www.w3.org/2000/svg",
         "viewBox": root.attrib["viewBox"],
@@ -102,15 +125,6 @@ def svg(figure: Figure, name: str, alt: str) -> str:
 def _local(name: str) -> str:
     """Return `href` for `{http://www.w3.org/1999/xlink}href`."""
     return name.rpartition("}")[2]
-
-
-def _owned(value: str, key: str, owner: str) -> str:
-    """Return an attribute's value with the owner before every id that it gives or refers to."""
-    if key == "id":
-        return f"{owner}-{value}"
-    if _local(key) == "href" and value.startswith("#"):
-        return f"#{owner}-{value[1:]}"
-    return value.replace("url(#", f"url(#{owner}-")
 
 
 def named(name: str, whose: str) -> str:
@@ -169,11 +183,10 @@ def panels_of_scores(names: Sequence[str], panels: Mapping[str, Sequence[Any]], 
 
     In lines of `across`. Panels in a column share their axis.
     """
-    height_in = (0.7 + 0.32 * len(names)) * (len(panels) // across)
-    with chart(height_in, len(panels), across, sharex="col", sharey=True) as (figure, every):
+    with chart(0.7 + 0.32 * len(names), len(panels), across, sharex="col", sharey=True) as (figure, every):
         for axes, (title, scores) in zip(every, panels.items(), strict=True):
             _scores(axes, scores)
-            axes.set_title(title, fontsize="medium" if across <= MOST_WIDE else "small")
+            axes.set_title(title, fontsize="medium" if across <= 4 else "small")  # there is room for four
         in_lines(every[0], names)
         for axes in every[across::across]:
             axes.tick_params(axis="y", labelcolor=INK)
@@ -249,8 +262,7 @@ def score_by_parameter(scoring: pd.DataFrame, score: str) -> str:
     the parameter.
     """
     table, chosen = in_common(scoring).head(MOST_PARAMETERS), worst(scoring)
-    down = max(math.ceil(len(table) / 4), 1)
-    with chart(0.3 + 1.75 * down, len(table), 4, sharey=True) as (figure, every):
+    with chart(1.75, len(table), 4, above_in=0.3, sharey=True) as (figure, every):
         for axes, row in zip(every, table.itertuples(), strict=True):
             _scatter(axes, scoring[str(row.parameter)], scoring[SCORE], chosen)
             axes.set_title(f"{row.parameter}", fontsize=8)
@@ -267,3 +279,88 @@ def _scatter(axes: Axes, values: "pd.Series[float]", scores: "pd.Series[float]",
     tenths = pd.qcut(values, 10, labels=False, duplicates="drop")
     axes.plot(values.groupby(tenths).median(), scores.groupby(tenths).median(), color=INK, linewidth=1.3)
     axes.xaxis.set_major_locator(MaxNLocator(4))
+
+
+def grains_chart(sizes: pd.DataFrame, name: str) -> str:
+    """Return three panels about what `name`, an arm or a baseline, has found, a dot for each row.
+
+    Number of grains and mean intercept against the true ones (equal on the diagonal), and the difference of ASTM
+    numbers, found - true, by source, with its mean (a dark stroke). `sizes` has the columns source, grains,
+    true_grains, intercept_px, true_intercept_px and astm_difference, NaN or None where there is none; 95 % intervals
+    are drawn where it has astm_lo and astm_hi. What has no place on an axis is counted in the panel's title.
+    """
+    looks = dict(
+        zip(map(str, sizes["source"].unique()), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False)
+    )
+    with chart(3.6, 3, 3) as (figure, (counts, intercepts, differences)):
+        counts.set_title(f"number of grains ({_against(counts, sizes, 'grains', looks)})")
+        intercepts.set_title(f"mean linear intercept, px ({_against(intercepts, sizes, 'intercept_px', looks)})")
+        differences.set_title(f"ASTM number ({_by_source(differences, sizes, looks)})")
+        figure.legend(*counts.get_legend_handles_labels(), loc="outside upper left", ncols=6)
+        alt = f"Grains found by {name} against the true ones, for {len(sizes)} rows of {len(looks)} sources."
+        return svg(figure, named("grains", name), alt)
+
+
+def _against(axes: Axes, sizes: pd.DataFrame, what: str, looks: Looks) -> str:
+    """Draw what was found against what is true, on axes that double alike; return how many there are."""
+    found, true = (sizes[column].astype(float) for column in (what, f"true_{what}"))
+    there = (found > 0) & (true > 0)
+    for source, (colour, marker) in looks.items():
+        mine = there & (sizes["source"] == source)
+        axes.plot(true[mine], found[mine], marker, color=colour, markersize=6, alpha=0.8, label=source)
+    both = np.concatenate([found[there], true[there], [] if there.any() else [1.0, 10.0]])
+    reach = both.min() / 1.25, both.max() * 1.25
+    axes.plot(reach, reach, color=FAINT_INK, linewidth=0.9, zorder=0)
+    axes.set(xscale="log", yscale="log", xlim=reach, ylim=reach, aspect="equal", xlabel="true", ylabel="found")
+    for axis in (axes.xaxis, axes.yaxis):
+        plain_logarithmic(axis)
+    return _counted(there)
+
+
+def _by_source(axes: Axes, sizes: pd.DataFrame, looks: Looks) -> str:
+    """Draw the ASTM difference of each row, a line for each source; return how many there are."""
+    number = sizes["astm_difference"].astype(float)
+    for place, (source, (colour, marker)) in enumerate(looks.items()):
+        mine = number[(sizes["source"] == source) & number.notna()]
+        aside = place + (np.linspace(-0.2, 0.2, len(mine)) if len(mine) > 1 else np.zeros(len(mine)))
+        if {"astm_lo", "astm_hi"} <= set(sizes):
+            low, high = (sizes.loc[mine.index, column].astype(float) for column in ("astm_lo", "astm_hi"))
+            axes.hlines(aside, low, high, color=colour, linewidth=1.2)
+        axes.plot(mine, aside, marker, color=colour, markersize=6, alpha=0.8)
+        if len(mine):
+            axes.plot([mine.mean()] * 2, [place - 0.35, place + 0.35], color=INK, linewidth=1.6)
+    axes.axvline(0, color=FAINT_INK, linewidth=0.9, zorder=0)
+    in_lines(axes, list(looks))
+    axes.set_xlabel("found - true (above 0: finer)")
+    return _counted(number.notna())
+
+
+def _counted(there: "pd.Series[bool]") -> str:
+    return f"n = {there.sum()}" + ("" if there.all() else f", none: {(~there).sum()}")
+
+
+def diameters_chart(diameters: pd.DataFrame, name: str) -> str:
+    """Return a panel for each source: shares of its grains below each equivalent diameter, true and found by `name`.
+
+    With how many grains there are, and KS, the Kolmogorov-Smirnov distance of both distributions. `diameters` has a
+    row for every grain: source, kind (`true` or `found`) and diameter_px.
+    """
+    sources = dict(list(diameters.groupby("source", sort=False)))
+    with chart(2.6, len(sources), ACROSS, sharey=True) as (figure, every):
+        for axes, (source, grains) in zip(every, sources.items(), strict=True):
+            _diameters(axes, grains, str(source))
+        for axes in every[::ACROSS]:
+            axes.set_ylabel("share of grains below")
+        alt = f"Equivalent diameters of grains found by {name} and of true ones, for {len(sources)} sources."
+        return svg(figure, named("diameters", name), alt)
+
+
+def _diameters(axes: Axes, diameters: pd.DataFrame, source: str) -> None:
+    parts = {kind: diameters.loc[diameters["kind"] == kind, "diameter_px"].to_numpy(np.float64) for kind in DRAWN_AS}
+    for kind, look in DRAWN_AS.items():
+        if len(parts[kind]):
+            axes.ecdf(parts[kind], label=f"{kind} ({len(parts[kind])})", linewidth=1.6, **look)
+    axes.set_title(", ".join(filter(None, [source, distance(parts["true"], parts["found"])])))
+    axes.set(xscale="log", xlabel="equivalent diameter, px", ylim=(0, 1.02))
+    plain_logarithmic(axes.xaxis)
+    axes.legend(loc="upper left", fontsize=8)

@@ -1,6 +1,5 @@
 """A chart that shows whether fitted laws say what was measured: same numbers, same bytes."""
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,11 +7,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from micromime.reporting.charts.base import BLUE, ORANGE, VERMILION, chart, distance, note, svg
+from micromime.reporting.charts.base import ACROSS, BLUE, ORANGE, VERMILION, chart, distance, note, svg
 from micromime.scenario.arrays import Reals
 from micromime.scenario.distributions import distribution
 
-ACROSS = 3
 QUANTILES = 400
 
 
@@ -26,8 +24,7 @@ def fitted_chart(
     the others. A parameter that is one value is an upright dashed line. In the corner: how many were measured, the
     law's name and the Kolmogorov-Smirnov distance between measured and simulated values. NaN does not count.
     """
-    height_in = 0.6 + 2.0 * math.ceil(len(titles) / ACROSS)
-    with chart(height_in, len(titles), ACROSS, sharey=True) as (figure, every):
+    with chart(2.0, len(titles), ACROSS, above_in=0.6, sharey=True) as (figure, every):
         for axes, (key, title) in zip(every, titles.items(), strict=True):
             seen, again = (table[key].dropna().to_numpy(dtype=np.float64) for table in (measured, simulated))
             _panel(axes, parameters[key], seen, again)

@@ -5,11 +5,8 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from micromime.judging.tiles import LINE_FILTER, METRIC
 from micromime.judging.verdict import Verdict
-from micromime.reporting.charts.base import BLUE, FAINT_INK, GREEN, ORANGE, PURPLE, chart, ends, panels_of_scores, svg
+from micromime.reporting.charts.base import COLOURS, FAINT_INK, chart, ends, panels_of_scores, svg
 from micromime.reporting.tables.tiles import MODELS, ON, in_order
-
-COLOURS = (BLUE, ORANGE, GREEN, PURPLE)
-"""Of the models, in the order of the tables."""
 
 STEP_ASIDE = 0.04
 """By how many doublings of the number of tiles the models stand beside one another, so that no interval hides."""

@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from matplotlib import style
-from matplotlib.figure import Figure
 from sklearn.inspection import PartialDependenceDisplay
 
-from micromime.reporting.charts.base import BLUE, INK, STYLE, WIDTH_IN, charted, score_by_parameter, svg
-from micromime.reporting.explanation.forest import grown
-from micromime.reporting.explanation.rounds import LIKE, REST, VARIED, Round
-from micromime.reporting.explanation.scores import Explanation, factors, worded
+from micromime.reporting.charts.base import BLUE, INK, chart, charted, score_by_parameter, svg
+from micromime.reporting.explanation.scores import LIKE, REST, VARIED, Explanation, Round, factors, grown, worded
 from micromime.reporting.failures import SCORE, in_common, lowest, percentile
 from micromime.reporting.failures import parameters as numeric
-from micromime.reporting.figures.panels import agreement, in_colours, reduced
-from micromime.reporting.pages.page import LARGEST_SIDE_PX, data_uri, number
-from micromime.reporting.words import capital, p_text
+from micromime.reporting.figures import agreement, in_colours, reduced
+from micromime.reporting.pages.page import LARGEST_SIDE_PX, number, write_page
+from micromime.reporting.words import capital, p_text, rendered
 from micromime.scenario.arrays import Image, Mask
 
-TEMPLATE = Path(__file__).parents[1] / "pages" / "explanation.html.j2"
 WORST = 6
 """Samples that are shown one by one, at most."""
 
@@ -64,20 +58,17 @@ class Told:
 
 def write_explanation(path: Path, told: Told) -> None:
     """Write the page as one HTML file that loads nothing from elsewhere; the same content gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(explanation_page(told), encoding="utf-8")
+    write_page(path, explanation_page(told), {})
 
 
 def explanation_page(told: Told) -> str:
     """Return the page as HTML: pictures as PNG data URIs, charts as inline SVG, no scripts."""
-    pages = Environment(loader=FileSystemLoader(TEMPLATE.parent), autoescape=True, undefined=StrictUndefined)
-    pages.trim_blocks = pages.lstrip_blocks = True
-    pages.filters |= {"picture": data_uri, "p": p_value, "correlation": correlation, "capital": capital}
     scoring, explanation, round_ = told.scoring, told.explanation, told.round_
     table = explanation.table[explanation.table["parameter"].isin(numeric(scoring))]
     curves = table["parameter"][table["always"]].tolist()[:MOST_CURVES] if explanation.explains else []
     numbers, worst = in_common(scoring)["parameter"].tolist(), lowest(scoring, WORST)
-    return pages.get_template(TEMPLATE.name).render(
+    return rendered(
+        "explanation.html.j2",
         told=told,
         about_scores=about_scores(told),
         about_round=about_round(told),
@@ -92,10 +83,12 @@ def explanation_page(told: Told) -> str:
             for name in worded(scoring) + numbers
         },
         round=round_,
-        sampler=json.dumps(round_.requests.said["sampler"]) if round_ else "",
+        sampler=json.dumps(round_.requests.description["sampler"]) if round_ else "",
         shifts=round_.shifts.to_dict("records") if round_ else [],
         changes=round_.changes.to_dict("records") if round_ else [],
         kinds=KINDS,
+        p_value=p_value,
+        correlation=correlation,
     )
 
 
@@ -129,9 +122,7 @@ def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) ->
     """
     inputs = pd.get_dummies(scoring[factors(scoring)], dtype=np.float64).astype(np.float64)
     at = {name: np.unique(np.percentile(inputs[name], range(5, 100, 5))) for name in names}
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, 2.7), layout="constrained")
-        every = figure.subplots(1, len(names), squeeze=False).ravel()
+    with chart(2.7, len(names), len(names)) as (figure, every):
         PartialDependenceDisplay.from_estimator(
             grown(inputs, scoring[SCORE]),
             inputs,
@@ -141,7 +132,7 @@ def dependence_chart(scoring: pd.DataFrame, names: Sequence[str], score: str) ->
             pd_line_kw={"color": INK, "linewidth": 2.5, "linestyle": "-"},
         )
         for axes in every:
-            axes.get_legend().remove()
+            axes.get_legend().remove()  # type: ignore[union-attr]
             axes.set_ylabel("" if axes is not every[0] else f"change of {score}")
         return svg(figure, "dependence", f"Partial dependence of the {score} on {', '.join(names)}.")
 
@@ -165,7 +156,7 @@ def about_round(told: Told) -> str:
     rows = round_.changes.to_dict("records")
     said = [f"{row['after'] - row['before']:+.3f} on {KINDS[row['kind']]} (n = {row['n']})" for row in rows]
     changed = f". {capital(told.score)} changed by {', '.join(said)}" if said else ""
-    return f"For the round {round_.requests.name} the sampler requested {len(parents)} samples{of}{changed}."
+    return f"For the round {round_.requests.folder.name} the sampler requested {len(parents)} samples{of}{changed}."
 
 
 def p_value(p: float) -> str:

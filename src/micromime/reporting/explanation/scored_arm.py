@@ -15,8 +15,7 @@ import pyarrow.parquet as pq
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.reporting.explanation.page import WORST, Told
-from micromime.reporting.explanation.rounds import Requests, beside
-from micromime.reporting.explanation.scores import column_of, explained, factors, scoring_set
+from micromime.reporting.explanation.scores import beside, column_of, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE, lowest, score_title
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.arrays import Image, Mask
@@ -133,7 +132,7 @@ def told_of(
     )
 
 
-def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) -> tuple[Requests | None, str]:
+def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) -> tuple[Dataset | None, str]:
     """Return the requests in a data set, if a sampler made them by scores of the same set; or why they are left out."""
     dataset = Dataset(folder)
     said = dataset.description
@@ -143,7 +142,7 @@ def requests_in(folder: Path, origin: Mapping[str, Any], scoring: pd.DataFrame) 
         return None, f"What a sampler requested is left out: {folder} was requested by scores of another scoring set."
     if missing := [name for name in factors(scoring) if name not in dataset.samples]:
         return None, f"What a sampler requested is left out: {folder} has no {', '.join(missing)}."
-    return Requests(folder.name, said, dataset.samples), ""
+    return dataset, ""
 
 
 def pictures(scored: Mapping[str, str], ids: list[str]) -> dict[str, tuple[Image, Mask]]:

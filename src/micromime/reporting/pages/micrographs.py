@@ -14,10 +14,16 @@ from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask
 from micromime.judging.metrics import SCORED
 from micromime.judging.micrographs import THRESHOLD
 from micromime.pictures.micrographs import Micrograph
-from micromime.reporting.charts.base import charted, learning_curves, score_by_parameter, scores_chart
-from micromime.reporting.charts.grains import diameters_chart, grains_chart
+from micromime.reporting.charts.base import (
+    charted,
+    diameters_chart,
+    grains_chart,
+    learning_curves,
+    score_by_parameter,
+    scores_chart,
+)
 from micromime.reporting.failures import SCORE, goodness, in_common, lowest, parameter_columns, percentile, score_title
-from micromime.reporting.figures.panels import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
+from micromime.reporting.figures import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
 from micromime.reporting.judged import Judged
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, Reported, number, page_of
 from micromime.reporting.tables.verdict import verdict_table
@@ -42,8 +48,8 @@ class WorstSample(NamedTuple):
     @property
     def pictures(self) -> dict[str, Colours]:
         """Image, truth and prediction by their titles."""
-        parts = (reduced(each, LARGEST_SIDE_PX) for each in triple(self.shown))
-        return dict(zip(("image", "truth", "prediction"), parts, strict=True))
+        named = zip(("image", "truth", "prediction"), triple(self.shown), strict=True)
+        return {title: reduced(each, LARGEST_SIDE_PX) for title, each in named}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,9 +93,9 @@ def report_of(
     samples, metric = scored
     base, run = next(iter(judged.representative.items()))
     found = [ask(each.image) for each in pictures]
+    sample = partial(shown_sample, samples, ask)
     real = list(map(shown_micrograph, pictures, found))
     scoring = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
-    sample = partial(shown_sample, samples, ask)
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     said = f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."
     synthetic = [sample(index) for index in range(min(EXAMPLES, len(samples.images)))]
@@ -119,12 +125,11 @@ def report_of(
 def page(report: Report) -> str:
     """Return the page as HTML: pictures as PNG data URIs, charts as inline SVG, no scripts, nothing from elsewhere."""
     differing = in_common(report.scoring)
-    diameters = report.diameters
     values = {
         "scores": scores_chart(report.verdict, TITLES),
         "legend": LEGEND,
         "grains": grains_chart(report.grains, report.predicted_by),
-        "diameters": None if diameters.empty else diameters_chart(diameters, report.predicted_by),
+        "diameters": None if report.diameters.empty else diameters_chart(report.diameters, report.predicted_by),
         "by_parameter": None if differing.empty else score_by_parameter(report.scoring, report.scored_by),
         "charted": charted(report.scoring),
         "in_common": differing.to_dict("records"),
@@ -143,7 +148,7 @@ def worst_sample(row: "pd.Series[Any]", shown: Shown, scoring: pd.DataFrame) -> 
     """Return a row of the scoring table as the page shows it."""
     scores = {}
     for metric in SCORED:
-        by_run = [float(row[name]) for name in row.index if str(name).startswith(f"score.{metric}.run-")]
+        by_run = row.filter(like=f"score.{metric}.run-").to_numpy(np.float64)
         sd = float(np.std(by_run, ddof=1)) if len(by_run) > 1 else None
         scores[title(metric)] = cell({"mean": row[f"score.{metric}"], "sd": sd})
     parameters = [

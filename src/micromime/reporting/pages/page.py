@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markdown_it import MarkdownIt
 
 from micromime.judging.verdict import Verdict
-from micromime.reporting.figures.panels import Colours, png
-from micromime.reporting.words import capital, headline
+from micromime.reporting.figures import Colours, png
+from micromime.reporting.words import TEMPLATES, headline, rendered
 
 LARGEST_SIDE_PX = 256
 """Of the pictures of the worst samples."""
@@ -35,20 +34,15 @@ class Reported:
     """By name; they are written as files of their own, too."""
 
 
-def page_of(template: str, report: Reported, tables: str, values: Mapping[str, Any], sunk: int = 2) -> str:
-    """Return the page that a template, which extends page.html.j2, makes of a report and of further values.
-
-    `tables` are the verdict's in Markdown; their headings sink by `sunk` levels. A name that is not given is an error.
-    """
-    pages = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    pages.trim_blocks = pages.lstrip_blocks = True
-    pages.filters |= {"picture": data_uri, "capital": capital}
+def page_of(template: str, report: Reported, tables: str, values: Mapping[str, Any]) -> str:
+    """Return the page that a template, which extends page.html.j2, makes of a report, its tables and further values."""
     test_set, speeds = report.verdict["test_set"], report.epochs.groupby(["arm", "phase"])["images_per_second"].median()
-    return pages.get_template(template).render(
+    return rendered(
+        template,
         report=report,
         test_set=test_set,
         headline=headline(test_set),
-        tables=html_of(tables.removeprefix(f"**{headline(test_set)}**"), sunk),
+        tables=html_of(tables.removeprefix(f"**{headline(test_set)}**")),
         phases=report.rates.join(speeds, on=["arm", "phase"]).to_dict("records"),
         doi=PAPER_DOI,
         **values,
@@ -70,28 +64,24 @@ def data_uri(colours: Colours) -> str:
     return f"data:image/png;base64,{base64.b64encode(png(colours)).decode()}"
 
 
+TEMPLATES.filters["picture"] = data_uri
+
+
 def number(value: Any) -> str:
     """Return a number in at most four significant digits; anything else as it is written."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-class _Markdown(MarkdownIt):
-    def validateLink(self, url: str) -> bool:
-        """Return whether a link may be one: a page that is sent around leads nowhere but to the literature."""
-        return url.startswith("https://doi.org/")
-
-
-def html_of(markdown: str, sunk: int = 2) -> str:
+def html_of(markdown: str) -> str:
     """Return Markdown as HTML, every table in a box of its own that scrolls, its heads marked for screen readers.
 
-    Headings sink by `sunk` levels, below those of the page. HTML in it is shown as text.
+    HTML, links and images in it are shown as text: a page that is sent around leads nowhere.
     """
-    parser = _Markdown("commonmark", {"html": False}).enable("table").disable("image")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
+    parser.disable(["image", "link", "autolink", "reference"])
     tokens = parser.parse(markdown)
     for i, token in enumerate(tokens):
-        if token.type in {"heading_open", "heading_close"}:
-            token.tag = f"h{min(int(token.tag[1]) + sunk, 6)}"
-        elif token.type == "th_open":
+        if token.type == "th_open":
             token.attrSet("scope", "col")
         elif token.type == "td_open" and tokens[i - 1].type == "tr_open" and tokens[i + 1].content:
             token.tag = tokens[i + 2].tag = "th"

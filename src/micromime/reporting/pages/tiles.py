@@ -14,7 +14,7 @@ from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import Dictionary
 from micromime.reporting.charts.base import learning_curves
 from micromime.reporting.charts.tiles import error_chart, learning_chart
-from micromime.reporting.figures.tiles import (
+from micromime.reporting.figures import (
     PATCHES,
     SEEDS,
     SHEET_TILES,
@@ -105,20 +105,18 @@ def page(report: TileReport) -> str:
         "learning": learning_chart(report.verdict),
         "curves": {arm: learning_curves(report.epochs, arm) for arm in report.curves_of},
     }
-    return page_of("tile_report.html.j2", report, tile_tables(report.verdict), values, sunk=0)
+    return page_of("tile_report.html.j2", report, tile_tables(report.verdict), values)
 
 
 def parts_of(real: Dataset, pool: Dataset, dictionary: Dictionary) -> Parts:
     """Return the pictures of figure 3; the synthetic tiles with a crack are those of the cracks alone."""
     cracked = places(pool, CRACK, TILES)
-    rows = pool.samples.iloc[cracked].to_dict("records")
-    tiles = [ChipTile.from_row({str(key): value for key, value in row.items()}) for row in rows]
     return Parts(
         cracks=images(real, places(real, CRACK, TILES)),
         patches=[dictionary.patches[n] for n in evenly(len(dictionary.patches), PATCHES)],
         seeds=[dictionary.seeds[n] for n in evenly(len(dictionary.seeds), SEEDS)],
         textures=images(pool, places(pool, INTACT, TILES)),
-        alone=[on_white(tile, pool.masks[n]) for tile, n in zip(tiles, cracked, strict=True)],
+        alone=[on_white(ChipTile.from_row(dict(pool.samples.iloc[n])), pool.masks[n]) for n in cracked],
         finished=images(pool, cracked),
     )
 

@@ -1,9 +1,9 @@
-"""Test pictures beside their truth and prediction, none distorted: the panel of all, figure 4; and figures' tools."""
+"""Pictures of the reports, none distorted: test pictures beside truth and prediction, figures 3 and 4, and tiles."""
 
 import io
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,33 +30,64 @@ GAP_PX, MARGIN_PX = 8, 28
 PART_GAP_PX = 56
 """Between parts of a figure that have captions of their own."""
 
+FIGURE_MARGIN_PX = 24
+
 COLUMNS, COLUMN_PX = 5, 200
 """Pictures of a part of figure 4 at most, and the longer side of each."""
 
-LETTER_PX, FIGURE_MARGIN_PX = 28, 24
-"""Figure 4 is made to be seen at about half its size."""
+LETTER_PX, SMALL_LETTER_PX, CAPTION_PX = 28, 22, 15
+"""Figure 4 is made to be seen at about half its size; pictures of tiles have smaller letters."""
 
-SYNTHETIC_CAPTIONS = (
+FIGURE_4 = (
     "(a) Examples of synthetic images.",
+    "(b) Examples of real images.",
     "(c) Auto-generated masks for the synthetic images.",
+    "(d) True masks for the real images.",
     "(e) Masks for the synthetic images generated with a trained model.",
+    "(f) Masks for the real images generated with a trained model.",
 )
-TEST_CAPTIONS = {
-    "real": (
-        "(b) Examples of real images.",
-        "(d) True masks for the real images.",
-        "(f) Masks for the real images generated with a trained model.",
-    ),
-    "surrogate": (
-        "(b) Examples of test images: surrogate, not real.",
-        "(d) The simulator's masks for the test images: surrogate, not real.",
-        "(f) Masks for the test images (surrogate, not real) generated with a trained model.",
-    ),
-}
+SURROGATE_4 = (
+    FIGURE_4[0],
+    "(b) Examples of test images: surrogate, not real.",
+    FIGURE_4[2],
+    "(d) The simulator's masks for the test images: surrogate, not real.",
+    FIGURE_4[4],
+    "(f) Masks for the test images (surrogate, not real) generated with a trained model.",
+)
+
+TILE_PX = 128
+FRAMED_PX = TILE_PX + 2
+SHEET_COLUMNS, SHEET_TILES = 6, 24
+"""Of each kind on a contact sheet."""
+
+WRONG_COLUMNS, MOST_WRONG = 8, 40
+"""Of one model, at most."""
+
+TILES, PATCHES, SEEDS = 10, 55, 36
+"""Tiles, patches and seed patches of a part of figure 3 at most."""
+
+LAYOUT = ((5, TILE_PX, TILES), (11, 51, PATCHES), (9, 64, SEEDS), *[(5, TILE_PX, TILES)] * 3)
+"""Columns, side in px, and how many: a pixel of a patch of 17 x 17 is shown as 3 x 3, of a seed of 32 x 32 as 2 x 2."""
+
+WIDTH_PX = 5 * FRAMED_PX + 4 * GAP_PX
+
+FIGURE_3 = (
+    "(a) Examples of real cracks.",
+    "(b) Excerpt of texture dictionary.",
+    "(c) Seeds for texture inpainting.",
+    "(d) Synthetically generated textures.",
+    "(e) Synthetically generated cracks.",
+    "(f) Synthetically generated training data examples.",
+)
+SURROGATE_3 = (
+    "(a) Examples of cracks: surrogate, not real.",
+    "(b) Excerpt of texture dictionary: surrogate, not real.",
+    "(c) Seeds for texture inpainting: surrogate, not real.",
+    *FIGURE_3[3:],
+)
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """One test picture with its truth and a prediction, all of the same (rows, cols)."""
 
     name: str
@@ -76,18 +107,18 @@ def panel(shown: Sequence[Shown], headline: str) -> Colours:
         raise ValueError("a panel needs at least one picture")
     triples = [[framed(reduced(part, LARGEST_SIDE_PX)) for part in triple(each)] for each in shown]
     column_px = max([SMALLEST_COLUMN_PX, *(picture.shape[1] for triple in triples for picture in triple)])
-    blocks = [_block(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
-    titles = [padded(text_line([(INK, title)], 15), column_px) for title in ("image", "truth", "prediction")]
+    blocks = [_beside_truth(each, parts, column_px) for each, parts in zip(shown, triples, strict=True)]
+    titles = [padded(text_line([(INK, title)], CAPTION_PX), column_px) for title in ("image", "truth", "prediction")]
     across = beside([beside(titles, GAP_PX)] * min(BLOCKS_ACROSS, len(blocks)), MARGIN_PX)
     lines = [beside(blocks[i : i + BLOCKS_ACROSS], MARGIN_PX) for i in range(0, len(blocks), BLOCKS_ACROSS)]
     return on_page(below([paragraph(headline, 24, across.shape[1]), legend(), across, *lines], MARGIN_PX // 2))
 
 
-def _block(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
+def _beside_truth(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
     """Return the three pictures, each in a column of its own, under their caption."""
     iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
     scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
-    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], 15)
+    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], CAPTION_PX)
     pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
     return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
 
@@ -105,15 +136,97 @@ def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) 
     columns = min(COLUMNS, max(len(synthetic), len(real)))
     width_px = columns * (COLUMN_PX + 2) + (columns - 1) * GAP_PX
     drawn = zip(*(_rows(shown[:COLUMNS], width_px) for shown in (synthetic, real)), strict=True)
-    said = zip(SYNTHETIC_CAPTIONS, TEST_CAPTIONS["real" if test_kind == "real" else "surrogate"], strict=True)
-    lines = [captioned(pair, words, LETTER_PX) for pair, words in zip(drawn, said, strict=True)]
-    return on_page(below([*lines, legend(LETTER_PX)], FIGURE_MARGIN_PX), FIGURE_MARGIN_PX)
+    captions = FIGURE_4 if test_kind == "real" else SURROGATE_4
+    return _in_pairs([part for pair in drawn for part in pair], captions, LETTER_PX, legend(LETTER_PX))
 
 
 def _rows(shown: Sequence[Shown], width_px: int) -> list[Colours]:
     """Return the images, the truths and the predictions, each as one row of columns."""
     triples = [[padded(framed(fitted(part, COLUMN_PX)), COLUMN_PX + 2) for part in triple(each)] for each in shown]
     return [padded(beside(row, GAP_PX), width_px) for row in zip(*triples, strict=True)]
+
+
+def _in_pairs(parts: Sequence[Colours], captions: Sequence[str], letter_px: int, *more: Colours) -> Colours:
+    """Return a figure of parts (a) and (b) above (c) and (d) and so on, and of what stands below."""
+    lines = [captioned(parts[n : n + 2], captions[n : n + 2], letter_px) for n in range(0, len(parts), 2)]
+    return on_page(below([*lines, *more], FIGURE_MARGIN_PX), FIGURE_MARGIN_PX)
+
+
+class Parts(NamedTuple):
+    """The pictures of the six parts of figure 3; those of a part are of one size."""
+
+    cracks: Sequence[Image]
+    """Real tiles with a crack."""
+    patches: Sequence[Image]
+    seeds: Sequence[Image]
+    textures: Sequence[Image]
+    """Synthetic tiles without a crack."""
+    alone: Sequence[Image]
+    """The light that synthetic cracks take, on white."""
+    finished: Sequence[Image]
+    """Synthetic tiles with a crack."""
+
+
+def figure_3(parts: Parts, test_kind: str) -> Colours:
+    """Return the figure: (a) beside (b), (c) beside (d), (e) beside (f), two lines of five tiles in a part at most.
+
+    The words of the captions are the paper's. Where `test_kind` is not `real` (as in a verdict's `test_set`), those of
+    (a), (b) and (c) say so. Raises ValueError where a part has no picture.
+    """
+    if not all(len(part) for part in parts):
+        raise ValueError("figure 3 needs at least one picture of each part")
+    drawn = [
+        padded(tiles(pictures[:count], columns, side_px), WIDTH_PX)
+        for pictures, (columns, side_px, count) in zip(parts, LAYOUT, strict=True)
+    ]
+    return _in_pairs(drawn, FIGURE_3 if test_kind == "real" else SURROGATE_3, SMALL_LETTER_PX)
+
+
+class WrongTile(NamedTuple):
+    """A real tile that was wrongly classified."""
+
+    image: Image
+    label: str
+    """Its true class."""
+    probability: float
+    """Of the second class, which a network has given it; the further from 0.5, the surer."""
+
+
+def contact_sheet(real: Sequence[Image], synthetic: Sequence[Image], test_kind: str) -> Colours:
+    """Return up to 24 real and up to 24 synthetic tiles side by side, under a word that says which are which.
+
+    Where `test_kind` is not `real` (as in a verdict's `test_set`), that word is "surrogate, not real".
+    """
+    titles = ("real" if test_kind == "real" else "surrogate, not real", "synthetic")
+    blocks = [
+        below([text_line([(INK, title)], SMALL_LETTER_PX), tiles(images[:SHEET_TILES], SHEET_COLUMNS, TILE_PX)], 4)
+        for title, images in zip(titles, (real, synthetic), strict=True)
+    ]
+    return on_page(beside(blocks, PART_GAP_PX))
+
+
+def wrong_tiles(models: Mapping[str, Sequence[WrongTile]], headline: str) -> Colours:
+    """Return the tiles that each model takes for the wrong class, those that it is surest of first, or 'none'.
+
+    Under a headline, a title for each model; under each tile its true class and the probability of the second class.
+    """
+    columns = min(WRONG_COLUMNS, max(4, *map(len, models.values())))
+    across = columns * FRAMED_PX + (columns - 1) * GAP_PX
+    blocks = [_of_model(title, wrong, across) for title, wrong in models.items()]
+    return on_page(below([paragraph(headline, SMALL_LETTER_PX, across), *blocks], MARGIN_PX))
+
+
+def _of_model(title: str, wrong: Sequence[WrongTile], width_px: int) -> Colours:
+    first = sorted(wrong, key=lambda each: -abs(each.probability - 0.5))[:MOST_WRONG]
+    more = f" (those it is surest of: {len(first)} of {len(wrong)})" if len(first) < len(wrong) else ""
+    pictures = [below([tile(each.image, TILE_PX), _caption(each)], 2) for each in first]
+    shown = grid(pictures, WRONG_COLUMNS) if pictures else text_line([(FAINT_INK, "none")], CAPTION_PX)
+    return padded(below([paragraph(title + more, SMALL_LETTER_PX - 4, width_px), shown], 6), width_px)
+
+
+def _caption(wrong: WrongTile) -> Colours:
+    words = text_line([(INK, wrong.label), (FAINT_INK, f"P = {wrong.probability:.2f}")], CAPTION_PX)
+    return padded(words, FRAMED_PX)[:, :FRAMED_PX]
 
 
 def png(colours: Colours) -> bytes:
