@@ -1,14 +1,16 @@
 """Write the numbers of docs/statistics.md: what stands between its markers is computed from the paper's own figures.
 
-python docs/write_statistics.py            writes docs/statistics.md
-python docs/write_statistics.py --check    says whether docs/statistics.md is up to date, and writes nothing
+python -m docs.write_statistics            writes docs/statistics.md
+python -m docs.write_statistics --check    says whether docs/statistics.md is up to date, and writes nothing
 """
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from scipy.stats import t as student_t
 from statsmodels.stats.proportion import proportion_confint
 
@@ -34,20 +36,20 @@ class Printed(NamedTuple):
     def intervals(self) -> dict[str, tuple[float, float]]:
         """Return the bounds by each method: the paper's convention, a proportion's with its n, and the mean's."""
         paper, n = agresti_coull_paper(self.mean, self.runs), self.runs**2
-        normal = proportion_confint(self.mean * n, n, alpha=1 - CONFIDENCE, method="normal")
-        half = float(student_t.ppf((1 + CONFIDENCE) / 2, df=self.runs - 1)) * self.sd / math.sqrt(self.runs)
         return {
             "printed": (self.lo, self.hi),
             "Agresti-Coull, n = runs²": (paper["lo"], paper["hi"]),
-            "plain normal, n = runs²": normal,
-            "Student t, n = runs": (self.mean - half, self.mean + half),
+            "plain normal, n = runs²": proportion_confint(self.mean * n, n, alpha=1 - CONFIDENCE, method="normal"),
+            "Student t, n = runs": student_t.interval(
+                CONFIDENCE, self.runs - 1, loc=self.mean, scale=self.sd / math.sqrt(self.runs)
+            ),
         }
 
     @property
     def ratio(self) -> float:
         """The printed interval's width / that of Student's."""
-        (lo, hi), (student_lo, student_hi) = (self.intervals()[name] for name in ("printed", "Student t, n = runs"))
-        return (hi - lo) / (student_hi - student_lo)
+        lo, hi = self.intervals()["Student t, n = runs"]
+        return (self.hi - self.lo) / (hi - lo)
 
 
 PAPER = (
@@ -83,14 +85,12 @@ def bounds() -> str:
 def hits() -> str:
     """Return how many of the printed bounds each convention gives."""
     tolerance = 0.001 + 1e-9  # all are rounded to three decimals, and so were the means
-    names = {
-        "Agresti-Coull, n = runs²": "Agresti and Coull's",
-        "plain normal, n = runs²": "the plain normal interval's",
-    }
+    said = {"Agresti-Coull": "Agresti and Coull's", "plain normal": "the plain normal interval's"}
     found = []
-    for method, name in names.items():
-        pairs = [pair for cell in PAPER for pair in zip(cell.intervals()[method], (cell.lo, cell.hi), strict=True)]
-        found.append(f"{name} come within 0.001 of {sum(abs(a - b) <= tolerance for a, b in pairs)} of {len(pairs)}")
+    for method, name in said.items():
+        bounds = [cell.intervals()[f"{method}, n = runs²"] for cell in PAPER]
+        apart = np.abs(np.subtract(bounds, [(cell.lo, cell.hi) for cell in PAPER]))
+        found.append(f"{name} come within 0.001 of {(apart <= tolerance).sum()} of {apart.size}")
     return f"Of the printed bounds: {', '.join(found)}."
 
 
@@ -117,15 +117,14 @@ def grains() -> str:
     )
 
 
-def main() -> None:
-    """Write, or check."""
-    text = PAGE.read_text()
-    written = filled(text, blocks())
+def write(page: Path, blocks: Mapping[str, str]) -> None:
+    """Fill the marked blocks of a page; with --check, end with an error if that would change it, else without."""
+    text = page.read_text()
+    written = filled(text, blocks)
     if "--check" in sys.argv:
-        stale = "docs/statistics.md is not what its numbers say; run `python docs/write_statistics.py`."
-        sys.exit(None if written == text else stale)
-    PAGE.write_text(written)
+        sys.exit(None if written == text else f"{page.name} is not what its numbers say; run `make readme`.")
+    page.write_text(written)
 
 
 if __name__ == "__main__":
-    main()
+    write(PAGE, blocks())
