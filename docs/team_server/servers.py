@@ -3,7 +3,6 @@
 import importlib.util
 import json
 import os
-import pwd
 import shutil
 import signal
 import subprocess
@@ -61,7 +60,7 @@ def _make_cluster(site: Site, cluster: Path) -> None:
     """Make PostgreSQL's data folder, if there is none; a half-made one of an interrupted start is thrown away."""
     user = postgresql(site).user
     if user:  # let it through the folder, which it cannot list, to its own
-        os.chown(site.folder, -1, pwd.getpwnam(user).pw_gid)
+        shutil.chown(site.folder, group=user)
         site.folder.chmod(0o710)
         if subprocess.run(["test", "-x", str(site.folder)], check=False, **as_user(user)).returncode:
             raise Mistake(f"The user {user} cannot get into {site.folder}: choose one below a folder open to all.")

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from errno import EADDRNOTAVAIL
 from functools import cached_property
@@ -140,13 +141,12 @@ class Service:
 
     def process(self) -> psutil.Process | None:
         """Return its process, if it runs."""
-        try:
+        with suppress(OSError, ValueError, psutil.NoSuchProcess):
             pid, began = self.pid_file.read_text().split()
             process = psutil.Process(int(pid))
-            alive = process.status() != psutil.STATUS_ZOMBIE and str(process.create_time()) == began
-        except (OSError, ValueError, psutil.NoSuchProcess):
-            return None
-        return process if alive else None
+            if process.status() != psutil.STATUS_ZOMBIE and str(process.create_time()) == began:
+                return process
+        return None
 
     def begin(self) -> bool:
         """Begin it, unless it runs; return whether it has been begun."""

@@ -32,7 +32,9 @@ def main(
         made = {"Command": "python -m experiments.planted_gap", **asked.made, "Mode F1": MODE_F1}
         for name, part in said.items():
             (out / f"{name}.svg").write_text(gap_chart(name, part))
-            made[f"Trained on ({name})"] = trained_on(records, [each.run for each in known if each.experiment == name])
+            made[f"Trained on ({name})"] = trained_on(
+                records, [each.record for each in known if each.experiment == name]
+            )
         found = statements(said, asked.stopping)
         whole = {"experiments": said, "statements": [each._asdict() for each in found], "made": made}
         write_results(out, whole, planted_gap_tables(said, found, made))
