@@ -37,7 +37,7 @@ class Experiment:
     test: dict[str, Any]
     mode: dict[str, Any]
 
-    @property
+    @cached_property
     def scenarios(self) -> tuple[Scenario[Any], Scenario[Any]]:
         """The scenario of training and that of the test."""
         training, test = (Scenario.read(KIND, each, "planted_gap") for each in (self.training, self.test))
