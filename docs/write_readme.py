@@ -32,13 +32,6 @@ from micromime.stages.render import render_own
 from micromime.use_cases import instance_kind
 
 PROJECT = Path(__file__).parents[1]
-RECORDS = (
-    "metrics/evidence/runs/grain_boundaries.parquet",
-    "experiments/ablation/records.parquet",
-    "experiments/planted_gap/records.parquet",
-)
-"""Of the runs behind the evidence."""
-
 SUMMED_UP = ("otsu", "local_threshold", "base", "random_3", "adaptive_3")
 PAIRS = (("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3"))
 """Baselines and arms that README names, and what it compares."""
@@ -98,8 +91,8 @@ def compared_table(said: dict[str, Any]) -> str:
 
 def core_hours() -> str:
     """Return how long the finished runs behind the evidence have trained, by their records; each was on one thread."""
-    found = []
-    for file in RECORDS:
+    found, experiments = [], (f"experiments/{name}/records.parquet" for name in ("ablation", "planted_gap"))
+    for file in ("metrics/evidence/runs/grain_boundaries.parquet", *experiments):
         told = pd.read_parquet(PROJECT / file)["training"].map(json.loads)
         hours = sum(each.get("cpu_seconds", each.get("seconds")) for each in told) / 3600
         found.append(f"{hours:.1f} for {len(told)} runs")

@@ -20,8 +20,6 @@ __all__ = ["Mistake", "Site", "add_user", "s3", "s3_client", "said", "start", "s
 
 ALL = (postgresql, s3, mlflow)
 WAIT_S = 180
-PATIENCE_S = 40
-"""SeaweedFS takes about 20 s to end."""
 
 REFUSED = {
     "RESOURCE_ALREADY_EXISTS": "There is a user {name} already: --new-password gives {name} a new password.",
@@ -55,7 +53,7 @@ def start(site: Site, kinds: Sequence[Callable[[Site], Service]] = ALL) -> list[
     return [f"{each.name} {state}: {each.address}" for each, state in zip(services, states, strict=True)]
 
 
-def stop(folder: Path, patience_s: float = PATIENCE_S) -> list[str]:
+def stop(folder: Path, patience_s: float = 40) -> list[str]:  # SeaweedFS takes about 20 s to end
     """End what runs, kill what has not ended when patience is at an end, and return a line for each server."""
     services = [kind(Site.read(folder)) for kind in reversed(ALL)]
     with _lock(folder):

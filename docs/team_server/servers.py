@@ -16,7 +16,6 @@ from micromime.mistakes import Mistake
 from team_server.service import INNER_PORTS, S3_USERS, Service, Site, as_user, heard, write_private
 
 DEBIAN = Path("/usr/lib/postgresql")
-BUCKETS = ("mlflow", "dvc")
 AUTH = """[mlflow]
 default_permission = EDIT
 database_uri = {database}
@@ -160,7 +159,7 @@ def _stores(site: Site) -> bool:
 
 def _make_buckets(site: Site) -> None:
     with closing(s3_client(site)) as client:
-        for bucket in set(BUCKETS) - {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+        for bucket in {*S3_USERS[1:]} - {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=bucket)
 
 
