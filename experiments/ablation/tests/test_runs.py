@@ -112,7 +112,7 @@ def plan(tree, **changed):
     [
         ({"runs": 0}, r"ablation\.runs: 0 is not allowed"),
         ({"units": {"x": ["twin"]}}, r"ablation\.units\.x: 'twin': 'twin' is not known; use one of: .*grain_"),
-        ({"units": {"x": ["styles.twinned"]}}, r"units\.x: 'styles\.twinned' is no path"),
+        ({"units": {"x": ["styles.a"]}}, r"units\.x: 'styles\.a' is no path"),
         ({"units": {"x": ["styles.plane.twins"]}}, r"units\.x: 'styles\.plane\.twins': 'plane' is not known"),
         ({"units": {"x": ["grain_structure"]}}, r"units\.x: 'grain_structure' .* name styles\.grain_structure\.diam"),
         ({"units": {}, "settings": {}}, r"ablation names no unit or setting that changes anything"),
