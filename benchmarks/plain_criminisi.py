@@ -8,7 +8,6 @@ hold the parameters and the dictionary.
 
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -27,20 +26,14 @@ Mask = NDArray[np.bool_]
 Places = NDArray[np.intp]
 
 
-class Exemplars(NamedTuple):
-    """What a texture is made of."""
-
-    seeds: NDArray[np.uint8]
-    """(m, 32, 32)."""
-    patches: Greys
-    """(17, 17, n): the greys that the n patches have at each of their pixels."""
-
-
 @cache
-def exemplars(file: str) -> Exemplars:
-    """Return those of the dictionary in a file, read once."""
+def exemplars(file: str) -> tuple[NDArray[np.uint8], Greys]:
+    """Return what textures are made of, from the dictionary in a file, which is read once.
+
+    That is seeds (m, 32, 32), and the greys that the n patches have at each of their pixels (17, 17, n).
+    """
     stored = Dictionary.read(Path(file))
-    return Exemplars(stored.seeds, np.ascontiguousarray(np.moveaxis(stored.patches, 0, -1), dtype=np.float32))
+    return stored.seeds, np.ascontiguousarray(np.moveaxis(stored.patches, 0, -1), dtype=np.float32)
 
 
 def plain_fill(seed: Greys, patches: Greys, side: int) -> Greys:

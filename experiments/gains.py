@@ -1,14 +1,11 @@
 """Paired comparisons over runs, as experiments make and print them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
 from micromime.judging.statistics import bounds, holm, paired_t_test
-
-Verdict = dict[str, Any]
-"""Nested mappings of words, numbers and None, ready for JSON."""
+from micromime.judging.verdict import Verdict
 
 CONFIDENCE = 0.95
 """Of all intervals."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from micromime.arms.records import Answers, RunRecord, machines, pack, read_record, write_record
+from micromime.arms.records import Answers, RunRecord, pack, read_record, write_record
 from micromime.datasets.store import sample_id
 from micromime.project.results import ASKING, LEARNER, MEASURING, RENDERER
 from micromime.scenario.scenario import Instance
@@ -66,11 +66,6 @@ def tell(
     inputs, training = told
     kept = {purpose: Answers.of(inputs, rows) for purpose, rows in answers.items()}
     write_record(records, *run, RunRecord(inputs=inputs, training=dict(training), answers=kept))
-
-
-def trained_on(records: Path, runs: Sequence[tuple[str, int]]) -> str:
-    """Return on what kinds of machines runs were trained that have records."""
-    return machines([record for run in runs if (record := read_record(records, *run))])
 
 
 def write_results(out: Path, said: Mapping[str, Any], tables: str) -> None:

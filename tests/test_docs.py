@@ -1,34 +1,28 @@
 """The numbers of docs/statistics.md are those that its command writes."""
 
-import runpy
 import sys
 
 import pytest
 
-
-@pytest.fixture
-def command(project, monkeypatch):
-    """docs/write_statistics.py, as its functions."""
-    monkeypatch.setattr(sys, "argv", ["write_statistics.py", "--check"])
-    return runpy.run_path(str(project / "docs" / "write_statistics.py"))
+from docs.write_statistics import blocks, ratios, write
 
 
-def test_the_page_is_up_to_date_and_a_number_changed_by_hand_is_found(command, tmp_path, monkeypatch):
-    with pytest.raises(SystemExit) as ended:
-        command["main"]()
-    assert ended.value.code is None
-    text = command["PAGE"].read_text()
+def test_the_page_is_up_to_date_and_a_number_changed_by_hand_is_found(project, tmp_path, monkeypatch):
+    text = (project / "docs" / "statistics.md").read_text()
     page = tmp_path / "statistics.md"
     page.write_text(text.replace("19 of 20", "20 of 20"))
-    monkeypatch.setitem(command["main"].__globals__, "PAGE", page)
-    with pytest.raises(SystemExit, match=r"run `python docs/write_statistics\.py`"):
-        command["main"]()
+    monkeypatch.setattr(sys, "argv", ["write_statistics.py", "--check"])
+    with pytest.raises(SystemExit, match=r"^statistics\.md .* run `make readme`"):
+        write(page, blocks())
     monkeypatch.setattr(sys, "argv", ["write_statistics.py"])
-    command["main"]()
+    write(page, blocks())
     assert page.read_text() == text
+    monkeypatch.setattr(sys, "argv", ["write_statistics.py", "--check"])
+    with pytest.raises(SystemExit) as ended:
+        write(page, blocks())
+    assert ended.value.code is None
 
 
-def test_the_papers_intervals_are_half_and_eight_times_as_wide_as_students(command):
-    ratios = [cell.ratio for cell in command["PAPER"]]
-    assert (round(ratios[0], 1), round(ratios[6])) == (0.5, 8)
-    assert len(ratios) == 10
+def test_the_papers_intervals_are_half_and_eight_times_as_wide_as_students():
+    assert (round(ratios()[0], 1), round(ratios()[6])) == (0.5, 8)
+    assert len(ratios()) == 10

@@ -12,32 +12,27 @@ from urllib.error import HTTPError
 
 from filelock import FileLock
 
+from micromime.mistakes import Mistake
 from team_server.servers import mlflow, postgresql, s3, s3_client
-from team_server.service import Service, said
-from team_server.site import Mistake, Site
+from team_server.service import Service, Site, said
 
-__all__ = ["Mistake", "Service", "Site", "add_user", "s3_client", "said", "start", "start_s3", "status", "stop"]
+__all__ = ["Mistake", "Site", "add_user", "s3", "s3_client", "said", "start", "status", "stop"]
 
 ALL = (postgresql, s3, mlflow)
 WAIT_S = 180
-PATIENCE_S = 40
-"""SeaweedFS takes about 20 s to end."""
+
+REFUSED = {
+    "RESOURCE_ALREADY_EXISTS": "There is a user {name} already: --new-password gives {name} a new password.",
+    "RESOURCE_DOES_NOT_EXIST": "There is no user {name}: leave --new-password out.",
+}
+"""What MLflow calls it when it refuses to make or change a user -> what that is."""
 
 
-def start(site: Site) -> list[str]:
-    """Start what does not run, wait until everything answers, and return a line for each server."""
-    _prepare(site, ALL)
-    return _started(site, [postgresql, s3]) + _started(site, [mlflow])
+def start(site: Site, kinds: Sequence[Callable[[Site], Service]] = ALL) -> list[str]:
+    """Start what does not run, wait until everything answers, and return a line for each server.
 
-
-def start_s3(site: Site) -> list[str]:
-    """Start S3 storage alone, with its two buckets."""
-    _prepare(site, [s3])
-    return _started(site, [s3])
-
-
-def _prepare(site: Site, kinds: Sequence[Callable[[Site], Service]]) -> None:
-    """Make the folder, and keep the settings, unless servers run with others or something is not installed."""
+    Raises Mistake where the folder is not a site's, servers run with other settings, or something is not installed.
+    """
     site.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not (site.folder / "settings.json").exists():
         if any(site.folder.iterdir()):
@@ -47,24 +42,20 @@ def _prepare(site: Site, kinds: Sequence[Callable[[Site], Service]]) -> None:
         raise Mistake("It runs with other settings: `stop` it first.")
     with _lock(site.folder):
         site.write()
-    if missing := [service.needs for service in (kind(site) for kind in kinds) if service.needs]:
-        raise Mistake(f"Not everything is installed: {'; '.join(missing)}.")
-
-
-def _started(site: Site, kinds: Sequence[Callable[[Site], Service]]) -> list[str]:
-    """Start servers at the same time, and return a line for each."""
-    services = [kind(site) for kind in kinds]
-    with _lock(site.folder):
-        states = ["started" if service.begin() else "runs already" for service in services]
-        for service in services:
-            service.wait(WAIT_S)
+        services = [kind(site) for kind in kinds]
+        if missing := [service.needs for service in services if service.needs]:
+            raise Mistake(f"Not everything is installed: {'; '.join(missing)}.")
+        states = []
+        for group in (services[:2], services[2:]):  # MLflow needs the other two
+            states += ["started" if each.begin() else "runs already" for each in group]
+            for service in group:
+                service.wait(WAIT_S)
     return [f"{each.name} {state}: {each.address}" for each, state in zip(services, states, strict=True)]
 
 
-def stop(folder: Path, patience_s: float = PATIENCE_S) -> list[str]:
+def stop(folder: Path, patience_s: float = 40) -> list[str]:  # SeaweedFS takes about 20 s to end
     """End what runs, kill what has not ended when patience is at an end, and return a line for each server."""
-    site = Site.read(folder)
-    services = [kind(site) for kind in reversed(ALL)]
+    services = [kind(Site.read(folder)) for kind in reversed(ALL)]
     with _lock(folder):
         ran = [service.process() for service in services]
         for service, process in zip(services, ran, strict=True):
@@ -94,7 +85,10 @@ def add_user(folder: Path, name: str, new_password: bool = False) -> list[str]:
     try:
         said(url, ("admin", site.secrets["mlflow_admin"]), method, {"username": name, "password": password})
     except HTTPError as error:
-        raise _refused(name, error) from None
+        with error:
+            answer = error.read().decode(errors="replace")
+        known = [sentence.format(name=name) for code, sentence in REFUSED.items() if code in answer]
+        raise Mistake((known or [f"MLflow refused ({error.code}): {answer or error.reason}"])[0]) from None
     except (OSError, HTTPException):
         raise Mistake(f"MLflow does not answer at {site.local}:{site.port}: `start` it first.") from None
     values = {
@@ -105,16 +99,6 @@ def add_user(folder: Path, name: str, new_password: bool = False) -> list[str]:
         "AWS_SECRET_ACCESS_KEY": pair["secret_key"],
     }
     return [f"export {variable}={value}" for variable, value in values.items()]
-
-
-def _refused(name: str, error: HTTPError) -> Mistake:
-    with error:
-        answer = error.read().decode(errors="replace")
-    if "RESOURCE_ALREADY_EXISTS" in answer:
-        return Mistake(f"There is a user {name} already: --new-password gives {name} a new password.")
-    if "RESOURCE_DOES_NOT_EXIST" in answer:
-        return Mistake(f"There is no user {name}: leave --new-password out.")
-    return Mistake(f"MLflow refused ({error.code}): {answer or error.reason}")
 
 
 def _lock(folder: Path) -> FileLock:

@@ -3,22 +3,19 @@
 import importlib.util
 import json
 import os
-import pwd
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from team_server.service import Service, as_user, is_well, said
-from team_server.site import INNER_PORTS, S3_USERS, Mistake, Site, write_private
+from micromime.mistakes import Mistake
+from team_server.service import INNER_PORTS, S3_USERS, Service, Site, as_user, heard, write_private
 
 DEBIAN = Path("/usr/lib/postgresql")
-BUCKETS = ("mlflow", "dvc")
 AUTH = """[mlflow]
 default_permission = EDIT
 database_uri = {database}
@@ -40,7 +37,7 @@ def postgresql(site: Site) -> Service:
         f"127.0.0.1:{port}",
         [_postgres(site, "postgres"), f"-D{cluster}", f"-p{port}", "-h127.0.0.1", "--unix_socket_directories="],
         [("127.0.0.1", port)],
-        answers=lambda: _takes_connections(site),
+        answers=lambda: not subprocess.call([_postgres(site, "pg_isready"), "-q", "-h127.0.0.1", f"-p{port}"]),
         needs="" if shutil.which(_postgres(site, "initdb")) else "PostgreSQL: install Debian's postgresql",
         user="postgres" if os.getuid() == 0 else None,  # it refuses to be run by root
         ending=signal.SIGINT,  # ends what clients still do; SIGTERM would wait for them
@@ -62,7 +59,7 @@ def _make_cluster(site: Site, cluster: Path) -> None:
     """Make PostgreSQL's data folder, if there is none; a half-made one of an interrupted start is thrown away."""
     user = postgresql(site).user
     if user:  # let it through the folder, which it cannot list, to its own
-        os.chown(site.folder, -1, pwd.getpwnam(user).pw_gid)
+        shutil.chown(site.folder, group=user)
         site.folder.chmod(0o710)
         if subprocess.run(["test", "-x", str(site.folder)], check=False, **as_user(user)).returncode:
             raise Mistake(f"The user {user} cannot get into {site.folder}: choose one below a folder open to all.")
@@ -84,38 +81,22 @@ def _make_cluster(site: Site, cluster: Path) -> None:
     new.rename(cluster)
 
 
-def _connection(site: Site) -> Any:
-    import psycopg2
-
-    server = {"host": "127.0.0.1", "port": site.inner("postgresql"), "connect_timeout": 5}
-    return psycopg2.connect(**server, user="postgres", password=site.secrets["postgresql"], dbname="postgres")
-
-
-def _takes_connections(site: Site) -> bool:
-    import psycopg2
-
-    try:
-        _connection(site).close()
-    except psycopg2.OperationalError:
-        return False
-    return True
-
-
 def _make_databases(site: Site) -> None:
     """Make MLflow's user, which has no rights but in its own two databases, and these."""
+    import psycopg2
     from psycopg2.extensions import encrypt_password
 
-    with closing(_connection(site)) as connection:
+    server = {"host": "127.0.0.1", "port": site.inner("postgresql"), "connect_timeout": 5}
+    owner = {"user": "postgres", "password": site.secrets["postgresql"], "dbname": "postgres"}
+    with closing(psycopg2.connect(**server, **owner)) as connection, connection.cursor() as cursor:
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'mlflow'")
-            if not cursor.fetchone():
-                hashed = encrypt_password(site.secrets["database"], "mlflow", connection, "scram-sha-256")
-                cursor.execute("CREATE ROLE mlflow LOGIN PASSWORD %s", (hashed,))
-            for name in ("mlflow", "mlflow_auth"):
-                cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,))
-                if not cursor.fetchone():
-                    cursor.execute(f"CREATE DATABASE {name} OWNER mlflow")
+        cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = 'mlflow'")
+        if not cursor.fetchone():
+            hashed = encrypt_password(site.secrets["database"], "mlflow", connection, "scram-sha-256")
+            cursor.execute("CREATE ROLE mlflow LOGIN PASSWORD %s", (hashed,))
+        cursor.execute("SELECT datname FROM pg_database")
+        for name in {"mlflow", "mlflow_auth"}.difference(*cursor.fetchall()):
+            cursor.execute(f"CREATE DATABASE {name} OWNER mlflow")
 
 
 def s3(site: Site) -> Service:
@@ -171,17 +152,14 @@ def _write_identities(site: Site) -> None:
 
 def _stores(site: Site) -> bool:
     """Return whether S3 answers and there is a place to store at: it answers earlier than that."""
-    try:
-        said(f"http://{site.local}:{site.s3_port}/healthz")
-        status = json.loads(said(f"http://127.0.0.1:{site.inner('master')}/dir/status"))
-    except (OSError, HTTPException):
-        return False
-    return bool(status["Topology"]["Max"])
+    master = heard(f"http://127.0.0.1:{site.inner('master')}/dir/status")
+    well = heard(f"http://{site.local}:{site.s3_port}/healthz") is not None
+    return well and bool(master and json.loads(master)["Topology"]["Max"])
 
 
 def _make_buckets(site: Site) -> None:
     with closing(s3_client(site)) as client:
-        for bucket in set(BUCKETS) - {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
+        for bucket in {*S3_USERS[1:]} - {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}:
             client.create_bucket(Bucket=bucket)
 
 
@@ -219,7 +197,7 @@ def mlflow(site: Site) -> Service:
         f"http://{site.public}:{site.port}",
         [sys.executable, "-m", "mlflow", "server", *(f"--{name}={value}" for name, value in options.items())],
         [(site.host, site.port)],
-        answers=lambda: is_well(f"http://{site.local}:{site.port}/health"),
+        answers=lambda: heard(f"http://{site.local}:{site.port}/health") is not None,
         needs=f"more packages: `pip install {' '.join(missing)}`" if missing else "",
         env={
             "MLFLOW_BACKEND_STORE_URI": database,

@@ -1,25 +1,40 @@
-"""One server process: how it is begun, found again from another shell, and ended.
+"""A site, the folder with the servers of one team, and one server of it: how it is begun, found again and ended.
 
-It gets a session of its own and a pid file. What it leaves behind when it is killed (workers that hold a port) bears
-its mark in the environment, and is ended before it is begun again.
+A server's process gets a session of its own and a pid file. What it leaves behind when it is killed (workers that hold
+a port) bears its mark in the environment, and is ended before it is begun again.
 """
 
 import json
 import os
+import secrets
 import signal
+import socket
 import subprocess
 import time
 import urllib.request
 from base64 import b64encode
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from errno import EADDRNOTAVAIL
+from functools import cached_property
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-from team_server.site import Mistake, Site, is_free, write_private
+from micromime.mistakes import Mistake
+
+ANY_HOST = ("0.0.0.0", "::", "")
+
+INNER_PORTS = ("postgresql", "master", "master.grpc", "volume", "volume.grpc", "filer", "filer.grpc", "s3.grpc")
+"""What listens on the inner ports, in this order."""
+
+PASSWORDS = ("mlflow_admin", "flask_secret_key", "postgresql", "database", "weed_volume", "weed_filer")
+
+S3_USERS = ("admin", "mlflow", "dvc")
+"""`admin` makes the buckets; each of the others may use the bucket of its name, and nothing else."""
 
 KEPT = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "PYTHONPATH")
 """Environment that a server inherits: an admin's own AWS_*, MLFLOW_* and proxies are none of its business."""
@@ -33,6 +48,68 @@ DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 BEGUN: list[subprocess.Popen[bytes]] = []
 """Servers begun by this process: a Popen that is forgotten while its process runs makes Python warn."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The folder of a team's servers, and where they listen."""
+
+    folder: Path
+    """An absolute path."""
+    host: str = "127.0.0.1"
+    """Where MLflow and S3 listen; nothing else is meant for other machines."""
+    name: str = ""
+    """Under which teammates reach this machine; where it is empty, `host`, or else this machine's own name."""
+    port: int = 5000
+    s3_port: int = 8333
+    inner_port: int = 21000
+    """First of the ports in a row that only this machine uses."""
+
+    @classmethod
+    def read(cls, folder: Path) -> "Site":
+        """Return the site that was started in a folder."""
+        file = folder.absolute() / "settings.json"
+        if not file.is_file():
+            raise Mistake(f"There is no team server in {folder}: `start` makes one.")
+        return cls(folder.absolute(), **json.loads(file.read_text()))
+
+    @classmethod
+    def on_free_ports(cls, folder: Path) -> "Site":
+        """Return a site on ports that nobody listens on now, below those that the system gives to clients."""
+        while True:
+            first = 10_000 + secrets.randbelow(20_000)
+            if all(is_free("127.0.0.1", first + n) for n in range(len(INNER_PORTS) + 2)):
+                return cls(folder.absolute(), port=first, s3_port=first + 1, inner_port=first + 2)
+
+    def write(self) -> None:
+        """Keep where the servers listen, and make the folder of logs and the secrets, if there are none."""
+        (self.folder / "logs").mkdir(mode=0o700, exist_ok=True)
+        kept = {key: value for key, value in asdict(self).items() if key != "folder"}
+        write_private(self.folder / "settings.json", json.dumps(kept, indent=2))
+        if not (self.folder / "secrets.json").exists():
+            pair = {"access_key": 10, "secret_key": 20}
+            pairs = {user: {key: secrets.token_hex(size) for key, size in pair.items()} for user in S3_USERS}
+            new = {name: secrets.token_hex(20) for name in PASSWORDS} | {"s3": pairs}
+            write_private(self.folder / "secrets.json", json.dumps(new, indent=2))
+
+    @cached_property
+    def secrets(self) -> dict[str, Any]:
+        """The passwords by name, and under `s3` the key pair of each user."""
+        return dict(json.loads((self.folder / "secrets.json").read_text()))
+
+    @property
+    def local(self) -> str:
+        """The host under which this machine reaches MLflow and S3."""
+        return "127.0.0.1" if self.host in ANY_HOST else self.host
+
+    @property
+    def public(self) -> str:
+        """The host under which teammates reach them."""
+        return self.name or (socket.gethostname() if self.host in ANY_HOST else self.host)
+
+    def inner(self, name: str) -> int:
+        """The port of an inner server."""
+        return self.inner_port + INNER_PORTS.index(name)
 
 
 @dataclass(frozen=True)
@@ -64,13 +141,12 @@ class Service:
 
     def process(self) -> psutil.Process | None:
         """Return its process, if it runs."""
-        try:
+        with suppress(OSError, ValueError, psutil.NoSuchProcess):
             pid, began = self.pid_file.read_text().split()
             process = psutil.Process(int(pid))
-            alive = process.status() != psutil.STATUS_ZOMBIE and str(process.create_time()) == began
-        except (OSError, ValueError, psutil.NoSuchProcess):
-            return None
-        return process if alive else None
+            if process.status() != psutil.STATUS_ZOMBIE and str(process.create_time()) == began:
+                return process
+        return None
 
     def begin(self) -> bool:
         """Begin it, unless it runs; return whether it has been begun."""
@@ -83,17 +159,9 @@ class Service:
         self.prepare()
         env = {key: os.environ[key] for key in KEPT if key in os.environ} | dict(self.env) | {MARK: self._mark}
         with (self.site.folder / "logs" / f"{self.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                self.command,
-                cwd=self.site.folder,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                umask=0o077,
-                **as_user(self.user),
-            )
+            how: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "umask": 0o077}
+            how |= {"cwd": self.site.folder, "env": env, "start_new_session": True}
+            process = subprocess.Popen(self.command, **how, **as_user(self.user))
         BEGUN.append(process)
         write_private(self.pid_file, f"{process.pid} {psutil.Process(process.pid).create_time()}")
         return True
@@ -146,10 +214,33 @@ def said(url: str, user: tuple[str, str] | None = None, method: str = "GET", con
         return bytes(answer.read())
 
 
-def is_well(url: str) -> bool:
-    """Return whether a server says that it is well."""
+def heard(url: str) -> bytes | None:
+    """Return what a server says to anybody, None where it does not answer or is not well."""
     try:
-        said(url)
+        return said(url)
     except (OSError, HTTPException):
-        return False
+        return None
+
+
+def is_free(host: str, port: int) -> bool:
+    """Return whether nobody listens on a port; Mistake where nobody here may."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise Mistake(f"Port {port} may only be used by root: choose one from 1024 on.") from None
+        except OSError as error:
+            if error.errno == EADDRNOTAVAIL:
+                raise Mistake(f"This machine has no address {host}: --host takes one of its own, or 0.0.0.0.") from None
+            return False
     return True
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that only its owner may read, in one step."""
+    new = file.with_name(f"{file.name}.new")
+    new.unlink(missing_ok=True)
+    new.touch(0o600)
+    new.write_text(text)
+    new.replace(file)

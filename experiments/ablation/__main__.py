@@ -11,7 +11,8 @@ from experiments.ablation.plan import USE_CASE, Plan, ablation
 from experiments.ablation.run import Task, inputs_of, run
 from experiments.ablation.tables import ablation_chart, ablation_tables
 from experiments.ablation.verdict import ablation_verdict
-from experiments.runs import Table, told, trained_on, write_results
+from experiments.runs import Table, told, write_results
+from micromime.arms.records import machines, read_record
 from micromime.datasets.store import Dataset, identity
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.mistakes import Mistake
@@ -43,8 +44,8 @@ def main(
         tested_on = {"kind": origin.kind, "name": USE_CASE, "reason": origin.reason}
         said = ablation_verdict(tested_on, rows_of(known, test_set), plan.gains)
         command_line = f"micromime profile {tree.get('profile')} && python -m experiments.ablation"
-        machines = trained_on(out / "records", [*known])
-        said["made"] = {"Command": command_line, **plan.made, "Trained on": machines}
+        trained = [read_record(out / "records", *key) for key in known]
+        said["made"] = {"Command": command_line, **plan.made, "Trained on": machines(trained)}
         (out / "results.svg").write_text(ablation_chart(said) + "\n")
         write_results(out, said, ablation_tables(said))
 

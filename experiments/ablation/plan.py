@@ -10,8 +10,6 @@ styles                                                          that parameters 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field
@@ -80,17 +78,13 @@ class Gain(NamedTuple):
     b: str
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(NamedTuple):
     """All that is trained and compared."""
 
     asked: Ablation
-    content: Content
-    """The whole scenario, of the size that networks see."""
-    units: Mapping[str, Unit]
     usual: TrainParameters
-    tried: Mapping[str, TrainParameters]
-    """By the name of what is tried."""
+    variants: Mapping[str, Variant]
+    """By name: all but for those that are the same as what they would be compared with."""
 
     @property
     def made(self) -> dict[str, str]:
@@ -103,26 +97,12 @@ class Plan:
             "Runs": f"{self.asked.runs} of each of {len(self.variants)} variants; run number = seed",
         }
 
-    @cached_property
-    def variants(self) -> dict[str, Variant]:
-        """Every variant by its name, but for those that are the same as what they would be compared with."""
-        whole, bare = without(self.content), without(self.content, *self.units.values())
-        contents = {ALL: whole} | ({NONE: bare} if bare != whole else {})
-        for name, unit in self.units.items():
-            less = without(self.content, unit)
-            more = without(self.content, *(each for other, each in self.units.items() if other != name))
-            contents |= {f"without_{name}": less} if less != whole else {}
-            contents |= {f"only_{name}": more} if more != bare else {}
-        found = {name: Variant(name, content, self.usual, name == ALL) for name, content in contents.items()}
-        tried = {f"with_{name}": settings for name, settings in self.tried.items() if settings != self.usual}
-        return found | {name: Variant(name, whole, settings, True) for name, settings in tried.items()}
-
     @property
     def gains(self) -> list[Gain]:
         """What is compared: a unit left out of all, a unit added to none, a setting tried on all."""
-        found = [Gain("leave_one_out", name, ALL, f"without_{name}") for name in self.units]
-        found += [Gain("add_one_in", name, f"only_{name}", NONE) for name in self.units]
-        found += [Gain("settings", name, f"with_{name}", ALL) for name in self.tried]
+        found = [Gain("leave_one_out", name, ALL, f"without_{name}") for name in self.asked.units]
+        found += [Gain("add_one_in", name, f"only_{name}", NONE) for name in self.asked.units]
+        found += [Gain("settings", name, f"with_{name}", ALL) for name in self.asked.settings]
         return [gain for gain in found if {gain.a, gain.b} <= self.variants.keys()]
 
 
@@ -136,9 +116,20 @@ def ablation(written: Mapping[str, Any], project: Mapping[str, Any]) -> Plan:
     units = units_of(content, asked.units)
     train = section(project, USE_CASE, "train") | {"phases": written["phases"]}
     usual = _settings(train, f"{USE_CASE}.train")
-    tried = {name: _settings(train | each, f"ablation.settings.{name}") for name, each in asked.settings.items()}
-    side = asked.images.side_px
-    plan = Plan(asked, {**content, "rows": side, "cols": side}, units, usual, tried)
+    content = {**content, "rows": asked.images.side_px, "cols": asked.images.side_px}
+    whole, bare = without(content), without(content, *units.values())
+    contents = {ALL: whole} | ({NONE: bare} if bare != whole else {})
+    for name, unit in units.items():
+        less = without(content, unit)
+        more = without(content, *(each for other, each in units.items() if other != name))
+        contents |= {f"without_{name}": less} if less != whole else {}
+        contents |= {f"only_{name}": more} if more != bare else {}
+    variants = {name: Variant(name, each, usual, name == ALL) for name, each in contents.items()}
+    for name, changed in asked.settings.items():
+        settings = _settings(train | changed, f"ablation.settings.{name}")
+        if settings != usual:
+            variants[f"with_{name}"] = Variant(f"with_{name}", whole, settings, True)
+    plan = Plan(asked, usual, variants)
     if not plan.gains:
         raise Mistake("ablation names no unit or setting that changes anything; there is nothing to compare.")
     return plan
@@ -195,21 +186,19 @@ def without(content: Content, *units: Unit) -> dict[str, Any]:
     Styles of weight 0 are left out, too: sections that draw the same are equal.
     """
     out = Unit().union(*units)
-    common = _without({key: each for key, each in content.items() if key not in (STYLES, APART)}, None, out)
-    written = {name: each for name, each in content.get(STYLES, {}).items() if each.get("weight") != 0}
-    styles = {name: _without(each, name, out) for name, each in written.items()}
+
+    def left(tree: Content, style: str | None) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for model, given in tree.items():
+            if not isinstance(given, Mapping):  # rows, cols, weight
+                found[model] = given
+            elif kept := {key: law for key, law in given.items() if (style, model, key) not in out}:
+                found[model] = kept
+        return found
+
+    common = left({key: each for key, each in content.items() if key not in (STYLES, APART)}, None)
+    styles = {name: left(each, name) for name, each in content.get(STYLES, {}).items() if each.get("weight") != 0}
     if all(each.keys() <= {"weight"} for each in styles.values()):
         return common
     apart = content.get(APART, False) or TOGETHER in out
     return common | {STYLES: styles} | ({APART: True} if apart else {})
-
-
-def _without(tree: Content, style: str | None, out: Unit) -> dict[str, Any]:
-    """Return the common section, or a style, without some of its parameters."""
-    found: dict[str, Any] = {}
-    for model, given in tree.items():
-        if not isinstance(given, Mapping):  # rows, cols, weight
-            found[model] = given
-        elif kept := {key: law for key, law in given.items() if (style, model, key) not in out}:
-            found[model] = kept
-    return found

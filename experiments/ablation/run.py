@@ -26,8 +26,6 @@ from micromime.scenario.scenario import Scenario
 PURPOSE = "test"
 """Under which a record keeps what came out: a row for each test picture."""
 
-Find = Callable[[Image], Probability]
-
 
 class Task(NamedTuple):
     """One run, as it is handed to a worker process."""
@@ -65,7 +63,7 @@ def run(task: Task) -> None:
     tell(task.records, (variant.name, task.run), (task.inputs, training), {PURPOSE: rows})
 
 
-def threshold_of(find: Find, scoring: Path, count: int) -> float:
+def threshold_of(find: Callable[[Image], Probability], scoring: Path, count: int) -> float:
     """Return the network's own threshold: chosen on the first `count` samples of the scoring set."""
     seen = [at_thresholds(each, find(each.image), (CHOSEN_BY,)) for each in islice(pictures_in(scoring), count)]
     return float(operating_points(pd.DataFrame(seen).assign(arm="", run=0))["threshold"].iloc[0])

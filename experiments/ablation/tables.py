@@ -3,15 +3,14 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from matplotlib import style
+import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from experiments.ablation.verdict import COMPARED, DECIDING, EVERYWHERE, OF_UNITS, SETTINGS, idle, paying
 from experiments.gains import Verdict, gain_text, significant
 from micromime.judging.metrics import LOWER_IS_BETTER, SCORED
-from micromime.reporting.charts.base import BLUE, INK, ORANGE, PURPLE, STYLE, WIDTH_IN, svg
+from micromime.reporting.charts.base import BLUE, INK, ORANGE, PURPLE, chart, in_lines, svg
 from micromime.reporting.words import SIGNIFICANT_P, cell, headline, made_lines, markdown, p_or_none, title
 
 KINDS = {"leave_one_out": "lost when left out", "add_one_in": "gained when added alone", SETTINGS: "tried"}
@@ -156,10 +155,9 @@ def ablation_chart(said: Verdict) -> str:
     """
     gains, places = said["gains"], said["places"]
     names = list(dict.fromkeys(name for of_kind in gains.values() for name in of_kind))
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, (1.0 + 0.26 * len(names)) * len(COMPARED)), layout="constrained")
-        every = figure.subplots(len(COMPARED), len(places), sharex="row", sharey=True, squeeze=False)
-        for row, metric in zip(every, COMPARED, strict=True):
+    height_in, panels = (1.0 + 0.26 * len(names)) * len(COMPARED), len(COMPARED) * len(places)
+    with chart(height_in, panels, len(places), sharex="row", sharey=True) as (figure, every):
+        for row, metric in zip(np.reshape(every, (len(COMPARED), -1)), COMPARED, strict=True):
             for axes, (place, n) in zip(row, places.items(), strict=True):
                 _gains(axes, gains, (place, metric), names)
                 axes.set_title("\n".join([*place.split("_", 1), f"({n})"]), fontsize=8)
@@ -168,9 +166,8 @@ def ablation_chart(said: Verdict) -> str:
             row[0].set_xlim(-limit, limit)
             row[len(row) // 2].set_xlabel(f"gain in {title(metric)}")
             row[0].tick_params(axis="y", labelcolor=INK)
-        every[0, 0].set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
-        every[0, 0].set_ylim(len(names) - 0.5, -0.5)
-        handles, labels = every[0, 0].get_legend_handles_labels()
+        in_lines(every[0], [*map(_words, names)])
+        handles, labels = every[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, fontsize=8)
         alt = f"Gains of {', '.join(names)}, in {len(places)} places, n = {said['runs']} runs."
         return svg(figure, "ablation", alt)

@@ -10,7 +10,8 @@ from experiments.planted_gap.plan import Cell, PlantedGap, planted_gap
 from experiments.planted_gap.run import TOLERANCE_PX, known_of, missing, run, tasks
 from experiments.planted_gap.tables import gap_chart, planted_gap_tables
 from experiments.planted_gap.verdict import gap_verdict, rows_of, statements
-from experiments.runs import Table, trained_on, write_results
+from experiments.runs import Table, write_results
+from micromime.arms.records import machines, read_record
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
@@ -32,7 +33,8 @@ def main(
         made = {"Command": "python -m experiments.planted_gap", **asked.made, "Mode F1": MODE_F1}
         for name, part in said.items():
             (out / f"{name}.svg").write_text(gap_chart(name, part))
-            made[f"Trained on ({name})"] = trained_on(records, [each.run for each in known if each.experiment == name])
+            trained = [read_record(records, *cell.record) for cell in known if cell.experiment == name]
+            made[f"Trained on ({name})"] = machines(trained)
         found = statements(said, asked.stopping)
         whole = {"experiments": said, "statements": [each._asdict() for each in found], "made": made}
         write_results(out, whole, planted_gap_tables(said, found, made))

@@ -37,7 +37,7 @@ class Experiment:
     test: dict[str, Any]
     mode: dict[str, Any]
 
-    @property
+    @cached_property
     def scenarios(self) -> tuple[Scenario[Any], Scenario[Any]]:
         """The scenario of training and that of the test."""
         training, test = (Scenario.read(KIND, each, "planted_gap") for each in (self.training, self.test))
@@ -78,12 +78,13 @@ class Cell(NamedTuple):
 
     experiment: str
     sampler: str
-    seed: int
+    run: int
+    """Its number, and its seed."""
 
     @property
-    def run(self) -> tuple[str, int]:
+    def record(self) -> tuple[str, int]:
         """Arm and number of its record."""
-        return f"{self.experiment}-{self.sampler}", self.seed
+        return f"{self.experiment}-{self.sampler}", self.run
 
 
 class PlantedGap(Section):
@@ -136,16 +137,16 @@ class PlantedGap(Section):
 
     def cells(self) -> Iterator[Cell]:
         """Yield every run there is to be: seed by seed, so that what is stopped has something of all."""
-        for seed in range(1, self.runs + 1):
+        for run in range(1, self.runs + 1):
             for experiment, tried in self.experiments.items():
-                yield from (Cell(experiment, name, seed) for name in ([CONTROL, *tried] if tried else []))
+                yield from (Cell(experiment, name, run) for name in ([CONTROL, *tried] if tried else []))
 
     def inputs_of(self, cell: Cell) -> str:
         """Return the hash of all that decides what comes out of a run, but for the machine's kind."""
         settings = self.model_dump(exclude={"runs", "samplers", "experiments"})
         sampler = self.sampler(cell.experiment, cell.sampler)
         asked = [type(sampler).__name__, sampler.model_dump(exclude_defaults=True)]
-        return fingerprint(settings, asdict(EXPERIMENTS[cell.experiment]), asked, cell.seed, [*VERSIONS, SAMPLING])
+        return fingerprint(settings, asdict(EXPERIMENTS[cell.experiment]), asked, cell.run, [*VERSIONS, SAMPLING])
 
 
 def planted_gap(written: Mapping[str, Any]) -> PlantedGap:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -113,10 +114,8 @@ class Task(NamedTuple):
 
 def tasks(asked: PlantedGap, wanted: Mapping[Cell, str], records: Path) -> list[Task]:
     """Return a task for each seed and experiment of which something is missing: its samplers share a base network."""
-    parts: dict[tuple[str, int], dict[Cell, str]] = {}
-    for cell, inputs in wanted.items():
-        parts.setdefault((cell.experiment, cell.seed), {})[cell] = inputs
-    every = [Task(asked, part, missing(records, part), records) for part in parts.values()]
+    parts = [dict(part) for _, part in groupby(wanted.items(), lambda item: (item[0].experiment, item[0].run))]
+    every = [Task(asked, part, missing(records, part), records) for part in parts]
     return [task for task in every if task.missing]
 
 
@@ -129,7 +128,7 @@ def missing(records: Path, wanted: Mapping[Cell, str]) -> list[Cell]:
 
 def known_of(records: Path, wanted: Mapping[Cell, str]) -> dict[Cell, Table]:
     """Return what came out of the runs that records tell; `wanted` gives the hash of what decides each."""
-    found = {cell: told(records, cell.run, inputs) for cell, inputs in wanted.items()}
+    found = {cell: told(records, cell.record, inputs) for cell, inputs in wanted.items()}
     return {cell: table for cell, table in found.items() if table}
 
 
@@ -145,7 +144,7 @@ def run(task: Task) -> None:
     unlike = [cell for cell in known if base_of(known[cell]) != base_of(known[task.missing[0]])]
     if unlike:
         names = ", ".join(cell.sampler for cell in unlike)
-        said = f"planted gap: {unlike[0].experiment}, run {unlike[0].seed}: records of {names} go on from the base"
+        said = f"planted gap: {unlike[0].experiment}, run {unlike[0].run}: records of {names} go on from the base"
         print(f"{said} network of another kind of processor; they are trained anew", flush=True)
         _run(task, unlike)
 
@@ -153,11 +152,11 @@ def run(task: Task) -> None:
 def _run(task: Task, cells: Sequence[Cell]) -> None:
     """Train the base network and go on from it with each sampler; a run's record appears when it is whole."""
     with TemporaryDirectory() as folder:
-        seed = Seed(task.asked, cells[0].experiment, cells[0].seed, Path(folder))
+        seed = Seed(task.asked, cells[0].experiment, cells[0].run, Path(folder))
         trained_on, *_ = seed.base
         for cell in cells:
             began = time.process_time()
             rows = seed.rounds(cell.sampler)
-            training = {"run": cell.seed, "cpu_seconds": round(time.process_time() - began, 1)}
+            training = {"run": cell.run, "cpu_seconds": round(time.process_time() - began, 1)}
             training |= {key: trained_on[key] for key in ("device", "processor", "torch")}
-            tell(task.records, cell.run, (task.wanted[cell], training), {PURPOSE: rows})
+            tell(task.records, cell.record, (task.wanted[cell], training), {PURPOSE: rows})

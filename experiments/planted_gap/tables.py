@@ -3,14 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from matplotlib import style
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from experiments.gains import Verdict, gain_text
 from experiments.planted_gap.plan import CONTROL, ORACLE
 from experiments.planted_gap.verdict import BEATS_P, BLIND, ENDPOINTS, LEARNT, PRIMARY, Statement, beats, images_text
-from micromime.reporting.charts.base import BLUE, FAINT_INK, STYLE, WIDTH_IN, svg
+from micromime.reporting.charts.base import BLUE, FAINT_INK, chart, svg
 from micromime.reporting.words import cell, made_lines, markdown, p_text
 
 HEAD = f"""\
@@ -137,22 +135,19 @@ def gap_chart(name: str, part: Verdict) -> str:
     """
     others = [each for each in part["samplers"] if each != CONTROL]
     images = [each["images"] for each in part["samplers"][CONTROL]["rounds"]]
-    with style.context(["default", STYLE]):
-        figure = Figure(figsize=(WIDTH_IN, ROW_IN * len(CHARTED)), layout="constrained")
-        every = figure.subplots(len(CHARTED), len(others), sharex=True, sharey="row", squeeze=False)
-        for row, (endpoint, label) in zip(every, CHARTED.items(), strict=True):
+    height_in, panels = ROW_IN * len(CHARTED), len(CHARTED) * len(others)
+    with chart(height_in, panels, len(others), sharex=True, sharey="row") as (figure, every):
+        for row, (endpoint, label) in zip(np.reshape(every, (len(CHARTED), -1)), CHARTED.items(), strict=True):
             for axes, sampler in zip(row, others, strict=True):
                 _curve(axes, part["samplers"][CONTROL], endpoint, (FAINT_INK, "--"))
                 _curve(axes, part["samplers"][sampler], endpoint, (BLUE, "o-"))
                 axes.set_xticks(images, [str(n) if n in (images[0], images[-1]) else "" for n in images])
             row[0].set_ylabel(label)
-        for axes, sampler in zip(every[0], others, strict=True):
+        for axes, sampler in zip(every, others, strict=False):
             axes.set_title(sampler.replace("_", "\n"), fontsize=8)
         figure.supxlabel(f"new images (dashed: {CONTROL}; bands: 95 %, runs: {part['runs']})", fontsize=9)
-        alt = (
-            f"{name}: {', '.join(PRIMARY.values())} and more against new images, for {', '.join(others)} beside random."
-        )
-        return svg(figure, f"gap-{name}", alt)
+        alt = f"{', '.join(PRIMARY.values())} and more against new images, for {', '.join(others)} beside random."
+        return svg(figure, f"gap-{name}", f"{name}: {alt}")
 
 
 def _curve(axes: Axes, sampler: Verdict, endpoint: str, look: tuple[str, str]) -> None:

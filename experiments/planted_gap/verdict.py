@@ -5,7 +5,7 @@ endpoint are corrected over its samplers after Holm. Intervals are 95 %. Each is
 tell whether it is the scores that pay: no statement was made about that beforehand.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -54,37 +54,29 @@ LARGEST_SHARE = 0.5
 
 def rows_of(tables: Mapping[Cell, Table]) -> pd.DataFrame:
     """Return a row for every experiment, sampler, run and round (0: the common base network): what records tell."""
-    parts = [
-        pd.DataFrame(table).assign(experiment=cell.experiment, sampler=cell.sampler, run=cell.seed)
-        for cell, table in tables.items()
-    ]
+    parts = [pd.DataFrame(table).assign(**cell._asdict()) for cell, table in tables.items()]
     rows = pd.concat(parts, ignore_index=True)
-    words = ["experiment", "sampler", "run", "round", "images"]
+    words = [*Cell._fields, "round", "images"]
     return rows.astype(dict.fromkeys(rows.columns.drop(words), float))  # None: NaN
 
 
 def gap_verdict(rows: pd.DataFrame) -> Verdict:
-    """Return by experiment what each sampler scored after each round, and how it compares with random.
-
-    Only runs that all samplers of an experiment have are counted.
-    """
-    parts = {str(name): part for name, part in rows.groupby("experiment", sort=False)}
-    samplers = {name: part.groupby("run")["sampler"].transform("nunique") for name, part in parts.items()}
-    return {name: _experiment(part[samplers[name] == part["sampler"].nunique()]) for name, part in parts.items()}
+    """Return by experiment what each sampler scored after each round, and how it compares with random."""
+    return {str(name): _experiment(part) for name, part in rows.groupby("experiment", sort=False)}
 
 
 def _experiment(rows: pd.DataFrame) -> Verdict:
-    names = [str(name) for name in rows["sampler"].unique()]
     last = rows[rows["round"] == rows["round"].max()]
+    by_sampler = {str(name): part for name, part in rows.groupby("sampler", sort=False)}
     said: Verdict = {"runs": int(rows["run"].nunique()), "images": int(rows["images"].max()), "samplers": {}}
-    for name in names:
+    for name, part in by_sampler.items():
         said["samplers"][name] = {
-            "rounds": [_round(part) for _, part in rows[rows["sampler"] == name].groupby("round")],
+            "rounds": [_round(each) for _, each in part.groupby("round")],
             "learnt": int((last.loc[last["sampler"] == name, "mode_f1"] >= LEARNT).sum()),
             "images_needed": {endpoint: images_needed(rows, name, endpoint) for endpoint in PRIMARY},
         }
     for key, control in (("minus_random", CONTROL), ("minus_stratified", BLIND)):
-        others = [name for name in names if name not in (CONTROL, control)] if control in names else []
+        others = [name for name in by_sampler if name not in (CONTROL, control)] if control in by_sampler else []
         said[key] = {endpoint: _tests(last, others, endpoint, control) for endpoint in ENDPOINTS}
     return said
 
@@ -165,10 +157,9 @@ def statements(said: Verdict, stopping: Sequence[str]) -> list[Statement]:
     return found
 
 
-def _statement(experiment: str, text: str, outcome: tuple[bool, bool], found: str) -> Statement:
-    """Return a statement with its outcome: whether it holds, or is contradicted."""
-    holds, contradicted = outcome
-    return Statement(experiment, text, "holds" if holds else "contradicted" if contradicted else "not shown", found)
+def outcome(holds: bool, contradicted: bool) -> Literal["holds", "not shown", "contradicted"]:
+    """Return what came of a statement."""
+    return "holds" if holds else "contradicted" if contradicted else "not shown"
 
 
 def beats(tests: Sequence[Verdict | None], sign: int = 1) -> list[bool]:
@@ -180,8 +171,8 @@ def _beats(experiment: str, part: Verdict, sampler: str) -> Statement:
     tests = {label: part["minus_random"][endpoint].get(sampler) for endpoint, label in PRIMARY.items()}
     text = f"{sampler} beats random in {' and '.join(PRIMARY.values())} (p < {BEATS_P} after Holm)"
     numbers = (f"{label} {test['mean_difference']:+.3f}, {_p(test)}" for label, test in tests.items() if test)
-    outcome = all(beats([*tests.values()])), any(beats([*tests.values()], -1))
-    return _statement(experiment, text, outcome, ", ".join(numbers))
+    came = outcome(all(beats([*tests.values()])), any(beats([*tests.values()], -1)))
+    return Statement(experiment, text, came, ", ".join(numbers))
 
 
 def _half(experiment: str, part: Verdict, sampler: str) -> Statement:
@@ -194,31 +185,30 @@ def _half(experiment: str, part: Verdict, sampler: str) -> Statement:
     within = all(each and each["hi"] is not None and each["hi"] <= most for each in needed.values())
     beyond = any(each and (each["lo"] is None or each["lo"] > most) for each in needed.values())
     words = (f"{label} {images_text(needed[endpoint])}" for endpoint, label in PRIMARY.items())
-    return _statement(experiment, text, (within, beyond), ", ".join(words))
+    return Statement(experiment, text, outcome(within, beyond), ", ".join(words))
 
 
 def _none_gains(part: Verdict) -> Statement:
     text = f"no sampler gains on random in {' or '.join(PRIMARY.values())} (p < {GAINS_P} after Holm)"
     others = [name for name in part["samplers"] if name != CONTROL]
-    tests = [part["minus_random"][endpoint].get(name) for endpoint in PRIMARY for name in others]
-    tested, gains = all(test and test["p_holm"] is not None for test in tests), "; ".join(_gains(part))
-    found = gains or ("none does" if tested else "no test")
-    return _statement("no_gap", text, (tested and not gains, bool(gains)), found)
-
-
-def _gains(part: Verdict) -> Iterator[str]:
-    for endpoint, label in PRIMARY.items():
-        for sampler, test in part["minus_random"][endpoint].items():
-            if significant(test, GAINS_P) and test["mean_difference"] > 0:
-                yield f"{sampler} in {label}: {test['mean_difference']:+.4f}, {_p(test)}"
+    tests = {(name, label): part["minus_random"][key].get(name) for key, label in PRIMARY.items() for name in others}
+    tested = all(test and test["p_holm"] is not None for test in tests.values())
+    gains = [
+        f"{name} in {label}: {test['mean_difference']:+.4f}, {_p(test)}"
+        for (name, label), test in tests.items()
+        if test and significant(test, GAINS_P) and test["mean_difference"] > 0
+    ]
+    found = "; ".join(gains) or ("none does" if tested else "no test")
+    return Statement("no_gap", text, outcome(tested and not gains, bool(gains)), found)
 
 
 def _harm(part: Verdict, sampler: str) -> Statement:
     """Whether the whole 95 % interval of what is lost lies below the bound: a test of non-inferiority."""
     test = part["minus_random"]["all_iou"][sampler]
     text = f"{sampler}, which has a stop rule, loses less than {LARGEST_HARM} in {PRIMARY['all_iou']} (95 % interval)"
-    outcome = test["lo"] is not None and (test["lo"] > -LARGEST_HARM, test["hi"] < -LARGEST_HARM)
-    return _statement("no_gap", text, outcome or (False, False), f"{test['mean_difference']:+.4f} {ends_text(test, 4)}")
+    known = test["lo"] is not None
+    came = outcome(known and test["lo"] > -LARGEST_HARM, known and test["hi"] < -LARGEST_HARM)
+    return Statement("no_gap", text, came, f"{test['mean_difference']:+.4f} {ends_text(test, 4)}")
 
 
 def _p(test: Verdict) -> str:

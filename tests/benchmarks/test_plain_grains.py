@@ -63,7 +63,7 @@ def test_the_benchmark_makes_a_row_of_a_contest(plain, project, profile):  # noq
 
     content = read_tree(project / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 72, "cols": 96}
     contest = render.grain_boundaries(profile, content | ({"styles": {}} if profile == "paper" else {}))
-    row = render.measure(1, contest._replace(ours=2, plain=1))
+    row = render.measure(1, lambda: contest._replace(ours=2, plain=1))
     assert row["name"].startswith(f"grain_boundaries, {render.SCENARIOS[profile][0]}: ")
     assert set(row) == {"name", "per_second", "reference", "ratio", "peak_memory_mib"}
     assert 0 < row["ratio"]["min"] <= row["ratio"]["median"] <= row["ratio"]["max"]

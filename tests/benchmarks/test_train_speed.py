@@ -38,9 +38,9 @@ def timed(now, speeds):
 )
 def test_what_is_faster_is_proposed_with_the_fewest_changes_as_yaml(now, speeds, precision, last):
     found = timed(now, speeds)
-    said = YAML(typ="safe").load("\n".join(proposal(found, now, "grains").splitlines()[1:]))["grains"]["train"]
+    said = YAML(typ="safe").load("\n".join(proposal(found, "grains").splitlines()[1:]))["grains"]["train"]
     assert said == {"precision": precision, "channels_last": last, "threads": 1}
-    assert table(found, now).splitlines()[1].endswith("<- now")
+    assert table(found).splitlines()[1].endswith("<- now")
 
 
 def test_combinations_hold_all_and_begin_with_those_of_now(now):
@@ -57,4 +57,4 @@ def test_runs_are_timed_side_by_side_and_what_fails_is_told(now, monkeypatch):
     failed = time_settings(now.model_copy(update={"architecture": "unet_resnet5"}), 0.2, 0)
     assert failed.failed.startswith("Mistake: architecture: 'unet_resnet5' is not known")
     with pytest.raises(Mistake, match=r"nothing could be timed \(Mistake: arch"):
-        proposed([Timed(now, 2, 0, failed.failed)], now)
+        proposed([Timed(now, 2, 0, failed.failed)])

@@ -142,7 +142,7 @@ def test_what_cannot_be_done_is_one_sentence(project, team, site, tmp_path, monk
     with socket.create_server(("127.0.0.1", 0)) as other:
         taken = dataclasses.replace(team.Site.on_free_ports(tmp_path / "new"), s3_port=other.getsockname()[1])
         with pytest.raises(team.Mistake, match=f"s3 needs port {taken.s3_port}, which another program has"):
-            team.start_s3(taken)
+            team.start(taken, [team.s3])
     monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(
         team.Mistake,

@@ -98,10 +98,9 @@ def evidence():
 
 @pytest.fixture
 def tree(evidence):
-    """The same with a network that is trained in no time."""
-    grains = evidence["grain_boundaries"]
-    changed = {"train": grains["train"] | {"architecture": "small_unet", "cl_dice_share": 0.0}}
-    return {"profile": "evidence", "grain_boundaries": grains | changed}
+    """A small scenario, and a network that is trained in no time."""
+    train = evidence["grain_boundaries"]["train"] | {"architecture": "small_unet", "cl_dice_share": 0.0}
+    return {"profile": "evidence", "grain_boundaries": {"scenario": CONTENT, "train": train}}
 
 
 def plan(tree, **changed):
@@ -113,7 +112,7 @@ def plan(tree, **changed):
     [
         ({"runs": 0}, r"ablation\.runs: 0 is not allowed"),
         ({"units": {"x": ["twin"]}}, r"ablation\.units\.x: 'twin': 'twin' is not known; use one of: .*grain_"),
-        ({"units": {"x": ["styles.twinned"]}}, r"units\.x: 'styles\.twinned' is no path"),
+        ({"units": {"x": ["styles.a"]}}, r"units\.x: 'styles\.a' is no path"),
         ({"units": {"x": ["styles.plane.twins"]}}, r"units\.x: 'styles\.plane\.twins': 'plane' is not known"),
         ({"units": {"x": ["grain_structure"]}}, r"units\.x: 'grain_structure' .* name styles\.grain_structure\.diam"),
         ({"units": {}, "settings": {}}, r"ablation names no unit or setting that changes anything"),
@@ -133,8 +132,16 @@ def scenario(content):
 
 def test_every_unit_of_the_committed_settings_is_left_out_and_added_and_has_its_records(evidence):
     asked = read(read_tree(HERE / "params.yaml"), evidence)
-    only = {f"only_{name}" for name in asked.units} - {"only_styles"}  # without other units, styles have nothing to say
-    every = {ALL, NONE, *(f"without_{name}" for name in asked.units), *only, *(f"with_{name}" for name in asked.tried)}
+    only = {f"only_{name}" for name in asked.asked.units} - {
+        "only_styles"
+    }  # without other units, styles have nothing to say
+    every = {
+        ALL,
+        NONE,
+        *(f"without_{name}" for name in asked.asked.units),
+        *only,
+        *(f"with_{name}" for name in asked.asked.settings),
+    }
     assert asked.variants.keys() == every
     assert len(asked.gains) == len(every) - 2
     for number in (1, 2, 3):

@@ -108,7 +108,7 @@ def test_what_decides_a_run_is_in_its_hash():
     more = {"samplers": SETTINGS["samplers"] | {"other": WORST}, "experiments": {"trap": ["oracle"]}, "runs": 7}
     assert asked(**more).inputs_of(cell) == known
     stricter = {"worst_stop": {"worst_fraction": WORST["worst_fraction"] | {"stop_below": 0.0}}}
-    others = [asked().inputs_of(each) for each in (cell._replace(seed=2), cell._replace(experiment="trap"))]
+    others = [asked().inputs_of(each) for each in (cell._replace(run=2), cell._replace(experiment="trap"))]
     others += [asked().inputs_of(cell._replace(sampler="oracle"))]
     others += [asked(samplers=stricter).inputs_of(cell), asked(rounds=3).inputs_of(cell)]
     assert len({known, *others}) == 6

@@ -100,11 +100,6 @@ def test_p_values_are_those_of_paired_tests_after_holm_beside_random_and_beside_
     assert "Minus stratified" not in planted_gap_tables(gap_verdict(made_up(last={"progress": 0.8})), [], {})
 
 
-def test_runs_that_not_all_samplers_have_are_left_out():
-    rows = made_up(last={"worst": 0.7}, runs=5)
-    assert gap_verdict(rows[~((rows["sampler"] == "worst") & (rows["run"] == 4))])["gap"]["runs"] == 4
-
-
 @pytest.mark.parametrize(
     ("score", "beats", "half"),
     [
