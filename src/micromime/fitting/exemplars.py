@@ -138,5 +138,4 @@ def _patches(tile: Tile, free: Mask) -> NDArray[np.uint8]:
     """Return (n, 17, 17): the patches of a tile that lie in its free part."""
     shape = (PATCH_PX, PATCH_PX)
     allowed = sliding_window_view(free, shape)[::STRIDE_PX, ::STRIDE_PX].all(axis=(2, 3))
-    found: NDArray[np.uint8] = sliding_window_view(tile.image, shape)[::STRIDE_PX, ::STRIDE_PX][allowed]
-    return found
+    return sliding_window_view(tile.image, shape)[::STRIDE_PX, ::STRIDE_PX][allowed]

@@ -287,8 +287,7 @@ def _plain_change(seen: Summary, found: Summary) -> Reals:
 
     `found` is what cracks with the parameters measure.
     """
-    change: Reals = np.clip(vector(seen, MOVED) - vector(found, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
-    return change
+    return np.clip(vector(seen, MOVED) - vector(found, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
 
 
 def _moved(truth: Summary, change: Reals, seen: Summary, found: Summary, gain: float) -> Summary:

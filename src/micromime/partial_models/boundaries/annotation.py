@@ -34,14 +34,12 @@ def pen_widths(model: Annotation, boundaries: Boundaries, shades: Reals) -> Real
     one, two = shades[boundaries.edges.left], shades[boundaries.edges.right]
     line = np.abs(boundaries.darkness).mean(axis=1) * (one + two) / 2
     width = boundaries.thickness_px if model.width_px == 0 else np.full(len(line), model.width_px)
-    widths: Reals = np.where(seen(model, line, one - two), width, 0.0)
-    return widths
+    return np.where(seen(model, line, one - two), width, 0.0)
 
 
 def seen(model: Annotation, line: Reals, step: Reals) -> NDArray[np.bool_]:
     """Return which edges are drawn, (n,): by the grey of their line, or by the step of grey between their two sides."""
-    drawn: NDArray[np.bool_] = np.maximum(np.abs(line), np.abs(step)) >= model.least_contrast_grey
-    return drawn
+    return np.maximum(np.abs(line), np.abs(step)) >= model.least_contrast_grey
 
 
 def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:

@@ -196,8 +196,7 @@ def _moments(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
 def strengthened(tile: Grey, gain: NDArray[np.float32]) -> Grey:
     """Return greys, about 0 to 255, of a filled tile with each spatial frequency raised by its gain; the mean stays."""
     filtered = np.fft.irfft2(np.fft.rfft2(tile.astype(np.float64)) * gain, s=tile.shape)
-    finished: Grey = (filtered + MIDDLE).astype(np.float32)
-    return finished
+    return (filtered + MIDDLE).astype(np.float32)
 
 
 def _simpler(way: str, dictionary: Dictionary, rng: np.random.Generator) -> Grey:

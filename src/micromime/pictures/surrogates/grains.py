@@ -124,8 +124,7 @@ def _grow(rows: int, cols: int, sweeps: int, rng: np.random.Generator) -> Spins:
         steps = rng.integers(len(NEIGHBOURS), size=spins.size)
         temperature = 0.8 if sweep < sweeps - 10 else 0.05
         _sweep(spins, sites, steps, rng.random(spins.size), temperature)
-    numbers: Spins = np.unique(spins, return_inverse=True)[1]
-    return numbers
+    return np.unique(spins, return_inverse=True)[1]
 
 
 @njit(cache=True)
@@ -192,8 +191,7 @@ def _reached(microscope: _Microscope, shape: tuple[int, ...], rng: np.random.Gen
     """Return the share of its full depth that a groove reaches at each place, near 0 where the etchant missed it."""
     patches = _speckle(shape, 31, rng)
     threshold = np.quantile(patches, microscope.missed)
-    reached: NDArray[np.float64] = 1 / (1 + np.exp(-3 * (patches - threshold)))
-    return reached
+    return 1 / (1 + np.exp(-3 * (patches - threshold)))
 
 
 def _speckle(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
