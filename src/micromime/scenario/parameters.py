@@ -25,10 +25,6 @@ class Measured(Distribution):
 
     name: str
 
-    def written(self) -> dict[str, str]:
-        """Return the place that is to be filled."""
-        return {MEASURED: self.name}
-
     def at(self, u: float) -> Value:  # noqa: ARG002 - there is none yet
         """Raise Mistake: nothing can be drawn from it."""
         said = f"{{measured: {self.name}}} is not filled in; name a folder of data/exemplars with --exemplars"

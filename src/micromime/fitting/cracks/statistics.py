@@ -19,6 +19,7 @@ from micromime.fitting.laws import empirical, fit_counts, fit_reals
 from micromime.mistakes import Mistake
 from micromime.partial_models.cracks.crack import Crack
 from micromime.scenario.arrays import Reals
+from micromime.scenario.partial_model import bounds
 
 FITTED = ("segments", "segment_px", "bend_deg", "direction_deg", "width_px", "depth")
 """Parameters that differ from crack to crack: each gets a law."""
@@ -180,10 +181,10 @@ def laws_of(cracks: pd.DataFrame, seen: Summary, truth: Summary, whole: bool) ->
         scale = truth.spread[key] / seen.spread[key] if seen.spread[key] > 0 else 0.0
         moved = truth.centre[key] + (values - seen.centre[key]) * scale
         corrected = moved if key == "direction_deg" else np.exp(np.minimum(moved, 20))
-        bounds, signed = bounds_of(key, truth.centre["direction_deg"]), key == "direction_deg"
+        within, signed = bounds_of(key, truth.centre["direction_deg"]), key == "direction_deg"
         counted = key == "segments"
-        fit = fit_counts(corrected, (1, 400)) if counted else fit_reals(corrected, bounds, signed=signed)
-        parameters[key], by_value[key] = fit.written, empirical(corrected, bounds, whole=counted)
+        fit = fit_counts(corrected, (1, 400)) if counted else fit_reals(corrected, within, signed=signed)
+        parameters[key], by_value[key] = fit.written, empirical(corrected, within, whole=counted)
         fits.append(fit.candidates.assign(parameter=key))
     parameters |= {key: clipped(key, truth.pooled[key]) for key in POOLED}
     # Most cracks of a whole picture end in it once where they begin at an edge of the specimen. A frame cannot say.
@@ -197,13 +198,7 @@ def bounds_of(key: str, middle_deg: float = 0.0) -> tuple[float, float]:
     """Return between which values a parameter may be, a little within the bounds of its field."""
     if key == "direction_deg":
         return (max(middle_deg - 90, -180), min(middle_deg + 90, 180))
-    bounds = {
-        name: getattr(each, name)
-        for each in Crack.model_fields[key].metadata
-        for name in ("ge", "gt", "le")
-        if hasattr(each, name)
-    }
-    low, high = float(bounds.get("ge", bounds.get("gt", 0))), float(bounds["le"])
+    low, high = bounds(Crack.model_fields[key])
     return (low, high) if key == "segments" else (max(low, WITHIN[0] * min(high, 1)), WITHIN[1] * high)
 
 
