@@ -95,20 +95,16 @@ def table_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[
     try:
         with path.open(encoding="utf-8-sig", newline="") as opened:
             table = csv.DictReader(opened)
-            named = [_column(name) for name in table.fieldnames or ()]
-            if missing := [column for column in columns if column not in named]:
+            table.fieldnames = ["source" if name == ALSO_SOURCE else name for name in table.fieldnames or ()]
+            if missing := [column for column in columns if column not in table.fieldnames]:
                 raise Mistake(f"{path} lacks the column {missing[0]}; its first line must name {', '.join(columns)}.")
             for written in table:
-                cells = {_column(name): (cell or "").strip() for name, cell in written.items() if name}
+                cells = {name: (cell or "").strip() for name, cell in written.items() if name}
                 yield table.line_num, {column: cells.get(column, "") for column in (*columns, SCALE)}
     except FileNotFoundError:
         raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(columns)}.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Mistake(f"{path} is not a table of comma-separated values in UTF-8 ({error}); save it as one.") from None
-
-
-def _column(name: str) -> str:
-    return "source" if name == ALSO_SOURCE else name
 
 
 def checked_cells(written: Mapping[str, str], place: str, needed: Sequence[str], files: Sequence[str]) -> None:
@@ -163,22 +159,19 @@ def read_picture(path: Path, where: str) -> Image:
     except (FileNotFoundError, PermissionError):
         raise Mistake(f"{where} is not there, or may not be read; add the file or remove the line.") from None
     except PIL.Image.DecompressionBombError:
-        raise _too_large(where) from None
+        most = f"{LARGEST_PX // 2**20} million (2^20) pixels"
+        raise Mistake(f"{where} has more than {most}; cut it into smaller pictures.") from None
     except DAMAGED:
         formats = ", ".join(FORMATS)
         raise Mistake(f"{where} is cut off, or is no picture ({formats}); put a sound copy in its place.") from None
 
 
 def _check_header(picture: PIL.ImageFile.ImageFile, where: str) -> None:
-    """Raise Mistake unless the picture, of which only the header is read, is small enough and 8-bit grey or RGB."""
+    """Raise unless the picture, of which only the header is read, is small enough and 8-bit grey or RGB."""
     if picture.width * picture.height > LARGEST_PX:
-        raise _too_large(where)
+        raise PIL.Image.DecompressionBombError
     stored = [str(tile.args) for tile in picture.tile]  # Pillow cuts 16-bit RGB to 8 bit and only tells it here
     if picture.mode.startswith("I") or any(";16" in layout for layout in stored):
         raise Mistake(f"{where} has 16 or more bits a pixel; scale it to 8 bits and save it again.")
     if picture.mode not in ("L", "RGB"):
         raise Mistake(f"{where} is of the kind {picture.mode}; save it as 8-bit grey or RGB, without transparency.")
-
-
-def _too_large(where: str) -> Mistake:
-    return Mistake(f"{where} has more than {LARGEST_PX // 2**20} million (2^20) pixels; cut it into smaller pictures.")

@@ -38,9 +38,9 @@ class Proposal(NamedTuple):
 class Sampler(Section):
     """A rule by which the next instances are chosen; a file of samplers/ has one, its settings as fields."""
 
-    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
-        """Return `count` instances: the same for the same scores, settings and state of `rng`."""
-        raise NotImplementedError
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind
+        """Return `count` instances: the same for the same scores, settings and state of `rng`; fresh draws here."""
+        return fresh(scenario, count, rng)
 
     def check(self, kind: type[Instance], where: str) -> None:
         """Raise Mistake where a setting does not fit the use case's partial models."""
@@ -107,9 +107,9 @@ class Clustered(Varying):
         0, ge=0, le=1000, description="Fresh draws that are tried for each image; 0: all are variations."
     )
 
-    def shares(self, scored: Scored, members: Sequence[Indices]) -> Reals:
-        """Return the share of the images for each cluster, given by the places of its members; they add up to 1."""
-        raise NotImplementedError
+    def shares(self, scored: Scored, members: Sequence[Indices]) -> Reals:  # noqa: ARG002 - blind
+        """Return each cluster's share, given by the places of its members, here the same for all; they add up to 1."""
+        return np.full(len(members), 1 / len(members))
 
     def check(self, kind: type[Instance], where: str) -> None:
         """Raise Mistake unless `within` names parameters of the use case, and `by` what its instances can differ in."""

@@ -28,8 +28,8 @@ class Distribution(BaseModel):
         raise NotImplementedError
 
     def limits(self) -> tuple[Value, ...]:
-        """Return the least and the greatest possible value, or all of them where they have no order."""
-        raise NotImplementedError
+        """Return the least and the greatest value, or all of them where they have no order; none if not known yet."""
+        return ()
 
 
 class Constant(Distribution):

@@ -21,7 +21,7 @@ class Section(BaseModel):
 
 
 class Measured(Distribution):
-    """Stands for what is measured on real specimens before anything is drawn: see `filled_in`."""
+    """Stands for what is measured on real specimens before anything is drawn, and checked then: see `filled_in`."""
 
     name: str
 
@@ -29,10 +29,6 @@ class Measured(Distribution):
         """Raise Mistake: nothing can be drawn from it."""
         said = f"{{measured: {self.name}}} is not filled in; name a folder of data/exemplars with --exemplars"
         raise Mistake(f"{said}, as `make run` makes them.")
-
-    def limits(self) -> tuple[Value, ...]:
-        """Return nothing: what is measured is checked once it is known."""
-        return ()
 
 
 KINDS = ("int", "float", "str", "bool")

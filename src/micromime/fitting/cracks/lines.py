@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter1d, label
+from scipy.ndimage import distance_transform_edt, gaussian_filter1d
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
+from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
 from micromime.scenario.arrays import Mask, Points, Reals
@@ -33,12 +34,11 @@ def centre_lines(mask: Mask) -> list[Points]:
     mask does, not only as its skeleton. Pieces at most 15 px apart and in line are one crack. Lines below 20 px and
     pieces below 12 px of area are left out. Empty for a mask without cracks.
     """
-    labels, _ = label(mask, np.ones((3, 3)))
     lines = []
-    for number, place in enumerate(find_objects(labels), 1):
-        piece = np.pad(labels[place] == number, 1)
-        if np.count_nonzero(piece) >= LEAST_AREA_PX:
-            corner = np.array([place[0].start - 1, place[1].start - 1])
+    for region in regionprops(label(mask, connectivity=2)):
+        if region.area >= LEAST_AREA_PX:
+            piece = np.pad(region.image, 1)
+            corner = np.array(region.bbox[:2]) - 1
             lines.append(_to_the_tips(_longest_path(skeletonize(piece)), piece) + corner)
     return [evened(line, sigma_px=2.0) for line in _joined(lines) if length_px(line) >= LEAST_LENGTH_PX]
 
@@ -76,13 +76,9 @@ def simplified(line: Points, tolerance_px: float) -> Points:
 
 
 def _spaced(line: Points) -> Points:
-    along = _along(line)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0, along[-1], max(2, round(along[-1]) + 1))
     return np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], axis=1)
-
-
-def _along(line: Points) -> Reals:
-    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
 
 
 @njit(cache=True)

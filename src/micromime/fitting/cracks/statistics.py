@@ -1,8 +1,9 @@
 """From photographs with cracks to the laws of a rendered crack's parameters, corrected for what measuring does to them.
 
-The correction is indirect inference: cracks are drawn from the laws, rendered, measured by the same code, and the laws
-moved until simulated cracks measure as the real ones do. At first each parameter is moved by itself, then all together,
-and held near where they were then, because few cracks cannot tell all of them apart.
+The correction is indirect inference (Gourieroux, Monfort and Renault 1993, doi 10.1002/jae.3950080507): cracks are
+drawn from the laws, rendered, measured by the same code, and the laws moved until simulated cracks measure as the real
+ones do, though what measuring does is known from simulations alone. At first each parameter is moved by itself, then
+all together, and held near where they were then, because few cracks cannot tell all of them apart.
 """
 
 import math
@@ -14,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from micromime.fitting.cracks.simulation import FURTHER_COURSES, Picture, Scene, measured_table, simulate
-from micromime.fitting.indirect_inference import Sensitivity, step
 from micromime.fitting.laws import empirical, fit_counts, fit_reals
 from micromime.mistakes import Mistake
 from micromime.partial_models.cracks.crack import Crack
@@ -55,6 +55,11 @@ MOST_CORRECTED = 0.7
 """Most, as a logarithm, by which what measuring does to a parameter by itself is corrected: a factor of two."""
 LEAST_SPREAD = 0.1
 """Share of the spread over cracks that is kept, even where measuring alone spreads them more than that."""
+PRIOR_SD = 0.2
+"""Parameters are thought to lie within about a factor exp(0.2) of those expected beforehand, where they stay if
+measurements say little."""
+MOST_MOVED = 0.4
+"""Most that a step moves any parameter: a factor of 1.5."""
 
 
 class Summary(NamedTuple):
@@ -87,8 +92,16 @@ class CrackStatistics(Laws):
     """Cracks drawn from the parameters, rendered and measured: what `cracks` must look like."""
 
 
-@dataclass(frozen=True)
-class _Search:
+class Sensitivity(NamedTuple):
+    """How statistics answer to parameters, and how certain they are."""
+
+    jacobian: Reals
+    """(statistics, parameters)"""
+    covariance: Reals
+    """(statistics, statistics): of measured minus simulated ones."""
+
+
+class _Search(NamedTuple):
     """The measured cracks whose laws are sought, and how the simulated ones are made."""
 
     cracks: pd.DataFrame
@@ -119,7 +132,11 @@ class _Search:
             if key == "segments":
                 continue
             there = here.copy()
-            there[place] += SENSED_STEP if key in FITTED or here[place] < _highest(key) - SENSED_STEP else -SENSED_STEP
+            there[place] += (
+                SENSED_STEP
+                if key in FITTED or here[place] < _raised(key, clipped(key, math.inf)) - SENSED_STEP
+                else -SENSED_STEP
+            )
             moved = self.simulate(with_vector(truth, MOVED, there), scene, number)
             after = before if moved.empty else vector(summary(moved, self.whole), STATISTICS)
             answers[:, place] = (after - before) / (there[place] - here[place])
@@ -158,7 +175,9 @@ def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simula
             continue
         said = summary(found, whole)
         if number < PLAIN:
-            truth = expected = _moved(truth, _plain_change(search.seen, said), search.seen, said, gain)
+            # Each parameter by itself, for what measuring does to it: few cracks go not far.
+            change = np.clip(vector(search.seen, MOVED) - vector(said, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
+            truth = expected = _moved(truth, change, search.seen, said, gain)
         else:
             if answers is None or number in SENSED:
                 answers = search.sensitivity(truth, scene, number, found)
@@ -251,6 +270,20 @@ def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
     return (1 - SHRUNK) * seen + np.diag(SHRUNK * np.diag(seen) + LEAST**2)
 
 
+def step(of: Sensitivity, difference: Reals, moved: Reals) -> Reals:
+    """Return the change of the parameters, all as logarithms or log odds, that makes simulations alike.
+
+    A Gauss-Newton step of generalised least squares: `difference` (statistics,) is measured minus simulated, and
+    `moved` (parameters,) how far the parameters are from those expected, about which a weak prior holds them.
+    """
+    root = np.linalg.cholesky(of.covariance)
+    count = len(moved)
+    rows = np.vstack([np.linalg.solve(root, of.jacobian), np.eye(count) / PRIOR_SD])
+    wanted = np.concatenate([np.linalg.solve(root, difference), -moved / PRIOR_SD])
+    change: Reals = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    return change * min(1.0, MOST_MOVED / max(float(np.abs(change).max()), 1e-12))
+
+
 def _axis(directions_deg: Reals) -> float:
     """Return the mean direction of lines without an arrow, from -90 to 90 degrees."""
     return float(np.rad2deg(np.angle(np.exp(2j * np.deg2rad(directions_deg)).mean())) / 2)
@@ -264,25 +297,12 @@ def _unfolded(cracks: pd.DataFrame, middle_deg: float) -> pd.DataFrame:
     return cracks.assign(direction_deg=middle_deg + away)
 
 
-def _highest(key: str) -> float:
-    """Return the highest that `vector` says of a pooled parameter."""
-    return _raised(key, clipped(key, math.inf))
-
-
 def _as_seen(scene: Scene, cracks: pd.DataFrame, found: pd.DataFrame) -> Scene:
     """Return the scene with its noise, and the width of its drawn masks, moved as real and simulated ones differ."""
     ratios = {key: np.clip(cracks[key].mean() / max(found[key].mean(), LEAST), 0.5, 2) for key in ("noise", "noise_px")}
     moved = {key: scene.cracks[key] * ratio for key, ratio in ratios.items()}
     moved["drawn_px"] = scene.cracks["drawn_px"] + cracks["drawn_px"].mean() - found["drawn_px"].mean()
     return scene._replace(cracks=scene.cracks.assign(**moved))
-
-
-def _plain_change(seen: Summary, found: Summary) -> Reals:
-    """Return by how much each parameter is moved for what measuring does to it, each by itself: few cracks go not far.
-
-    `found` is what cracks with the parameters measure.
-    """
-    return np.clip(vector(seen, MOVED) - vector(found, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
 
 
 def _moved(truth: Summary, change: Reals, seen: Summary, found: Summary, gain: float) -> Summary:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Boundaries, Mask, Reals
 from micromime.scenario.partial_model import PartialModel
 

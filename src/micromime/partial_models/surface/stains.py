@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Grey
 from micromime.scenario.partial_model import PartialModel
 

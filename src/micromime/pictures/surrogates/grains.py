@@ -7,16 +7,17 @@ carry over to pictures of another making; they say nothing about real ones.
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from micromime.pictures.micrographs import LIST_NAME, Micrograph
-from micromime.pictures.surrogates import FINE, save, shrunk, write_table
+from micromime.pictures.surrogates import FINE, shrunk, write_table
 from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.scenario.streams import stream
 
@@ -33,8 +34,7 @@ LEAST_SITES = 16
 NEIGHBOURS = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
 
 
-@dataclass(frozen=True)
-class _Microscope:
+class _Microscope(NamedTuple):
     source: str
     sweeps: int
     """Duration of the growth; the mean grain diameter grows about as its square root."""
@@ -62,15 +62,10 @@ MICROSCOPES = (
 
 
 def write(count: int, side_px: int, seed: int, folder: Path) -> None:
-    """Write what `simulate_micrographs` returns into an existing folder."""
-    write_micrographs(simulate_micrographs(count, side_px, seed), folder)
+    """Write `count` simulated micrographs of three sources in turn, none longer than `side_px` a side, into a folder.
 
-
-def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph]:
-    """Return `count` simulated micrographs of three sources in turn, none longer than `side_px` a side.
-
-    Images are uint8, masks true on boundary lines about 3 px wide. Micrograph i depends on the seed, the side
-    and i alone, so a larger count only adds to the same set.
+    Images are uint8, masks 255 on boundary lines about 3 px wide. Micrograph i depends on the seed, the side
+    and i alone, so a larger count only adds to the same set. The folder must exist.
     """
     micrographs = []
     for index in range(count):
@@ -78,7 +73,7 @@ def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph
         rows, cols = (round(share * side_px) for share in SHAPES[index // len(MICROSCOPES) % len(SHAPES)])
         image, mask = _simulate(microscope, rows, cols, stream(seed, "surrogate", index))
         micrographs.append(Micrograph(f"surrogate_{index:03d}", microscope.source, image, mask))
-    return micrographs
+    write_micrographs(micrographs, folder)
 
 
 def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
@@ -89,7 +84,7 @@ def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
     for each in micrographs:
         names = [f"{kind}/{each.name}.png" for kind in ("images", "masks")]
         for name, pixels in zip(names, (each.image, np.uint8(255) * each.mask), strict=True):
-            save(folder / name, pixels)
+            PIL.Image.fromarray(pixels).save(folder / name)
         rows, cols = each.image.shape
         table.append([*names, each.source, cols, rows, f"{each.mask.mean():.4f}"])
     write_table(folder / LIST_NAME, table)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import data
@@ -17,7 +18,7 @@ from skimage.graph import route_through_array
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME
-from micromime.pictures.surrogates import FINE, save, shrunk, write_table
+from micromime.pictures.surrogates import FINE, shrunk, write_table
 from micromime.scenario.arrays import Image, Points, Reals
 from micromime.scenario.streams import stream
 
@@ -68,10 +69,8 @@ class _Photograph(NamedTuple):
     mask: Image
 
 
-class _Tile(NamedTuple):
-    photograph: _Photograph
-    row: int
-    col: int
+_Tile = tuple[_Photograph, int, int]
+"""Photograph, and row and column of the corner in it."""
 
 
 def write(count: int, side_px: int, seed: int, folder: Path) -> None:
@@ -97,7 +96,7 @@ def write(count: int, side_px: int, seed: int, folder: Path) -> None:
         intact = _Photograph(f"images/{group}_intact.png", _photograph(part, plain, rng), plain.mask)
         mask = f"masks/{group}_cracked.png"
         for name, pixels in (cracked[:2], intact[:2], (mask, crack.mask)):
-            save(folder / name, pixels)
+            PIL.Image.fromarray(pixels).save(folder / name)
         photographs += [[cracked.name, mask, group], [intact.name, "", group]]
         tiles += _saved(_crack_tiles(cracked, crack.course, rng), "crack", group, folder)
         tiles += _saved(_intact_tiles((cracked, intact), rng), "intact", group, folder)
@@ -198,11 +197,11 @@ def _crack_tiles(photograph: _Photograph, course: Points, rng: np.random.Generat
     """Return tiles side by side along the crack, which runs through the middle half of each."""
     first = max(0.0, course[0, 1] - TILE_PX / 4)
     last = min(WIDTH_PX, course[-1, 1] + TILE_PX / 4) - TILE_PX
-    tiles = []
+    tiles: list[_Tile] = []
     for left in np.linspace(first, last, TILES):
         col = round(np.clip(left + rng.uniform(-8, 8), first, last))
         row = course[np.abs(course[:, 1] - col - TILE_PX / 2).argmin(), 0] - TILE_PX * rng.uniform(0.25, 0.75)
-        tiles.append(_Tile(photograph, round(np.clip(row, 0, len(photograph.image) - TILE_PX)), col))
+        tiles.append((photograph, round(np.clip(row, 0, len(photograph.image) - TILE_PX)), col))
     return tiles
 
 
@@ -214,7 +213,7 @@ def _intact_tiles(photographs: tuple[_Photograph, _Photograph], rng: np.random.G
         free = np.argwhere(windows[: 1 - TILE_PX, : 1 - TILE_PX] == 0)
         while len(free) and len(tiles) < wanted:
             row, col = rng.choice(free).tolist()
-            tiles.append(_Tile(photograph, row, col))
+            tiles.append((photograph, row, col))
             free = free[np.abs(free - (row, col)).max(axis=1) >= APART_PX]
     return tiles
 
@@ -225,9 +224,9 @@ def _saved(tiles: list[_Tile], label: str, group: str, folder: Path) -> list[lis
     for number, (photograph, row, col) in enumerate(tiles):
         name = f"{label}_{group}_{number}.png"
         window = np.s_[row : row + TILE_PX, col : col + TILE_PX]
-        save(folder / "tiles" / label / name, photograph.image[window])
+        PIL.Image.fromarray(photograph.image[window]).save(folder / "tiles" / label / name)
         if label == "crack":
-            save(folder / "tile_masks" / name, photograph.mask[window])
+            PIL.Image.fromarray(photograph.mask[window]).save(folder / "tile_masks" / name)
         lines.append([f"tiles/{label}/{name}", label, group, photograph.name, str(col), str(row)])
     return lines
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.fitting.indirect_inference import MOST_MOVED, PRIOR_SD, Sensitivity, step
+from micromime.fitting.cracks.statistics import MOST_MOVED, PRIOR_SD, Sensitivity, step
 
 ANSWERS = np.array([[1.0, 0.5], [0.2, 1.0], [0.7, -0.4]])
 
