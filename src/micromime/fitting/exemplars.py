@@ -93,8 +93,7 @@ def spectrum(pictures: NDArray[np.float64], smooth: float) -> NDArray[np.float64
     window = np.outer(np.hanning(pictures.shape[1]), np.hanning(pictures.shape[2]))
     grey = (pictures - pictures.mean(axis=(1, 2), keepdims=True)) * window
     power = np.exp(np.log(np.abs(np.fft.rfft2(grey)) ** 2 + 1e-6).mean(axis=0))
-    smoothed: NDArray[np.float64] = gaussian_filter(power, smooth, mode=("wrap", "nearest"))
-    return smoothed
+    return gaussian_filter(power, smooth, mode=("wrap", "nearest"))
 
 
 def tiles_of(folder: Path) -> list[Tile]:

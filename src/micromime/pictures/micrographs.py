@@ -53,7 +53,15 @@ def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
     missing, damaged, too large or inconsistent raises Mistake.
     """
-    return [_micrograph(folder, *row) for row in _rows(folder, maskless)]
+    micrographs = []
+    for place, cells in _rows(folder, maskless):
+        name, um_per_px = cells["image"], _scale(cells[SCALE], place)
+        image = read_picture(folder / name, f"{place}: image {name}")
+        mask = (
+            read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
+        )
+        micrographs.append(Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px))
+    return micrographs
 
 
 def listed_files(folder: Path) -> dict[str, str]:
@@ -129,13 +137,6 @@ def _scale(cell: str, place: str) -> float | None:
     return um_per_px
 
 
-def _micrograph(folder: Path, place: str, cells: Mapping[str, str]) -> Micrograph:
-    name, um_per_px = cells["image"], _scale(cells[SCALE], place)
-    image = read_picture(folder / name, f"{place}: image {name}")
-    mask = read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
-    return Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px)
-
-
 def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
     """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255."""
     mask = read_picture(folder / name, f"{place}: mask {name}")
@@ -144,8 +145,7 @@ def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
         raise Mistake(f"{place}: the image and its mask {name} differ in size ({sizes} px); make them equal.")
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
         raise Mistake(f"{place}: mask {name} holds the grey {others[0]}; it may hold only 0 and 255.")
-    found: Mask = mask == 255
-    return found
+    return mask == 255
 
 
 def read_picture(path: Path, where: str) -> Image:

@@ -120,8 +120,7 @@ class Clusters(NamedTuple):
     def assigned(self, instances: Sequence[Instance]) -> Indices:
         """Return for each instance the number of the cluster whose centre is nearest, from 0."""
         apart = self.space.coordinates(instances)[:, None] - self.centres
-        nearest: Indices = np.argmin((apart**2).sum(axis=2), axis=1).astype(np.int32)
-        return nearest
+        return np.argmin((apart**2).sum(axis=2), axis=1).astype(np.int32)
 
 
 def clusters(instances: Sequence[Instance], count: int, rng: np.random.Generator, by: Sequence[str] = ()) -> Clusters:

@@ -119,22 +119,18 @@ def distributions(content: Mapping[str, Any], where: str) -> dict[str, Distribut
     return {key: _distribution(written, f"{where}.{key}") for key, written in content.items()}
 
 
-def filled_in(content: Mapping[str, Any], measured: Mapping[str, Any], where: str) -> dict[str, Any]:
+def filled_in(content: Any, measured: Mapping[str, Any], where: str) -> Any:
     """Return a scenario's section in which what was measured stands in the place of each `{measured: NAME}`.
 
-    `measured` is in the syntax of params.yaml, by name.
+    So are sections in it, and all else is as it was. `measured` is in the syntax of params.yaml, by name.
     """
-    found: dict[str, Any] = {}
-    for key, written in content.items():
-        if not isinstance(written, dict):
-            found[key] = written
-        elif set(written) != {MEASURED}:
-            found[key] = filled_in(written, measured, f"{where}.{key}")
-        elif (name := str(written[MEASURED])) not in measured:
-            raise Mistake(f"{where}.{key}: nothing was measured as {name!r}; use one of: {', '.join(measured)}.")
-        else:
-            found[key] = measured[name]
-    return found
+    if not isinstance(content, dict):
+        return content
+    if set(content) != {MEASURED}:
+        return {key: filled_in(written, measured, f"{where}.{key}") for key, written in content.items()}
+    if (name := str(content[MEASURED])) not in measured:
+        raise Mistake(f"{where}: nothing was measured as {name!r}; use one of: {', '.join(measured)}.")
+    return measured[name]
 
 
 def _distribution(written: Any, where: str) -> Distribution:

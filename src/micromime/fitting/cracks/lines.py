@@ -61,18 +61,7 @@ def normals(line: Points) -> Points:
     """Return (n, 2): the unit vectors across a line at its points."""
     down, right = np.gradient(line, axis=0).T
     long = np.maximum(np.hypot(down, right), 1e-12)
-    across: Points = np.stack([right, -down], axis=1) / long[:, None]
-    return across
-
-
-def simplified(line: Points, tolerance_px: float) -> Points:
-    """Return the corners of a line of fewer straight pieces, from which no point is farther away than the tolerance.
-
-    By Douglas and Peucker (1973, doi 10.3138/FM57-6770-U75U-7727): skimage's `approximate_polygon`, compiled. That took
-    a third of the time of measuring.
-    """
-    corners: Points = line[_corners(line, tolerance_px)]
-    return corners
+    return np.stack([right, -down], axis=1) / long[:, None]
 
 
 def _spaced(line: Points) -> Points:
@@ -82,8 +71,12 @@ def _spaced(line: Points) -> Points:
 
 
 @njit(cache=True)
-def _corners(line: Any, tolerance: float) -> Any:
-    """Return (points,): which of them are corners."""
+def corners(line: Any, tolerance_px: float) -> Any:
+    """Return (n,): which points of a line are corners, all others being no farther than the tolerance from the pieces.
+
+    By Douglas and Peucker (1973, doi 10.3138/FM57-6770-U75U-7727): skimage's `approximate_polygon`, compiled. That took
+    a third of the time of measuring.
+    """
     kept = np.zeros(len(line), dtype=np.bool_)
     kept[0] = kept[-1] = True
     ahead = [(0, len(line) - 1)]
@@ -91,7 +84,7 @@ def _corners(line: Any, tolerance: float) -> Any:
         first, last = ahead.pop()
         (r0, c0), (r1, c1) = line[first], line[last]
         long = np.hypot(r1 - r0, c1 - c0)
-        most, corner = tolerance, -1
+        most, corner = tolerance_px, -1
         for k in range(first + 1, last):
             r, c = line[k]
             beyond_first = (r - r0) * (r1 - r0) + (c - c0) * (c1 - c0) > 0
@@ -148,8 +141,7 @@ def _to_the_tips(line: Points, piece: Mask) -> Points:
 def _heading(line: Points) -> Reals:
     """Return the unit vector in which a line leaves its last point; (0, 0) for a single point."""
     step = line[-1] - line[max(len(line) - 1 - END_PX, 0)]
-    heading: Reals = step / max(float(np.hypot(*step)), 1e-12)
-    return heading
+    return step / max(float(np.hypot(*step)), 1e-12)
 
 
 def _joined(lines: list[Points]) -> list[Points]:

@@ -12,7 +12,7 @@ from numba import njit
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, map_coordinates
 
-from micromime.fitting.cracks.lines import centre_lines, evened, length_px, normals, simplified
+from micromime.fitting.cracks.lines import centre_lines, corners, evened, length_px, normals
 from micromime.partial_models.cracks.crack import FWHM_SIGMAS
 from micromime.scenario.arrays import Image, Mask, Points, Reals
 
@@ -104,9 +104,9 @@ def measure_cracks(image: Image, mask: Mask) -> list[MeasuredCrack]:
 
 def polyline(line: Points, tolerance_px: float = TOLERANCE_PX) -> Polyline:
     """Return the straight segments that stand for a line, nowhere farther from it than the tolerance."""
-    corners = simplified(line, tolerance_px)
-    steps = np.diff(corners, axis=0)
-    chord = corners[-1] - corners[0]
+    ends = line[corners(line, tolerance_px)]
+    steps = np.diff(ends, axis=0)
+    chord = ends[-1] - ends[0]
     away = _turned(np.rad2deg(np.arctan2(*steps.T)) - np.rad2deg(np.arctan2(*chord)))
     bends = _turned(np.diff(away))
     returns: Mask = bends * np.where(away[:-1] >= 0, 1, -1) < 0
@@ -216,8 +216,7 @@ def shape(image: Image, line: Points, drawn_px: float) -> tuple[float, Reals, tu
 def _read(image: Image, line: Points, across: Points, offsets: Reals) -> Profiles:
     """Return the grey levels beside each point; beyond the picture those of its border."""
     at = line[:, None, :] + offsets[None, :, None] * across[:, None, :]
-    read: Profiles = map_coordinates(image.astype(np.float64), np.moveaxis(at, -1, 0), order=1, mode="nearest")
-    return read
+    return map_coordinates(image.astype(np.float64), np.moveaxis(at, -1, 0), order=1, mode="nearest")
 
 
 @njit(cache=True)

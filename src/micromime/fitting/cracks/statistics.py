@@ -7,7 +7,7 @@ all together, and held near where they were then, because few cracks cannot tell
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -92,15 +92,6 @@ class CrackStatistics(Laws):
     """Cracks drawn from the parameters, rendered and measured: what `cracks` must look like."""
 
 
-class Sensitivity(NamedTuple):
-    """How statistics answer to parameters, and how certain they are."""
-
-    jacobian: Reals
-    """(statistics, parameters)"""
-    covariance: Reals
-    """(statistics, statistics): of measured minus simulated ones."""
-
-
 class _Search(NamedTuple):
     """The measured cracks whose laws are sought, and how the simulated ones are made."""
 
@@ -119,8 +110,8 @@ class _Search(NamedTuple):
         found = simulate(laws.parameters, scene, self.simulated, (self.seed, number))
         return _unfolded(found, self.middle_deg)
 
-    def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> Sensitivity:
-        """Return how statistics answer to each parameter by itself, from the same cracks with that one moved.
+    def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> tuple[Reals, Reals]:
+        """Return how statistics answer to each parameter, of the same cracks with that one moved, and their covariance.
 
         Of more segments more are seen, and nothing else: simulated, that would drown in chance, since the cracks would
         not be the same ones.
@@ -142,12 +133,12 @@ class _Search(NamedTuple):
             answers[:, place] = (after - before) / (there[place] - here[place])
         # Of the real cracks as they are; of the simulated ones, of which the last rounds are averaged, so much less.
         certain = covariance(found, self.whole) * (len(found) / len(self.cracks) + 1 / AVERAGED)
-        return Sensitivity(answers, certain)
+        return answers, certain
 
-    def change(self, truth: Summary, found: Summary, answers: Sensitivity, expected: Summary) -> Reals:
+    def change(self, truth: Summary, found: Summary, answers: tuple[Reals, Reals], expected: Summary) -> Reals:
         """Return the step of the parameters (MOVED) that makes up for all of seen less found at once."""
         difference = vector(self.seen, STATISTICS) - vector(found, STATISTICS)
-        return step(answers, difference, vector(truth, MOVED) - vector(expected, MOVED))
+        return step(*answers, difference, vector(truth, MOVED) - vector(expected, MOVED))
 
 
 def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simulated: int = 150) -> CrackStatistics:
@@ -257,7 +248,8 @@ def with_vector(said: Summary, keys: Sequence[str], values: Reals) -> Summary:
     """Return the summary with other centres and pooled values by these names, given as `vector` returns them."""
     new = dict(zip(keys, values.tolist(), strict=True))
     centre = {key: new.get(key, value) for key, value in said.centre.items()}
-    return said._replace(centre=centre, pooled=dict(said.pooled) | _lowered(new, said.pooled))
+    pooled = {key: _lowered(key, new[key]) if key in new else value for key, value in said.pooled.items()}
+    return said._replace(centre=centre, pooled=pooled)
 
 
 def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
@@ -270,15 +262,17 @@ def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
     return (1 - SHRUNK) * seen + np.diag(SHRUNK * np.diag(seen) + LEAST**2)
 
 
-def step(of: Sensitivity, difference: Reals, moved: Reals) -> Reals:
+def step(jacobian: Reals, covariance: Reals, difference: Reals, moved: Reals) -> Reals:
     """Return the change of the parameters, all as logarithms or log odds, that makes simulations alike.
 
-    A Gauss-Newton step of generalised least squares: `difference` (statistics,) is measured minus simulated, and
-    `moved` (parameters,) how far the parameters are from those expected, about which a weak prior holds them.
+    A Gauss-Newton step of generalised least squares: `jacobian` (statistics, parameters) says how statistics answer to
+    parameters, `difference` (statistics,) is measured minus simulated, `covariance` (statistics, statistics) is that of
+    such differences, and `moved` (parameters,) how far the parameters are from those expected, about which a weak prior
+    holds them.
     """
-    root = np.linalg.cholesky(of.covariance)
+    root = np.linalg.cholesky(covariance)
     count = len(moved)
-    rows = np.vstack([np.linalg.solve(root, of.jacobian), np.eye(count) / PRIOR_SD])
+    rows = np.vstack([np.linalg.solve(root, jacobian), np.eye(count) / PRIOR_SD])
     wanted = np.concatenate([np.linalg.solve(root, difference), -moved / PRIOR_SD])
     change: Reals = np.linalg.lstsq(rows, wanted, rcond=None)[0]
     return change * min(1.0, MOST_MOVED / max(float(np.abs(change).max()), 1e-12))
@@ -329,8 +323,7 @@ def _influence(cracks: pd.DataFrame, key: str, whole: bool) -> Reals:
     values = cracks[key].to_numpy(dtype=np.float64)
     if _course(key) == "segments" and not whole:
         ends = cracks["ends"].to_numpy(dtype=np.float64)
-        moves: Reals = values / values.mean() - ends / max(ends.mean(), 0.5 / len(ends))
-        return moves
+        return values / values.mean() - ends / max(ends.mean(), 0.5 / len(ends))
     fitted = _course(key) in FITTED
     values = straight(key, values) if fitted else values
     weights = np.isfinite(values) * (1.0 if fitted else cracks["segments"].to_numpy(dtype=np.float64))
@@ -368,9 +361,5 @@ def _raised(key: str, value: float) -> float:
     return math.log(share / (1 - share))
 
 
-def _lowered(new: Mapping[str, float], pooled: Mapping[str, float]) -> dict[str, float]:
-    return {
-        key: 1 / (1 + math.exp(-value)) if _course(key) == "return_share" else math.exp(value)
-        for key, value in new.items()
-        if key in pooled
-    }
+def _lowered(key: str, value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if _course(key) == "return_share" else math.exp(value)

@@ -51,5 +51,4 @@ def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
     moves = [4 * model.jitter_px * smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2)]
     row = np.arange(rows)[:, None] + np.rint(moves[0]).astype(np.int64)
     col = np.arange(cols) + np.rint(moves[1]).astype(np.int64)
-    moved: Mask = mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]
-    return moved
+    return mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]

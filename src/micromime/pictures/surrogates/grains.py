@@ -178,8 +178,7 @@ def _etched(microscope: _Microscope, axes: NDArray[np.float64], rng: np.random.G
     """Return (grains, grains): relative groove depth, 0 to about 1, growing with the angle between their axes."""
     angles = np.degrees(np.arccos(np.clip(np.abs(axes @ axes.T), 0, 1)))
     spread = rng.lognormal(0, 0.4, angles.shape)
-    depth: NDArray[np.float64] = (1 - np.exp(-((angles / microscope.easy_deg) ** 2))) * np.sqrt(spread * spread.T)
-    return depth
+    return (1 - np.exp(-((angles / microscope.easy_deg) ** 2))) * np.sqrt(spread * spread.T)
 
 
 def _reached(microscope: _Microscope, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
