@@ -50,7 +50,7 @@ def test_styles_have_their_shares():
 @pytest.mark.parametrize("weights", [(0.25, 0.75), (100, 300)])
 def test_weights_count_in_proportion(weights):
     scaled = {name: TWO[name] | {"weight": weight} for name, weight in zip(TWO, weights, strict=True)}
-    assert many(scaled) == many()
+    assert many(scaled, count=60) == many(count=60)
 
 
 def test_parameters_come_from_the_own_style_and_all_else_from_the_common_section():

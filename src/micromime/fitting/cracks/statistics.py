@@ -347,8 +347,9 @@ def _course(key: str) -> str:
 
 def _pooled(cracks: pd.DataFrame, key: str) -> float:
     """Return the mean over cracks, each with the weight of its segments."""
-    rows = cracks[cracks[key].notna()]
-    return float(np.average(rows[key], weights=rows["segments"])) if len(rows) else UNSEEN[_course(key)]
+    seen = cracks[key].notna().to_numpy()
+    values, weights = (cracks[each].to_numpy()[seen] for each in (key, "segments"))
+    return float(np.average(values, weights=weights)) if seen.any() else UNSEEN[_course(key)]
 
 
 def _raised(key: str, value: float) -> float:
