@@ -46,10 +46,11 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise Mistake(f"{path} is not there; run this in the project's folder, or say where the file is.") from None
     except UnicodeDecodeError:
         raise Mistake(f"{path} is not text in UTF-8; save it as such.") from None
-    except DuplicateKeyError as error:
-        raise Mistake(f"{path}: {_place(error)}a key stands there twice; keep one of the two.") from None
     except MarkedYAMLError as error:
-        raise Mistake(f"{path}: {_place(error)}{error.problem or 'not YAML'}; correct that line.") from None
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        said = f"{error.problem or 'not YAML'}; correct that line"
+        twice = "a key stands there twice; keep one of the two"
+        raise Mistake(f"{path}: {line}{twice if isinstance(error, DuplicateKeyError) else said}.") from None
     except YAMLError as error:
         raise Mistake(f"{path}: {str(error).splitlines()[0]}; it must be YAML.") from None
     except OSError as error:
@@ -172,7 +173,3 @@ def one_of(name: str, known: Iterable[str], where: str) -> None:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _place(error: MarkedYAMLError) -> str:
-    return f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
