@@ -3,6 +3,7 @@
 It never renders, trains or scores; whoever does, never chooses.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -69,7 +70,8 @@ class Varying(Sampler):
 
     def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` instances as the sampler adapts them, or fresh draws where that has done harm."""
-        if self.stop_below is not None and falls_short(scored, self.stop_below):
+        gain = math.inf if scored.before is None else float(np.mean(scored.scores - scored.before))
+        if self.stop_below is not None and gain < self.stop_below:
             return fresh(scenario, count, rng)
         return self.adapted(scenario, scored, count, rng)
 
@@ -132,11 +134,6 @@ class Clustered(Varying):
 def fresh(scenario: Scenario[Any], count: int, rng: np.random.Generator) -> list[Proposal]:
     """Return `count` fresh draws from the scenario."""
     return [Proposal(scenario.draw(rng)) for _ in range(count)]
-
-
-def falls_short(scored: Scored, least: float) -> bool:
-    """Return whether the mean score has gained less than `least` since the last round; False where there was none."""
-    return scored.before is not None and float(np.mean(scored.scores - scored.before)) < least
 
 
 def whole_numbers(shares: Reals, count: int) -> Indices:

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d
-from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
+from skimage.graph import pixel_graph
 from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
@@ -103,23 +103,13 @@ def corners(line: Any, tolerance_px: float) -> Any:
 
 def _longest_path(skeleton: Mask) -> Points:
     """Return the pixels of the longest of all shortest ways along a connected skeleton."""
-    pixels = np.argwhere(skeleton)
-    numbers = np.full(np.array(skeleton.shape) + 1, -1)
-    numbers[tuple(pixels.T)] = np.arange(len(pixels))
-    starts, ends, costs = [], [], []
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        other = numbers[pixels[:, 0] + down, pixels[:, 1] + right]
-        starts.append(np.flatnonzero(other >= 0))
-        ends.append(other[other >= 0])
-        costs.append(np.full(len(ends[-1]), np.hypot(down, right)))
-    edges = (np.concatenate(costs), (np.concatenate(starts), np.concatenate(ends)))
-    graph = csr_array(edges, shape=(len(pixels), len(pixels)))
-    first = int(dijkstra(graph, directed=False, indices=0).argmax())
-    far, before = dijkstra(graph, directed=False, indices=first, return_predecessors=True)
+    graph, pixels = pixel_graph(skeleton, connectivity=2)
+    first = int(dijkstra(graph, indices=0).argmax())
+    far, before = dijkstra(graph, indices=first, return_predecessors=True)
     way = [int(far.argmax())]
     while way[-1] != first:
         way.append(int(before[way[-1]]))
-    return pixels[way].astype(np.float64)
+    return np.stack(np.unravel_index(pixels[way], skeleton.shape), axis=1).astype(np.float64)
 
 
 def _to_the_tips(line: Points, piece: Mask) -> Points:
