@@ -15,9 +15,10 @@ import PIL.Image
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.transform import downscale_local_mean
 
 from micromime.pictures.micrographs import LIST_NAME, Micrograph
-from micromime.pictures.surrogates import FINE, shrunk, write_table
+from micromime.pictures.surrogates import FINE, write_table
 from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.scenario.streams import stream
 
@@ -107,7 +108,7 @@ def _simulate(microscope: _Microscope, rows: int, cols: int, rng: np.random.Gene
     width = FINE * rng.uniform(0.6, 1.3)
     field -= depth / (1 + (distance / width) ** 4)
     field -= _pits(microscope, distance, rng)
-    mask = shrunk(distance <= FINE * LINE_PX / 2 - 1) >= 0.5
+    mask = downscale_local_mean(distance <= FINE * LINE_PX / 2 - 1, FINE) >= 0.5
     return _photograph(field * _lamp(grains.shape, rng), microscope.photons, rng), mask
 
 
@@ -223,6 +224,6 @@ def _photograph(field: NDArray[np.float64], photons: float, rng: np.random.Gener
     span = np.arange(-2, 3)
     disc = np.clip(reach + 0.5 - np.hypot(span[:, None], span), 0, 1)
     exposure = rng.uniform(0.65, 1.15)
-    light = exposure * shrunk(ndimage.convolve(field, disc / disc.sum(), mode="nearest"))
+    light = exposure * downscale_local_mean(ndimage.convolve(field, disc / disc.sum(), mode="nearest"), FINE)
     counted: Grey = (rng.poisson(photons * np.clip(light, 5, None)) / photons).astype(np.float32)
     return np.clip(np.rint(counted), 0, 255).astype(np.uint8)

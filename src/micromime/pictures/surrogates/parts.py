@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import data
 from skimage.graph import route_through_array
+from skimage.transform import downscale_local_mean
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME
-from micromime.pictures.surrogates import FINE, shrunk, write_table
+from micromime.pictures.surrogates import FINE, write_table
 from micromime.scenario.arrays import Image, Points, Reals
 from micromime.scenario.streams import stream
 
@@ -130,8 +131,8 @@ def _draw_crack(rows: int, rng: np.random.Generator) -> _Crack:
     flank = FINE * rng.uniform(1.0, 2.5)
     lost = np.clip(depth[here], 0, 0.9) * np.clip((half[here] - ragged) / flank + 0.5, 0, 1)
     drawn = FINE * (4.5 + 0.4 * _speckle(fade.shape, (100,), rng))
-    mask = np.where(shrunk(distance <= drawn[here]) >= 0.5, 255, 0).astype(np.uint8)
-    return _Crack(shrunk(lost), mask, course)
+    mask = np.where(downscale_local_mean(distance <= drawn[here], FINE) >= 0.5, 255, 0).astype(np.uint8)
+    return _Crack(downscale_local_mean(lost, FINE), mask, course)
 
 
 def _draw_course(rows: int, rng: np.random.Generator) -> Points:
