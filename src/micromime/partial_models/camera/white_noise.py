@@ -1,6 +1,9 @@
 """Noise of short wavelength: every pixel on its own."""
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from pydantic import Field
 from scipy.special import ndtri
 
@@ -20,4 +23,12 @@ class WhiteNoise(PartialModel):
 def white_noise(model: WhiteNoise, rows: int, cols: int, rng: np.random.Generator) -> Grey:
     """Return (rows, cols) independent Gaussian values of mean 0; none is beyond 4.3 standard deviations."""
     numbers = np.frombuffer(rng.bytes(2 * rows * cols), dtype="<u2").astype(np.uint16, copy=False)
-    return (_NORMAL * np.float32(model.sd_grey)).take(numbers, mode="clip").reshape(rows, cols)
+    return _look_up(_NORMAL * np.float32(model.sd_grey), numbers).reshape(rows, cols)
+
+
+@njit(cache=True)
+def _look_up(table: Any, numbers: Any) -> Any:
+    out = np.empty(len(numbers), dtype=np.float32)
+    for n in range(len(numbers)):
+        out[n] = table[numbers[n]]
+    return out
