@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,22 +83,24 @@ def gravel_tiles() -> Callable[[int], list[Tile]]:
     return cut_gravel
 
 
-CRACK = {
-    "segments": {"integers": [5, 40]},
-    "segment_px": {"lognormal": {"median": 13, "sigma": 0.3, "low": 5, "high": 40}},
-    "segment_spread": 0.5,
-    "bend_deg": {"uniform": [5, 30]},
-    "bend_spread": 0.5,
-    "return_share": 0.75,
-    "direction_deg": {"uniform": [-20, 20]},
-    "width_px": {"uniform": [3, 8]},
-    "depth": {"uniform": [0.3, 0.6]},
-    "depth_spread": 0.2,
-    "depth_correlation_px": 13,
-    "taper_px": 20,
-    "tips": 1,
-}
-"""Plain laws of a crack, as params.yaml writes them."""
+@pytest.fixture(scope="session")
+def crack_laws() -> dict[str, Any]:
+    """Plain laws of a crack, as params.yaml writes them."""
+    return {
+        "segments": {"integers": [5, 40]},
+        "segment_px": {"lognormal": {"median": 13, "sigma": 0.3, "low": 5, "high": 40}},
+        "segment_spread": 0.5,
+        "bend_deg": {"uniform": [5, 30]},
+        "bend_spread": 0.5,
+        "return_share": 0.75,
+        "direction_deg": {"uniform": [-20, 20]},
+        "width_px": {"uniform": [3, 8]},
+        "depth": {"uniform": [0.3, 0.6]},
+        "depth_spread": 0.2,
+        "depth_correlation_px": 13,
+        "taper_px": 20,
+        "tips": 1,
+    }
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +112,10 @@ def dictionary_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def chips(dictionary_file: Path) -> Scenario[Instance]:
+def chips(dictionary_file: Path, crack_laws: dict[str, Any]) -> Scenario[Instance]:
     """The scenario of params.yaml for tiles of parts, as if the dictionary and these laws had been measured."""
     content = read_tree(PROJECT / "params.yaml")["chip_cracks"]["scenario"] | {"rows": 96, "cols": 112}
-    measured = {"dictionary": str(dictionary_file), **CRACK}
+    measured = {"dictionary": str(dictionary_file), **crack_laws}
     return Scenario.read(instance_kind("chip_cracks"), filled_in(content, measured, "scenario"), "scenario")
 
 

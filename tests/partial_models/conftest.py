@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numba import vectorize
 
-from micromime.partial_models.surface.perlin import noise_at
+from micromime.partial_models.surface.perlin_texture import noise_at
 
 
 class Middle:

@@ -78,12 +78,12 @@ def test_json_gives_it_back(kind):
 
 
 @pytest.mark.parametrize("kind", kinds(), ids=lambda kind: kind.__name__)
-def test_a_thousand_variations_stay_in_bounds(kind):
+def test_hundreds_of_variations_stay_in_bounds(kind):
     ends = {name: bounds(field) for name, field in numbers(kind).items()}
     whole = {name for name, field in kind.model_fields.items() if field.annotation is int}
     within = {name: max((high - low) / 3, 1 if name in whole else 0) for name, (low, high) in ends.items()}
     models = [kind(**least(kind))]
-    for seed in range(1000):
+    for seed in range(300):
         models.append(vary(models[-1], within, "walk", seed))
     assert all(kind.model_validate_json(model.model_dump_json()) == model for model in models[::50])
     for name, (low, high) in ends.items():

@@ -76,29 +76,19 @@ def test_its_settings_fit_the_use_case(request, case):
 @every
 @settings(max_examples=8)
 @given(gains, some.booleans(), some.integers(0, 15), seeds)
-def test_it_asks_for_as_many_as_it_is_told_and_each_is_valid(request, case, scores, first, count, seed):
+def test_it_asks_for_as_many_as_told_each_valid_and_leaves_what_it_is_given(request, case, scores, first, count, seed):
     sampler, scenario, pool = case(request)
     now, before = zip(*scores, strict=True)
     scored = pool(now, None if first else before)
+    kept = copy.deepcopy((scored.ids, scored.instances, scenario.styles, sampler))
     asked = sampler.propose(scenario, scored, count, stream(seed, "test"))
+    assert (scored.ids, scored.instances, scenario.styles, sampler) == kept
+    assert (tuple(scored.scores), first or tuple(scored.before)) == (now, first or before)
     assert len(asked) == count
     assert {each.parent for each in asked} <= {"", *scored.ids}
     for each in asked:
         assert scenario.kind.model_validate(each.instance.model_dump()) == each.instance
         assert (each.instance.rows, each.instance.cols) == (scenario.rows, scenario.cols)
-
-
-@every
-@settings(max_examples=8)
-@given(gains, seeds)
-def test_it_leaves_what_it_is_given(request, case, scores, seed):
-    sampler, scenario, pool = case(request)
-    now, before = zip(*scores, strict=True)
-    scored = pool(now, before)
-    kept = copy.deepcopy((scored.ids, scored.instances, scenario.styles, sampler))
-    sampler.propose(scenario, scored, 5, stream(seed, "test"))
-    assert (scored.ids, scored.instances, scenario.styles, sampler) == kept
-    assert (tuple(scored.scores), tuple(scored.before)) == (now, before)
 
 
 @every

@@ -5,7 +5,7 @@ from hypothesis import strategies as some
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from micromime.sampling.parameter_space import Axis, clusters, columns, numeric_parameters, parameter_space
+from micromime.sampling.parameter_space import Axis, clusters, columns, coordinates, numeric_parameters, parameter_space
 from micromime.scenario.distributions import Choice
 from micromime.scenario.scenario import Scenario, Style
 from micromime.scenario.streams import LARGEST_SEED, stream
@@ -29,8 +29,8 @@ def styled(instances, styles):
 def test_numbers_are_standardised_and_constants_left_out(plain):
     instances = shaded(plain, mean_grey=[100.0, 110.0, 120.0, 130.0])
     space = parameter_space(instances)
-    assert [axis.column for axis in space.axes] == [GREY]
-    points = space.coordinates(instances)
+    assert [axis.column for axis in space] == [GREY]
+    points = coordinates(space, instances)
     assert (points.shape, points.dtype) == ((4, 1), np.float64)
     assert points[:, 0] == pytest.approx(np.array([-3, -1, 1, 3]) / np.sqrt(5))
 
@@ -38,48 +38,48 @@ def test_numbers_are_standardised_and_constants_left_out(plain):
 def test_what_is_new_is_placed_among_those_that_were_scored(plain):
     space = parameter_space(shaded(plain, mean_grey=[100.0, 120.0], contrast_grey=[10.0, 10.0]))
     new = shaded(plain, mean_grey=[110.0, 140.0], contrast_grey=[5.0, 99.0])
-    assert space.coordinates(new).tolist() == [[0], [3]]
+    assert coordinates(space, new).tolist() == [[0], [3]]
 
 
 def test_a_logarithm_is_taken_where_it_is_less_skewed(plain):
     instances = shaded(plain, contrast_grey=[1.0, 3.0, 9.0, 27.0])
     space = parameter_space(instances)
-    assert space.axes[0].floor == 1
-    assert space.coordinates(instances)[:, 0] == pytest.approx(np.array([-3, -1, 1, 3]) / np.sqrt(5))
-    below = space.coordinates(shaded(plain, contrast_grey=[0.0, 0.5, 1.0]))[:, 0]
+    assert space[0].floor == 1
+    assert coordinates(space, instances)[:, 0] == pytest.approx(np.array([-3, -1, 1, 3]) / np.sqrt(5))
+    below = coordinates(space, shaded(plain, contrast_grey=[0.0, 0.5, 1.0]))[:, 0]
     assert below.tolist() == [below[2]] * 3
 
 
 @pytest.mark.parametrize("values", [[0.0, 3.0, 9.0, 27.0], [10.0, 20.0, 30.0, 40.0]], ids=["zero", "even"])
 def test_no_logarithm_of_zero_or_of_what_is_even(plain, values):
-    assert parameter_space(shaded(plain, contrast_grey=values)).axes[0].floor is None
+    assert parameter_space(shaded(plain, contrast_grey=values))[0].floor is None
 
 
 def test_a_style_is_as_far_off_as_it_is_rare(plain):
     instances = styled(shaded(plain, mean_grey=[100.0] * 10), ["a"] * 8 + ["b", "c"])
     space = parameter_space(instances)
-    assert [(axis.column, axis.word) for axis in space.axes] == [("style", "a"), ("style", "b"), ("style", "c")]
-    points = space.coordinates(instances)
+    assert [(axis.column, axis.word) for axis in space] == [("style", "a"), ("style", "b"), ("style", "c")]
+    points = coordinates(space, instances)
     assert points[0] == pytest.approx([0.5, -1 / 3, -1 / 3])
     assert points[8] == pytest.approx([-2, 3, -1 / 3])
-    assert space.coordinates(styled(instances[:1], ["unheard of"]))[0] == pytest.approx([-2, -1 / 3, -1 / 3])
+    assert coordinates(space, styled(instances[:1], ["unheard of"]))[0] == pytest.approx([-2, -1 / 3, -1 / 3])
 
 
 def test_classes_and_words_are_axes_too(chips):
     drawn = [chips.draw_one(0, n) for n in range(6)]
-    assert {("label", "crack"), ("label", "intact")} <= {axis[0::4] for axis in parameter_space(drawn).axes}
+    assert {("label", "crack"), ("label", "intact")} <= {axis[0::4] for axis in parameter_space(drawn)}
     ways = [
         each.exemplar_texture.model_copy(update={"way": way})
         for each, way in zip(drawn, ["cut", "filled"], strict=False)
     ]
     mixed = [each.model_copy(update={"exemplar_texture": way}) for each, way in zip(drawn, ways, strict=False)]
-    axes = parameter_space(mixed, by=["exemplar_texture.way"]).axes
+    axes = parameter_space(mixed, by=["exemplar_texture.way"])
     assert axes == tuple(Axis("exemplar_texture.way", 0.5, 0.5, word=word) for word in ("cut", "filled"))
 
 
 def test_only_what_it_goes_by_is_looked_at(plain):
     drawn = [plain.draw_one(0, n) for n in range(9)]
-    assert [axis.column for axis in parameter_space(drawn, by=[CONTRAST, "style", GREY]).axes] == [CONTRAST, GREY]
+    assert [axis.column for axis in parameter_space(drawn, by=[CONTRAST, "style", GREY])] == [CONTRAST, GREY]
 
 
 def test_every_column_is_known():
@@ -154,7 +154,7 @@ def test_a_rare_mode_gets_a_cluster_of_its_own(plain):
         found = clusters(drawn, 8, stream(seed, "test"))
         ours.append(mode_found(found.assigned(drawn), rare))
         with threadpool_limits(1):
-            started = KMeans(8, n_init=10, random_state=seed).fit(found.space.coordinates(drawn))
+            started = KMeans(8, n_init=10, random_state=seed).fit(coordinates(found.axes, drawn))
         random.append(mode_found(started.labels_, rare))
     assert ours == [1, 1, 1]
     assert min(random) < 0.1

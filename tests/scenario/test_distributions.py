@@ -34,11 +34,6 @@ def test_draws_stay_within_limits(written, u):
     assert value in limits or (isinstance(value, float | int) and limits[0] <= value <= limits[-1])
 
 
-@pytest.mark.parametrize("written", WRITTEN, ids=str)
-def test_a_law_is_written_as_it_is_read(written):
-    assert distribution(written).written() == written
-
-
 @pytest.mark.parametrize("written", [w for w in WRITTEN if isinstance(w, dict) and "choice" not in w], ids=str)
 @given(u=shares, v=shares)
 def test_quantiles_rise(written, u, v):

@@ -198,7 +198,23 @@ def test_a_step_is_read_as_floats(written):
 
 
 @pytest.mark.parametrize(
-    "written", [True, "1", None, [1], {}, {"share": "1"}, {"log": 1}, {"share": 1, "log": 1}], ids=str
+    "written",
+    [
+        True,
+        "1",
+        None,
+        [1],
+        {},
+        {"share": "1"},
+        {"log": 1},
+        {"share": 1, "log": 1},
+        0,
+        -1,
+        {"share": 0},
+        math.inf,
+        math.nan,
+    ],
+    ids=str,
 )
 def test_what_is_no_step_is_said(written):
     with pytest.raises(ValueError, match=r"is no step: give a number above 0 in its unit, or \{share: 0\.3\} for"):
@@ -212,22 +228,9 @@ def test_what_is_no_step_is_said(written):
         (Rust, {"spots": 1, "spot": 1}, r"^x\.m\.spot is not a known key; the keys here are: spots, depth_px\.$"),
         (Paint, {"colour": 1}, r"^x\.m\.colour: colour is no number and cannot be varied"),
         (Paint, {"shiny": 1}, r"^x\.m\.shiny: shiny is no number"),
-        *((Rust, {"spots": most}, rf"^x\.m\.spots is {most!r}; give how far") for most in (0, -1, True, None, "1", [])),
-        (
-            Rust,
-            {"spots": {"share": 0}},
-            r"^x\.m\.spots is \{'share': 0\}; give how far .*, or \{share: 0\.3\} for 30 % of",
-        ),
-        (Rust, {"spots": {"log": 2}}, r"^x\.m\.spots is \{'log': 2\}; give how far"),
-        (
-            Rust,
-            {"depth_px": math.inf},
-            r"^x\.m\.depth_px is inf; give how far it may move either way, a number above 0",
-        ),
-        (Rust, {"depth_px": math.nan}, r"^x\.m\.depth_px is nan"),
     ],
     ids=str,
 )
 def test_what_cannot_be_varied_is_named(kind, within, said):
-    with pytest.raises(Mistake, match=said.replace("[]", r"\[\]")):
+    with pytest.raises(Mistake, match=said):
         check_within(kind, within, "x.m")

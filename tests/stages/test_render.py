@@ -16,7 +16,7 @@ GRAINS, CHIPS = "grain_boundaries", "chip_cracks"
 
 
 @pytest.fixture
-def tree(project, tmp_path, monkeypatch, chips, dictionary_file):
+def tree(project, tmp_path, monkeypatch, crack_laws, dictionary_file):
     """The project's parameters with small sets, as a file in the working directory; measured is one dictionary."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MICROMIME_WORKERS", "1")
@@ -25,7 +25,7 @@ def tree(project, tmp_path, monkeypatch, chips, dictionary_file):
         tree[use_case]["scenario"] |= {"rows": 40, "cols": 56}
         tree[use_case]["render"] = {"count": 3, "seed": 5}
     tree[GRAINS]["scoring"] = {"count": 2, "seed": 5}
-    tree[CHIPS]["scenario"]["crack"] = chips.written()["crack"]
+    tree[CHIPS]["scenario"]["crack"] = crack_laws
     tree[CHIPS]["tiles"]["subsets"], tree[CHIPS]["ablation"] = ["all", 8], {"subset": 8, "ways": ["cut"]}
     for subset in ("all", "8"):
         folder = places.exemplars(CHIPS) / subset

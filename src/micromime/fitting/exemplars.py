@@ -4,7 +4,7 @@ What is filled from such a dictionary is made as strong, at every spatial freque
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -49,13 +49,15 @@ def cut_dictionary(tiles: Sequence[Tile], count: int, rng: np.random.Generator) 
         raise Mistake("No tile is without a crack, so there is no surface to learn from; add intact tiles.")
     side = len(backgrounds[0])
     free = [~binary_dilation(tile.mask, iterations=AWAY_PX) if tile.mask.any() else ~tile.mask for tile in tiles]
-    places = [_seed_place(each, rng) for each in free]
-    seeds = [
-        tile.image[r : r + SEED_PX, c : c + SEED_PX] for tile, at in zip(tiles, places, strict=True) for r, c in at
-    ]
-    for each, kept in zip(free, _kept(tiles, places), strict=True):
-        for row, col in kept:
-            each[max(0, row) : row + SEED_PX, max(0, col) : col + SEED_PX] = False
+    seeds, taken = [], defaultdict[str, list[tuple[int, int]]](list)
+    for tile, each in zip(tiles, free, strict=True):
+        for row, col in _seed_place(each, rng):
+            seeds.append(tile.image[row : row + SEED_PX, col : col + SEED_PX])
+            taken[tile.photograph].append((tile.row + row, tile.col + col))
+    for tile, each in zip(tiles, free, strict=True):
+        for at in taken[tile.photograph]:
+            rows, cols = (slice(max(0, n), max(0, n + SEED_PX)) for n in (at[0] - tile.row, at[1] - tile.col))
+            each[rows, cols] = False
     candidates = np.concatenate([_patches(tile, each) for tile, each in zip(tiles, free, strict=True)])
     if not seeds or not len(candidates):
         raise Mistake(f"The {len(tiles)} tiles have no room for a seed patch and patches beside it; give more tiles.")
@@ -91,8 +93,7 @@ def spectrum(pictures: NDArray[np.float64], smooth: float) -> NDArray[np.float64
     window = np.outer(np.hanning(pictures.shape[1]), np.hanning(pictures.shape[2]))
     grey = (pictures - pictures.mean(axis=(1, 2), keepdims=True)) * window
     power = np.exp(np.log(np.abs(np.fft.rfft2(grey)) ** 2 + 1e-6).mean(axis=0))
-    smoothed: NDArray[np.float64] = gaussian_filter(power, smooth, mode=("wrap", "nearest"))
-    return smoothed
+    return gaussian_filter(power, smooth, mode=("wrap", "nearest"))
 
 
 def tiles_of(folder: Path) -> list[Tile]:
@@ -123,20 +124,8 @@ def _seed_place(free: Mask, rng: np.random.Generator) -> list[tuple[int, int]]:
     return []
 
 
-def _kept(tiles: Sequence[Tile], places: Sequence[Sequence[tuple[int, int]]]) -> Iterator[list[tuple[int, int]]]:
-    """Yield for each tile the corners, in the tile, of all seed patches of its photograph that reach into it."""
-    by_photograph: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for tile, place in zip(tiles, places, strict=True):
-        by_photograph[tile.photograph] += [(tile.row + row, tile.col + col) for row, col in place]
-    for tile in tiles:
-        rows, cols = tile.image.shape
-        corners = [(row - tile.row, col - tile.col) for row, col in by_photograph[tile.photograph]]
-        yield [(r, c) for r, c in corners if -SEED_PX < r < rows and -SEED_PX < c < cols]
-
-
 def _patches(tile: Tile, free: Mask) -> NDArray[np.uint8]:
     """Return (n, 17, 17): the patches of a tile that lie in its free part."""
     shape = (PATCH_PX, PATCH_PX)
     allowed = sliding_window_view(free, shape)[::STRIDE_PX, ::STRIDE_PX].all(axis=(2, 3))
-    found: NDArray[np.uint8] = sliding_window_view(tile.image, shape)[::STRIDE_PX, ::STRIDE_PX][allowed]
-    return found
+    return sliding_window_view(tile.image, shape)[::STRIDE_PX, ::STRIDE_PX][allowed]

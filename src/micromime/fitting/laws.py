@@ -17,6 +17,7 @@ Written = float | int | dict[str, Any]
 """A value or a distribution as it stands in params.yaml."""
 
 COLUMNS = ("law", "parameters", "aic", "ks", "chosen")
+UNTRIED = pd.DataFrame(columns=list(COLUMNS))
 CUT = 0.001
 """Share of a fitted law that its limits cut off at either end, where the bounds do not cut off more."""
 QUANTILES = 41
@@ -54,10 +55,10 @@ def fit_reals(values: ArrayLike, bounds: tuple[float, float], *, signed: bool = 
     """
     sample = _sample(values, bounds)
     if np.ptp(sample) <= 1e-9 * np.abs(sample).max():
-        return _constant(_rounded(float(np.median(sample))))
+        return Fit(_rounded(float(np.median(sample))), UNTRIED)
     with np.errstate(all="ignore"):  # the search for the best likelihood may look at impossible laws
         found = list(_reals(sample, positive=sample.min() > 0 and not signed))
-    return _best(found, sample, lambda law: float(law.logpdf(sample).sum()), bounds)
+    return _best(found, sample, bounds)
 
 
 def fit_counts(values: ArrayLike, bounds: tuple[int, int]) -> Fit:
@@ -68,9 +69,9 @@ def fit_counts(values: ArrayLike, bounds: tuple[int, int]) -> Fit:
     """
     sample = np.rint(_sample(values, bounds))
     if np.ptp(sample) == 0:
-        return _constant(int(sample[0]))
+        return Fit(int(sample[0]), UNTRIED)
     found = [_counts(name, sample) for name in ("negative_binomial", "geometric", "poisson")]
-    return _best(found, sample, lambda law: float(law.logpmf(sample).sum()), bounds)
+    return _best(found, sample, bounds)
 
 
 def empirical(values: ArrayLike, bounds: tuple[float, float], *, whole: bool = False) -> Written:
@@ -93,17 +94,11 @@ def _sample(values: ArrayLike, bounds: tuple[float, float]) -> Reals:
     return np.clip(sample, *bounds)
 
 
-def _constant(value: float) -> Fit:
-    return Fit(value, pd.DataFrame(columns=list(COLUMNS)))
-
-
-def _best(
-    found: list[_Candidate], sample: Reals, likelihood: Callable[[Any], float], bounds: tuple[float, float]
-) -> Fit:
-    rows = [
-        (each.name, each.parameters, 2 * each.parameters - 2 * likelihood(each.law), _distance(each.law.cdf, sample))
-        for each in found
-    ]
+def _best(found: list[_Candidate], sample: Reals, bounds: tuple[float, float]) -> Fit:
+    rows = []
+    for name, parameters, _, law in found:
+        likelihood = float((law.logpmf if hasattr(law, "logpmf") else law.logpdf)(sample).sum())
+        rows.append((name, parameters, 2 * parameters - 2 * likelihood, _distance(law.cdf, sample)))
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-1])).sort_values("aic", kind="stable")
     table["chosen"] = np.arange(len(table)) == 0
     return Fit(_cut(found[int(table.index[0])], bounds), table.reset_index(drop=True))

@@ -53,7 +53,15 @@ def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
     missing, damaged, too large or inconsistent raises Mistake.
     """
-    return [_micrograph(folder, *row) for row in _rows(folder, maskless)]
+    micrographs = []
+    for place, cells in _rows(folder, maskless):
+        name, um_per_px = cells["image"], _scale(cells[SCALE], place)
+        image = read_picture(folder / name, f"{place}: image {name}")
+        mask = (
+            read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
+        )
+        micrographs.append(Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px))
+    return micrographs
 
 
 def listed_files(folder: Path) -> dict[str, str]:
@@ -95,20 +103,16 @@ def table_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[
     try:
         with path.open(encoding="utf-8-sig", newline="") as opened:
             table = csv.DictReader(opened)
-            named = [_column(name) for name in table.fieldnames or ()]
-            if missing := [column for column in columns if column not in named]:
+            table.fieldnames = ["source" if name == ALSO_SOURCE else name for name in table.fieldnames or ()]
+            if missing := [column for column in columns if column not in table.fieldnames]:
                 raise Mistake(f"{path} lacks the column {missing[0]}; its first line must name {', '.join(columns)}.")
             for written in table:
-                cells = {_column(name): (cell or "").strip() for name, cell in written.items() if name}
+                cells = {name: (cell or "").strip() for name, cell in written.items() if name}
                 yield table.line_num, {column: cells.get(column, "") for column in (*columns, SCALE)}
     except FileNotFoundError:
         raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(columns)}.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise Mistake(f"{path} is not a table of comma-separated values in UTF-8 ({error}); save it as one.") from None
-
-
-def _column(name: str) -> str:
-    return "source" if name == ALSO_SOURCE else name
 
 
 def checked_cells(written: Mapping[str, str], place: str, needed: Sequence[str], files: Sequence[str]) -> None:
@@ -133,13 +137,6 @@ def _scale(cell: str, place: str) -> float | None:
     return um_per_px
 
 
-def _micrograph(folder: Path, place: str, cells: Mapping[str, str]) -> Micrograph:
-    name, um_per_px = cells["image"], _scale(cells[SCALE], place)
-    image = read_picture(folder / name, f"{place}: image {name}")
-    mask = read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
-    return Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px)
-
-
 def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
     """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255."""
     mask = read_picture(folder / name, f"{place}: mask {name}")
@@ -148,8 +145,7 @@ def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
         raise Mistake(f"{place}: the image and its mask {name} differ in size ({sizes} px); make them equal.")
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
         raise Mistake(f"{place}: mask {name} holds the grey {others[0]}; it may hold only 0 and 255.")
-    found: Mask = mask == 255
-    return found
+    return mask == 255
 
 
 def read_picture(path: Path, where: str) -> Image:
@@ -163,22 +159,19 @@ def read_picture(path: Path, where: str) -> Image:
     except (FileNotFoundError, PermissionError):
         raise Mistake(f"{where} is not there, or may not be read; add the file or remove the line.") from None
     except PIL.Image.DecompressionBombError:
-        raise _too_large(where) from None
+        most = f"{LARGEST_PX // 2**20} million (2^20) pixels"
+        raise Mistake(f"{where} has more than {most}; cut it into smaller pictures.") from None
     except DAMAGED:
         formats = ", ".join(FORMATS)
         raise Mistake(f"{where} is cut off, or is no picture ({formats}); put a sound copy in its place.") from None
 
 
 def _check_header(picture: PIL.ImageFile.ImageFile, where: str) -> None:
-    """Raise Mistake unless the picture, of which only the header is read, is small enough and 8-bit grey or RGB."""
+    """Raise unless the picture, of which only the header is read, is small enough and 8-bit grey or RGB."""
     if picture.width * picture.height > LARGEST_PX:
-        raise _too_large(where)
+        raise PIL.Image.DecompressionBombError
     stored = [str(tile.args) for tile in picture.tile]  # Pillow cuts 16-bit RGB to 8 bit and only tells it here
     if picture.mode.startswith("I") or any(";16" in layout for layout in stored):
         raise Mistake(f"{where} has 16 or more bits a pixel; scale it to 8 bits and save it again.")
     if picture.mode not in ("L", "RGB"):
         raise Mistake(f"{where} is of the kind {picture.mode}; save it as 8-bit grey or RGB, without transparency.")
-
-
-def _too_large(where: str) -> Mistake:
-    return Mistake(f"{where} has more than {LARGEST_PX // 2**20} million (2^20) pixels; cut it into smaller pictures.")

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, stays_inside
@@ -45,10 +45,8 @@ class TestSetParameters(Section):
     surrogate_seed: int = Field(ge=0, le=LARGEST_SEED, description="Seed of the simulator.")
 
 
-class Origin(BaseModel):
+class Origin(Section):
     """What a test set is, file by file; the same set gives the same bytes on every machine."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["real", "surrogate"]
     reason: str | None = Field(description="Why it is a surrogate, one sentence without its full stop; null when real.")

@@ -36,18 +36,11 @@ class Axis(NamedTuple):
         return float(row[self.column] if self.floor is None else np.log(max(row[self.column], self.floor)))
 
 
-class ParameterSpace(NamedTuple):
-    """What given instances differ in; others can be placed among them."""
-
-    axes: tuple[Axis, ...]
-
-    def coordinates(self, instances: Sequence[Instance]) -> Coordinates:
-        """Return (n, f) float64; over the instances that the space was made of, each axis has mean 0 and variance 1."""
-        rows = [each.row() for each in instances]
-        points = np.empty((len(rows), len(self.axes)))
-        for n, axis in enumerate(self.axes):
-            points[:, n] = [(axis.raw(row) - axis.mean) / axis.sd for row in rows]
-        return points
+def coordinates(axes: Sequence[Axis], instances: Sequence[Instance]) -> Coordinates:
+    """Return (n, f) float64; over the instances that the axes were made of, each axis has mean 0 and variance 1."""
+    rows = [each.row() for each in instances]
+    places = [(axis.raw(row) - axis.mean) / axis.sd for row in rows for axis in axes]
+    return np.array(places).reshape(len(rows), len(axes))
 
 
 def numeric_parameters(kind: type[Instance]) -> list[str]:
@@ -67,8 +60,8 @@ def columns(kind: type[Instance]) -> list[str]:
     return own + [f"{name}.{key}" for name, model in models for key in model.model_fields]
 
 
-def parameter_space(instances: Sequence[Instance], by: Sequence[str] = ()) -> ParameterSpace:
-    """Return the space of all that differs between these instances, of these columns only where there are some.
+def parameter_space(instances: Sequence[Instance], by: Sequence[str] = ()) -> tuple[Axis, ...]:
+    """Return the axes of all that differs between these instances, of these columns only where there are some.
 
     A number enters by its logarithm where all are positive and that is less skewed. Of a word (a parameter that is no
     number, the style, the class where there are classes) each value is an axis, 1 where it is the word. All are
@@ -82,7 +75,7 @@ def parameter_space(instances: Sequence[Instance], by: Sequence[str] = ()) -> Pa
             axes += _number(column, np.array([row[column] for row in rows], dtype=np.float64))
         else:
             axes += _words(column, [_word(row, column) for row in rows])
-    return ParameterSpace(tuple(axes))
+    return tuple(axes)
 
 
 def _number(column: str, values: Reals) -> list[Axis]:
@@ -112,16 +105,15 @@ def _word(row: Mapping[str, Any], column: str) -> str:
 class Clusters(NamedTuple):
     """Instances in groups of such as are alike; others can be assigned to them."""
 
-    space: ParameterSpace
+    axes: tuple[Axis, ...]
     centres: Coordinates
     members: tuple[Indices, ...]
     """For each cluster, the places of its instances; at least one, in order."""
 
     def assigned(self, instances: Sequence[Instance]) -> Indices:
         """Return for each instance the number of the cluster whose centre is nearest, from 0."""
-        apart = self.space.coordinates(instances)[:, None] - self.centres
-        nearest: Indices = np.argmin((apart**2).sum(axis=2), axis=1).astype(np.int32)
-        return nearest
+        apart = coordinates(self.axes, instances)[:, None] - self.centres
+        return np.argmin((apart**2).sum(axis=2), axis=1).astype(np.int32)
 
 
 def clusters(instances: Sequence[Instance], count: int, rng: np.random.Generator, by: Sequence[str] = ()) -> Clusters:
@@ -134,15 +126,15 @@ def clusters(instances: Sequence[Instance], count: int, rng: np.random.Generator
     """
     from sklearn.cluster import KMeans  # takes seconds, and most that import this file never cluster
 
-    space, seed = parameter_space(instances, by), int(rng.integers(2**32))
-    points = np.round(space.coordinates(instances), 6)  # k-means takes points that are closer for one and the same
+    axes, seed = parameter_space(instances, by), int(rng.integers(2**32))
+    points = np.round(coordinates(axes, instances), 6)  # k-means takes points that are closer for one and the same
     start = _start(points, count, rng)
     labels = np.zeros(len(points), dtype=np.int32)
     if len(start) > 1:
         with threadpool_limits(1):
             labels = KMeans(len(start), init=start, n_init=1, random_state=seed).fit(points).labels_
     members = tuple(np.flatnonzero(labels == label).astype(np.int32) for label in np.unique(labels))
-    return Clusters(space, np.array([points[each].mean(axis=0) for each in members]), members)
+    return Clusters(axes, np.array([points[each].mean(axis=0) for each in members]), members)
 
 
 def _start(points: Coordinates, count: int, rng: np.random.Generator) -> Coordinates:

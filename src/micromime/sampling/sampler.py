@@ -3,6 +3,7 @@
 It never renders, trains or scores; whoever does, never chooses.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -38,9 +39,9 @@ class Proposal(NamedTuple):
 class Sampler(Section):
     """A rule by which the next instances are chosen; a file of samplers/ has one, its settings as fields."""
 
-    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
-        """Return `count` instances: the same for the same scores, settings and state of `rng`."""
-        raise NotImplementedError
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind
+        """Return `count` instances: the same for the same scores, settings and state of `rng`; fresh draws here."""
+        return fresh(scenario, count, rng)
 
     def check(self, kind: type[Instance], where: str) -> None:
         """Raise Mistake where a setting does not fit the use case's partial models."""
@@ -69,7 +70,8 @@ class Varying(Sampler):
 
     def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:
         """Return `count` instances as the sampler adapts them, or fresh draws where that has done harm."""
-        if self.stop_below is not None and falls_short(scored, self.stop_below):
+        gain = math.inf if scored.before is None else float(np.mean(scored.scores - scored.before))
+        if self.stop_below is not None and gain < self.stop_below:
             return fresh(scenario, count, rng)
         return self.adapted(scenario, scored, count, rng)
 
@@ -107,9 +109,9 @@ class Clustered(Varying):
         0, ge=0, le=1000, description="Fresh draws that are tried for each image; 0: all are variations."
     )
 
-    def shares(self, scored: Scored, members: Sequence[Indices]) -> Reals:
-        """Return the share of the images for each cluster, given by the places of its members; they add up to 1."""
-        raise NotImplementedError
+    def shares(self, scored: Scored, members: Sequence[Indices]) -> Reals:  # noqa: ARG002 - blind
+        """Return each cluster's share, given by the places of its members, here the same for all; they add up to 1."""
+        return np.full(len(members), 1 / len(members))
 
     def check(self, kind: type[Instance], where: str) -> None:
         """Raise Mistake unless `within` names parameters of the use case, and `by` what its instances can differ in."""
@@ -132,11 +134,6 @@ class Clustered(Varying):
 def fresh(scenario: Scenario[Any], count: int, rng: np.random.Generator) -> list[Proposal]:
     """Return `count` fresh draws from the scenario."""
     return [Proposal(scenario.draw(rng)) for _ in range(count)]
-
-
-def falls_short(scored: Scored, least: float) -> bool:
-    """Return whether the mean score has gained less than `least` since the last round; False where there was none."""
-    return scored.before is not None and float(np.mean(scored.scores - scored.before)) < least
 
 
 def whole_numbers(shares: Reals, count: int) -> Indices:

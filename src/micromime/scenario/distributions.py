@@ -28,26 +28,14 @@ class Distribution(BaseModel):
         raise NotImplementedError
 
     def limits(self) -> tuple[Value, ...]:
-        """Return the least and the greatest possible value, or all of them where they have no order."""
-        raise NotImplementedError
-
-    def written(self) -> Any:
-        """Return what stands for it in params.yaml: the way back from `distribution`."""
-        name = next(name for name, kind in KINDS.items() if kind is type(self))
-        content = self.model_dump(mode="json", exclude_none=True)
-        if content.keys() == {"low", "high"}:
-            return {name: [content["low"], content["high"]]}
-        return {name: content["values"] if content.keys() == {"values"} else content}
+        """Return the least and the greatest value, or all of them where they have no order; none if not known yet."""
+        return ()
 
 
 class Constant(Distribution):
     """Always the same value."""
 
     value: Value
-
-    def written(self) -> Value:
-        """Return the value."""
-        return self.value
 
     def at(self, u: float) -> Value:  # noqa: ARG002 - a constant has one quantile
         """Return the value."""
@@ -58,9 +46,9 @@ class Constant(Distribution):
         return (self.value,)
 
 
-class _Ended(Distribution):
-    low: Any
-    high: Any
+class _Interval(Distribution):
+    low: float
+    high: float
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -71,11 +59,6 @@ class _Ended(Distribution):
     def limits(self) -> tuple[Value, ...]:
         """Return both ends."""
         return (self.low, self.high)
-
-
-class _Interval(_Ended):
-    low: float
-    high: float
 
 
 class Uniform(_Interval):
@@ -96,7 +79,7 @@ class LogUniform(_Interval):
         return min(max(self.low * math.exp(u * math.log(self.high / self.low)), self.low), self.high)
 
 
-class Integers(_Ended):
+class Integers(_Interval):
     """Every whole number from low to high, both included, is equally likely."""
 
     low: int

@@ -21,22 +21,14 @@ class Section(BaseModel):
 
 
 class Measured(Distribution):
-    """Stands for what is measured on real specimens before anything is drawn: see `filled_in`."""
+    """Stands for what is measured on real specimens before anything is drawn, and checked then: see `filled_in`."""
 
     name: str
-
-    def written(self) -> dict[str, str]:
-        """Return the place that is to be filled."""
-        return {MEASURED: self.name}
 
     def at(self, u: float) -> Value:  # noqa: ARG002 - there is none yet
         """Raise Mistake: nothing can be drawn from it."""
         said = f"{{measured: {self.name}}} is not filled in; name a folder of data/exemplars with --exemplars"
         raise Mistake(f"{said}, as `make run` makes them.")
-
-    def limits(self) -> tuple[Value, ...]:
-        """Return nothing: what is measured is checked once it is known."""
-        return ()
 
 
 KINDS = ("int", "float", "str", "bool")
@@ -54,10 +46,11 @@ def read_tree(path: Path) -> dict[str, Any]:
         raise Mistake(f"{path} is not there; run this in the project's folder, or say where the file is.") from None
     except UnicodeDecodeError:
         raise Mistake(f"{path} is not text in UTF-8; save it as such.") from None
-    except DuplicateKeyError as error:
-        raise Mistake(f"{path}: {_place(error)}a key stands there twice; keep one of the two.") from None
     except MarkedYAMLError as error:
-        raise Mistake(f"{path}: {_place(error)}{error.problem or 'not YAML'}; correct that line.") from None
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        said = f"{error.problem or 'not YAML'}; correct that line"
+        twice = "a key stands there twice; keep one of the two"
+        raise Mistake(f"{path}: {line}{twice if isinstance(error, DuplicateKeyError) else said}.") from None
     except YAMLError as error:
         raise Mistake(f"{path}: {str(error).splitlines()[0]}; it must be YAML.") from None
     except OSError as error:
@@ -127,22 +120,18 @@ def distributions(content: Mapping[str, Any], where: str) -> dict[str, Distribut
     return {key: _distribution(written, f"{where}.{key}") for key, written in content.items()}
 
 
-def filled_in(content: Mapping[str, Any], measured: Mapping[str, Any], where: str) -> dict[str, Any]:
+def filled_in(content: Any, measured: Mapping[str, Any], where: str) -> Any:
     """Return a scenario's section in which what was measured stands in the place of each `{measured: NAME}`.
 
-    `measured` is in the syntax of params.yaml, by name.
+    So are sections in it, and all else is as it was. `measured` is in the syntax of params.yaml, by name.
     """
-    found: dict[str, Any] = {}
-    for key, written in content.items():
-        if not isinstance(written, dict):
-            found[key] = written
-        elif set(written) != {MEASURED}:
-            found[key] = filled_in(written, measured, f"{where}.{key}")
-        elif (name := str(written[MEASURED])) not in measured:
-            raise Mistake(f"{where}.{key}: nothing was measured as {name!r}; use one of: {', '.join(measured)}.")
-        else:
-            found[key] = measured[name]
-    return found
+    if not isinstance(content, dict):
+        return content
+    if set(content) != {MEASURED}:
+        return {key: filled_in(written, measured, f"{where}.{key}") for key, written in content.items()}
+    if (name := str(content[MEASURED])) not in measured:
+        raise Mistake(f"{where}: nothing was measured as {name!r}; use one of: {', '.join(measured)}.")
+    return measured[name]
 
 
 def _distribution(written: Any, where: str) -> Distribution:
@@ -184,7 +173,3 @@ def one_of(name: str, known: Iterable[str], where: str) -> None:
 def _short(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _place(error: MarkedYAMLError) -> str:
-    return f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""

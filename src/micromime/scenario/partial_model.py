@@ -41,18 +41,15 @@ def draw(kind: type[M], distributions: Mapping[str, Distribution], name: str, at
     return kind(**{key: each.at(at(f"{name}.{key}")) for key, each in distributions.items()})
 
 
-STEP = "a number above 0 in its unit, or {share: 0.3} for 30 % of its value"
-"""What a step may be, as a sentence has it."""
-
-
 def step(written: Any) -> Any:
-    """Return how far a parameter may move, as params.yaml has it: a float, or `share` with one.
+    """Return how far a parameter may move, as params.yaml has it: a float, or `share` with one, above 0.
 
-    Raises ValueError for what is neither; whether the number is one to go by is for `check_within` to say.
+    Raises ValueError for what is neither.
     """
-    far = _far(written)
-    if far is None:
-        raise ValueError(f"{written!r} is no step: give {STEP}")
+    far = written.get("share") if isinstance(written, Mapping) and len(written) == 1 else written
+    if not isinstance(far, (int, float)) or isinstance(far, bool) or not 0 < far < math.inf:
+        allowed = "a number above 0 in its unit, or {share: 0.3} for 30 % of its value"
+        raise ValueError(f"{written!r} is no step: give {allowed}")
     return {"share": float(far)} if isinstance(written, Mapping) else float(far)
 
 
@@ -86,29 +83,20 @@ def vary(model: M, within: Mapping[str, Step], name: str, seed: int) -> M:
     return type(model)(**(model.model_dump() | moved))
 
 
-def check_within(kind: type[PartialModel], within: Mapping[str, Any], where: str) -> None:
-    """Raise Mistake unless every key is a parameter that can be varied and every value says how far."""
+def check_within(kind: type[PartialModel], within: Mapping[str, Step], where: str) -> None:
+    """Raise Mistake unless every key, of which there must be one, is a parameter that can be varied."""
     if not within:
         raise Mistake(f"{where} names nothing to vary; give a parameter and how far it may move, or remove it.")
-    for key, most in within.items():
+    for key in within:
         if key not in kind.model_fields:
             raise Mistake(unknown_key(f"{where}.{key}", kind.model_fields))
         if kind.model_fields[key].annotation not in (int, float):
             raise Mistake(f"{where}.{key}: {key} is no number and cannot be varied; remove it.")
-        far = _far(most)
-        if far is None or not 0 < far < math.inf:
-            raise Mistake(f"{where}.{key} is {most!r}; give how far it may move either way, {STEP}.")
-
-
-def _far(written: Any) -> float | None:
-    """Return the number that a step has, in the parameter's unit or as a share; None for what is no step."""
-    number = written.get("share") if isinstance(written, Mapping) and len(written) == 1 else written
-    return number if isinstance(number, (int, float)) and not isinstance(number, bool) else None
 
 
 def _interval(stored: float, most: Step, field: FieldInfo) -> tuple[float, float]:
     """Return between which values a parameter may move."""
-    low, high = _bounds(field)
+    low, high = bounds(field)
     if not isinstance(most, Mapping):
         return max(stored - most, low), min(stored + most, high)
     ends = stored * (1 + most["share"]), stored / (1 + most["share"])
@@ -135,7 +123,7 @@ def _adapter(field: FieldInfo) -> TypeAdapter[Any]:
     return TypeAdapter(bounded, config=ConfigDict(allow_inf_nan=False, strict=True))
 
 
-def _bounds(field: FieldInfo) -> tuple[float, float]:
+def bounds(field: FieldInfo) -> tuple[float, float]:
     """Return the least and the greatest value of a parameter, as its Field has them."""
     lows, highs = [-math.inf], [math.inf]
     for bound in field.metadata:

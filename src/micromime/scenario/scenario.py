@@ -148,24 +148,6 @@ class Scenario(Generic[InstanceType]):
             raise Mistake(f"{where}.styles: all weights are 0; give one style a weight, or leave `styles` out.")
         return cls(kind, rows, cols, tuple(style for style in styles if style.weight) or (plain,), apart)
 
-    def written(self) -> dict[str, Any]:
-        """Return the section of params.yaml that `read` makes this scenario of.
-
-        What every style has stands once, as the first one has it; a style has what differs.
-        """
-        laws = [
-            {(name, key): law.written() for name, own in style.parameters.items() for key, law in own.items()}
-            for style in self.styles
-        ]
-        common = {place: law for place, law in laws[0].items() if all(place in each for each in laws)}
-        content = {"rows": self.rows, "cols": self.cols, "styles_apart": self.apart, **_nested(common)}
-        if self.styles[0].name:
-            content["styles"] = {
-                style.name: {"weight": style.weight, **_nested({p: v for p, v in each.items() if common.get(p) != v})}
-                for style, each in zip(self.styles, laws, strict=True)
-            }
-        return content
-
     @property
     def dimensions(self) -> list[str]:
         """What a draw can differ in, as `at` asks for it: the style of several, and each parameter not constant."""
@@ -216,11 +198,6 @@ class Scenario(Generic[InstanceType]):
         Data sets with different purposes have nothing in common, even with the same seed.
         """
         return self.draw(stream(seed, purpose, index), index)
-
-
-def _nested(laws: Mapping[tuple[str, str], Any]) -> dict[str, dict[str, Any]]:
-    """Return what stands at (partial model, parameter) as params.yaml has it."""
-    return {model: {key: law for (name, key), law in laws.items() if name == model} for model, _ in laws}
 
 
 def _style(kind: type[Instance], tree: Mapping[str, Any], name: str, where: str) -> Style:

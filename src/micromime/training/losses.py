@@ -41,7 +41,7 @@ def centre_line(mask: Tensor) -> Tensor:
 def loss_of(settings: TrainParameters, finds: Finds) -> Callable[[Any, Any], Any]:
     """Return the loss of a run: cross entropy, where masks are found by `cl_dice_share` replaced by soft clDice."""
     if finds == "class":
-        return CrossEntropyLossFlat(axis=-1)  # type: ignore[no-any-return]
+        return CrossEntropyLossFlat(axis=-1)
     cross_entropy = CrossEntropyLossFlat(axis=1, ignore_index=UNDECIDED)
     return ClDice(cross_entropy, settings.cl_dice_share) if settings.cl_dice_share > 0 else cross_entropy
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.partial_models.surface.stains import Stains, stains
 from micromime.scenario.streams import stream
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.ndimage import distance_transform_edt, find_objects, gaussian_filter1d, label
-from scipy.sparse import csr_array
+from scipy.ndimage import distance_transform_edt, gaussian_filter1d
 from scipy.sparse.csgraph import dijkstra
+from skimage.graph import pixel_graph
+from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
 from micromime.scenario.arrays import Mask, Points, Reals
@@ -33,12 +34,11 @@ def centre_lines(mask: Mask) -> list[Points]:
     mask does, not only as its skeleton. Pieces at most 15 px apart and in line are one crack. Lines below 20 px and
     pieces below 12 px of area are left out. Empty for a mask without cracks.
     """
-    labels, _ = label(mask, np.ones((3, 3)))
     lines = []
-    for number, place in enumerate(find_objects(labels), 1):
-        piece = np.pad(labels[place] == number, 1)
-        if np.count_nonzero(piece) >= LEAST_AREA_PX:
-            corner = np.array([place[0].start - 1, place[1].start - 1])
+    for region in regionprops(label(mask, connectivity=2)):
+        if region.area >= LEAST_AREA_PX:
+            piece = np.pad(region.image, 1)
+            corner = np.array(region.bbox[:2]) - 1
             lines.append(_to_the_tips(_longest_path(skeletonize(piece)), piece) + corner)
     return [evened(line, sigma_px=2.0) for line in _joined(lines) if length_px(line) >= LEAST_LENGTH_PX]
 
@@ -61,33 +61,22 @@ def normals(line: Points) -> Points:
     """Return (n, 2): the unit vectors across a line at its points."""
     down, right = np.gradient(line, axis=0).T
     long = np.maximum(np.hypot(down, right), 1e-12)
-    across: Points = np.stack([right, -down], axis=1) / long[:, None]
-    return across
-
-
-def simplified(line: Points, tolerance_px: float) -> Points:
-    """Return the corners of a line of fewer straight pieces, from which no point is farther away than the tolerance.
-
-    By Douglas and Peucker (1973, doi 10.3138/FM57-6770-U75U-7727): skimage's `approximate_polygon`, compiled. That took
-    a third of the time of measuring.
-    """
-    corners: Points = line[_corners(line, tolerance_px)]
-    return corners
+    return np.stack([right, -down], axis=1) / long[:, None]
 
 
 def _spaced(line: Points) -> Points:
-    along = _along(line)
+    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
     at = np.linspace(0, along[-1], max(2, round(along[-1]) + 1))
     return np.stack([np.interp(at, along, line[:, axis]) for axis in (0, 1)], axis=1)
 
 
-def _along(line: Points) -> Reals:
-    return np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line, axis=0).T))])
-
-
 @njit(cache=True)
-def _corners(line: Any, tolerance: float) -> Any:
-    """Return (points,): which of them are corners."""
+def corners(line: Any, tolerance_px: float) -> Any:
+    """Return (n,): which points of a line are corners, all others being no farther than the tolerance from the pieces.
+
+    By Douglas and Peucker (1973, doi 10.3138/FM57-6770-U75U-7727): skimage's `approximate_polygon`, compiled. That took
+    a third of the time of measuring.
+    """
     kept = np.zeros(len(line), dtype=np.bool_)
     kept[0] = kept[-1] = True
     ahead = [(0, len(line) - 1)]
@@ -95,7 +84,7 @@ def _corners(line: Any, tolerance: float) -> Any:
         first, last = ahead.pop()
         (r0, c0), (r1, c1) = line[first], line[last]
         long = np.hypot(r1 - r0, c1 - c0)
-        most, corner = tolerance, -1
+        most, corner = tolerance_px, -1
         for k in range(first + 1, last):
             r, c = line[k]
             beyond_first = (r - r0) * (r1 - r0) + (c - c0) * (c1 - c0) > 0
@@ -114,23 +103,13 @@ def _corners(line: Any, tolerance: float) -> Any:
 
 def _longest_path(skeleton: Mask) -> Points:
     """Return the pixels of the longest of all shortest ways along a connected skeleton."""
-    pixels = np.argwhere(skeleton)
-    numbers = np.full(np.array(skeleton.shape) + 1, -1)
-    numbers[tuple(pixels.T)] = np.arange(len(pixels))
-    starts, ends, costs = [], [], []
-    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
-        other = numbers[pixels[:, 0] + down, pixels[:, 1] + right]
-        starts.append(np.flatnonzero(other >= 0))
-        ends.append(other[other >= 0])
-        costs.append(np.full(len(ends[-1]), np.hypot(down, right)))
-    edges = (np.concatenate(costs), (np.concatenate(starts), np.concatenate(ends)))
-    graph = csr_array(edges, shape=(len(pixels), len(pixels)))
-    first = int(dijkstra(graph, directed=False, indices=0).argmax())
-    far, before = dijkstra(graph, directed=False, indices=first, return_predecessors=True)
+    graph, pixels = pixel_graph(skeleton, connectivity=2)
+    first = int(dijkstra(graph, indices=0).argmax())
+    far, before = dijkstra(graph, indices=first, return_predecessors=True)
     way = [int(far.argmax())]
     while way[-1] != first:
         way.append(int(before[way[-1]]))
-    return pixels[way].astype(np.float64)
+    return np.stack(np.unravel_index(pixels[way], skeleton.shape), axis=1).astype(np.float64)
 
 
 def _to_the_tips(line: Points, piece: Mask) -> Points:
@@ -152,8 +131,7 @@ def _to_the_tips(line: Points, piece: Mask) -> Points:
 def _heading(line: Points) -> Reals:
     """Return the unit vector in which a line leaves its last point; (0, 0) for a single point."""
     step = line[-1] - line[max(len(line) - 1 - END_PX, 0)]
-    heading: Reals = step / max(float(np.hypot(*step)), 1e-12)
-    return heading
+    return step / max(float(np.hypot(*step)), 1e-12)
 
 
 def _joined(lines: list[Points]) -> list[Points]:

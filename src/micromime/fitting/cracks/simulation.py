@@ -1,7 +1,6 @@
 """Cracks drawn from given laws, rendered as the real pictures show theirs, and measured as those are."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,7 +105,7 @@ def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
 
 
 def _row(crack: MeasuredCrack) -> dict[str, float]:
-    plain = {each.name: getattr(crack, each.name) for each in fields(crack) if each.name not in ("line", "further")}
+    plain = {key: value for key, value in crack._asdict().items() if key not in ("line", "further")}
     further = {at(key, px): value for px, line in crack.further.items() for key, value in _course(line).items()}
     return {**_course(crack.line), **plain, **further}
 

@@ -1,12 +1,13 @@
 """From photographs with cracks to the laws of a rendered crack's parameters, corrected for what measuring does to them.
 
-The correction is indirect inference: cracks are drawn from the laws, rendered, measured by the same code, and the laws
-moved until simulated cracks measure as the real ones do. At first each parameter is moved by itself, then all together,
-and held near where they were then, because few cracks cannot tell all of them apart.
+The correction is indirect inference (Gourieroux, Monfort and Renault 1993, doi 10.1002/jae.3950080507): cracks are
+drawn from the laws, rendered, measured by the same code, and the laws moved until simulated cracks measure as the real
+ones do, though what measuring does is known from simulations alone. At first each parameter is moved by itself, then
+all together, and held near where they were then, because few cracks cannot tell all of them apart.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,11 +15,11 @@ import numpy as np
 import pandas as pd
 
 from micromime.fitting.cracks.simulation import FURTHER_COURSES, Picture, Scene, measured_table, simulate
-from micromime.fitting.indirect_inference import Sensitivity, step
 from micromime.fitting.laws import empirical, fit_counts, fit_reals
 from micromime.mistakes import Mistake
 from micromime.partial_models.cracks.crack import Crack
 from micromime.scenario.arrays import Reals
+from micromime.scenario.partial_model import bounds
 
 FITTED = ("segments", "segment_px", "bend_deg", "direction_deg", "width_px", "depth")
 """Parameters that differ from crack to crack: each gets a law."""
@@ -54,6 +55,11 @@ MOST_CORRECTED = 0.7
 """Most, as a logarithm, by which what measuring does to a parameter by itself is corrected: a factor of two."""
 LEAST_SPREAD = 0.1
 """Share of the spread over cracks that is kept, even where measuring alone spreads them more than that."""
+PRIOR_SD = 0.2
+"""Parameters are thought to lie within about a factor exp(0.2) of those expected beforehand, where they stay if
+measurements say little."""
+MOST_MOVED = 0.4
+"""Most that a step moves any parameter: a factor of 1.5."""
 
 
 class Summary(NamedTuple):
@@ -86,8 +92,7 @@ class CrackStatistics(Laws):
     """Cracks drawn from the parameters, rendered and measured: what `cracks` must look like."""
 
 
-@dataclass(frozen=True)
-class _Search:
+class _Search(NamedTuple):
     """The measured cracks whose laws are sought, and how the simulated ones are made."""
 
     cracks: pd.DataFrame
@@ -105,8 +110,8 @@ class _Search:
         found = simulate(laws.parameters, scene, self.simulated, (self.seed, number))
         return _unfolded(found, self.middle_deg)
 
-    def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> Sensitivity:
-        """Return how statistics answer to each parameter by itself, from the same cracks with that one moved.
+    def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> tuple[Reals, Reals]:
+        """Return how statistics answer to each parameter, of the same cracks with that one moved, and their covariance.
 
         Of more segments more are seen, and nothing else: simulated, that would drown in chance, since the cracks would
         not be the same ones.
@@ -118,18 +123,22 @@ class _Search:
             if key == "segments":
                 continue
             there = here.copy()
-            there[place] += SENSED_STEP if key in FITTED or here[place] < _highest(key) - SENSED_STEP else -SENSED_STEP
+            there[place] += (
+                SENSED_STEP
+                if key in FITTED or here[place] < _raised(key, clipped(key, math.inf)) - SENSED_STEP
+                else -SENSED_STEP
+            )
             moved = self.simulate(with_vector(truth, MOVED, there), scene, number)
             after = before if moved.empty else vector(summary(moved, self.whole), STATISTICS)
             answers[:, place] = (after - before) / (there[place] - here[place])
         # Of the real cracks as they are; of the simulated ones, of which the last rounds are averaged, so much less.
         certain = covariance(found, self.whole) * (len(found) / len(self.cracks) + 1 / AVERAGED)
-        return Sensitivity(answers, certain)
+        return answers, certain
 
-    def change(self, truth: Summary, found: Summary, answers: Sensitivity, expected: Summary) -> Reals:
+    def change(self, truth: Summary, found: Summary, answers: tuple[Reals, Reals], expected: Summary) -> Reals:
         """Return the step of the parameters (MOVED) that makes up for all of seen less found at once."""
         difference = vector(self.seen, STATISTICS) - vector(found, STATISTICS)
-        return step(answers, difference, vector(truth, MOVED) - vector(expected, MOVED))
+        return step(*answers, difference, vector(truth, MOVED) - vector(expected, MOVED))
 
 
 def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simulated: int = 150) -> CrackStatistics:
@@ -157,7 +166,9 @@ def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simula
             continue
         said = summary(found, whole)
         if number < PLAIN:
-            truth = expected = _moved(truth, _plain_change(search.seen, said), search.seen, said, gain)
+            # Each parameter by itself, for what measuring does to it: few cracks go not far.
+            change = np.clip(vector(search.seen, MOVED) - vector(said, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
+            truth = expected = _moved(truth, change, search.seen, said, gain)
         else:
             if answers is None or number in SENSED:
                 answers = search.sensitivity(truth, scene, number, found)
@@ -180,10 +191,10 @@ def laws_of(cracks: pd.DataFrame, seen: Summary, truth: Summary, whole: bool) ->
         scale = truth.spread[key] / seen.spread[key] if seen.spread[key] > 0 else 0.0
         moved = truth.centre[key] + (values - seen.centre[key]) * scale
         corrected = moved if key == "direction_deg" else np.exp(np.minimum(moved, 20))
-        bounds, signed = bounds_of(key, truth.centre["direction_deg"]), key == "direction_deg"
+        within, signed = bounds_of(key, truth.centre["direction_deg"]), key == "direction_deg"
         counted = key == "segments"
-        fit = fit_counts(corrected, (1, 400)) if counted else fit_reals(corrected, bounds, signed=signed)
-        parameters[key], by_value[key] = fit.written, empirical(corrected, bounds, whole=counted)
+        fit = fit_counts(corrected, (1, 400)) if counted else fit_reals(corrected, within, signed=signed)
+        parameters[key], by_value[key] = fit.written, empirical(corrected, within, whole=counted)
         fits.append(fit.candidates.assign(parameter=key))
     parameters |= {key: clipped(key, truth.pooled[key]) for key in POOLED}
     # Most cracks of a whole picture end in it once where they begin at an edge of the specimen. A frame cannot say.
@@ -197,13 +208,7 @@ def bounds_of(key: str, middle_deg: float = 0.0) -> tuple[float, float]:
     """Return between which values a parameter may be, a little within the bounds of its field."""
     if key == "direction_deg":
         return (max(middle_deg - 90, -180), min(middle_deg + 90, 180))
-    bounds = {
-        name: getattr(each, name)
-        for each in Crack.model_fields[key].metadata
-        for name in ("ge", "gt", "le")
-        if hasattr(each, name)
-    }
-    low, high = float(bounds.get("ge", bounds.get("gt", 0))), float(bounds["le"])
+    low, high = bounds(Crack.model_fields[key])
     return (low, high) if key == "segments" else (max(low, WITHIN[0] * min(high, 1)), WITHIN[1] * high)
 
 
@@ -243,7 +248,8 @@ def with_vector(said: Summary, keys: Sequence[str], values: Reals) -> Summary:
     """Return the summary with other centres and pooled values by these names, given as `vector` returns them."""
     new = dict(zip(keys, values.tolist(), strict=True))
     centre = {key: new.get(key, value) for key, value in said.centre.items()}
-    return said._replace(centre=centre, pooled=dict(said.pooled) | _lowered(new, said.pooled))
+    pooled = {key: _lowered(key, new[key]) if key in new else value for key, value in said.pooled.items()}
+    return said._replace(centre=centre, pooled=pooled)
 
 
 def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
@@ -254,6 +260,22 @@ def covariance(cracks: pd.DataFrame, whole: bool) -> Reals:
     by_crack = np.stack([_influence(cracks, key, whole) for key in STATISTICS], axis=1)
     seen: Reals = by_crack.T @ by_crack / len(cracks) ** 2
     return (1 - SHRUNK) * seen + np.diag(SHRUNK * np.diag(seen) + LEAST**2)
+
+
+def step(jacobian: Reals, covariance: Reals, difference: Reals, moved: Reals) -> Reals:
+    """Return the change of the parameters, all as logarithms or log odds, that makes simulations alike.
+
+    A Gauss-Newton step of generalised least squares: `jacobian` (statistics, parameters) says how statistics answer to
+    parameters, `difference` (statistics,) is measured minus simulated, `covariance` (statistics, statistics) is that of
+    such differences, and `moved` (parameters,) how far the parameters are from those expected, about which a weak prior
+    holds them.
+    """
+    root = np.linalg.cholesky(covariance)
+    count = len(moved)
+    rows = np.vstack([np.linalg.solve(root, jacobian), np.eye(count) / PRIOR_SD])
+    wanted = np.concatenate([np.linalg.solve(root, difference), -moved / PRIOR_SD])
+    change: Reals = np.linalg.lstsq(rows, wanted, rcond=None)[0]
+    return change * min(1.0, MOST_MOVED / max(float(np.abs(change).max()), 1e-12))
 
 
 def _axis(directions_deg: Reals) -> float:
@@ -269,26 +291,12 @@ def _unfolded(cracks: pd.DataFrame, middle_deg: float) -> pd.DataFrame:
     return cracks.assign(direction_deg=middle_deg + away)
 
 
-def _highest(key: str) -> float:
-    """Return the highest that `vector` says of a pooled parameter."""
-    return _raised(key, clipped(key, math.inf))
-
-
 def _as_seen(scene: Scene, cracks: pd.DataFrame, found: pd.DataFrame) -> Scene:
     """Return the scene with its noise, and the width of its drawn masks, moved as real and simulated ones differ."""
     ratios = {key: np.clip(cracks[key].mean() / max(found[key].mean(), LEAST), 0.5, 2) for key in ("noise", "noise_px")}
     moved = {key: scene.cracks[key] * ratio for key, ratio in ratios.items()}
     moved["drawn_px"] = scene.cracks["drawn_px"] + cracks["drawn_px"].mean() - found["drawn_px"].mean()
     return scene._replace(cracks=scene.cracks.assign(**moved))
-
-
-def _plain_change(seen: Summary, found: Summary) -> Reals:
-    """Return by how much each parameter is moved for what measuring does to it, each by itself: few cracks go not far.
-
-    `found` is what cracks with the parameters measure.
-    """
-    change: Reals = np.clip(vector(seen, MOVED) - vector(found, MOVED), -MOST_CORRECTED, MOST_CORRECTED)
-    return change
 
 
 def _moved(truth: Summary, change: Reals, seen: Summary, found: Summary, gain: float) -> Summary:
@@ -315,8 +323,7 @@ def _influence(cracks: pd.DataFrame, key: str, whole: bool) -> Reals:
     values = cracks[key].to_numpy(dtype=np.float64)
     if _course(key) == "segments" and not whole:
         ends = cracks["ends"].to_numpy(dtype=np.float64)
-        moves: Reals = values / values.mean() - ends / max(ends.mean(), 0.5 / len(ends))
-        return moves
+        return values / values.mean() - ends / max(ends.mean(), 0.5 / len(ends))
     fitted = _course(key) in FITTED
     values = straight(key, values) if fitted else values
     weights = np.isfinite(values) * (1.0 if fitted else cracks["segments"].to_numpy(dtype=np.float64))
@@ -340,8 +347,9 @@ def _course(key: str) -> str:
 
 def _pooled(cracks: pd.DataFrame, key: str) -> float:
     """Return the mean over cracks, each with the weight of its segments."""
-    rows = cracks[cracks[key].notna()]
-    return float(np.average(rows[key], weights=rows["segments"])) if len(rows) else UNSEEN[_course(key)]
+    seen = cracks[key].notna().to_numpy()
+    values, weights = (cracks[each].to_numpy()[seen] for each in (key, "segments"))
+    return float(np.average(values, weights=weights)) if seen.any() else UNSEEN[_course(key)]
 
 
 def _raised(key: str, value: float) -> float:
@@ -354,9 +362,5 @@ def _raised(key: str, value: float) -> float:
     return math.log(share / (1 - share))
 
 
-def _lowered(new: Mapping[str, float], pooled: Mapping[str, float]) -> dict[str, float]:
-    return {
-        key: 1 / (1 + math.exp(-value)) if _course(key) == "return_share" else math.exp(value)
-        for key, value in new.items()
-        if key in pooled
-    }
+def _lowered(key: str, value: float) -> float:
+    return 1 / (1 + math.exp(-value)) if _course(key) == "return_share" else math.exp(value)

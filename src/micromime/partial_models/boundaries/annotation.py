@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Boundaries, Mask, Reals
 from micromime.scenario.partial_model import PartialModel
 
@@ -34,14 +34,12 @@ def pen_widths(model: Annotation, boundaries: Boundaries, shades: Reals) -> Real
     one, two = shades[boundaries.edges.left], shades[boundaries.edges.right]
     line = np.abs(boundaries.darkness).mean(axis=1) * (one + two) / 2
     width = boundaries.thickness_px if model.width_px == 0 else np.full(len(line), model.width_px)
-    widths: Reals = np.where(seen(model, line, one - two), width, 0.0)
-    return widths
+    return np.where(seen(model, line, one - two), width, 0.0)
 
 
 def seen(model: Annotation, line: Reals, step: Reals) -> NDArray[np.bool_]:
     """Return which edges are drawn, (n,): by the grey of their line, or by the step of grey between their two sides."""
-    drawn: NDArray[np.bool_] = np.maximum(np.abs(line), np.abs(step)) >= model.least_contrast_grey
-    return drawn
+    return np.maximum(np.abs(line), np.abs(step)) >= model.least_contrast_grey
 
 
 def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
@@ -53,5 +51,4 @@ def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
     moves = [4 * model.jitter_px * smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2)]
     row = np.arange(rows)[:, None] + np.rint(moves[0]).astype(np.int64)
     col = np.arange(cols) + np.rint(moves[1]).astype(np.int64)
-    moved: Mask = mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]
-    return moved
+    return mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]

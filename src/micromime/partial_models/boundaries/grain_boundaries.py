@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.interpolate import CubicSpline
 
-from micromime.partial_models.boundaries.lines import chord
+from micromime.partial_models.boundaries.lines import chord, strip
 from micromime.scenario.arrays import STEPS, Boundaries, Edges, Indices, Reals
 from micromime.scenario.partial_model import PartialModel
 
@@ -112,23 +112,13 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
         low, high = min(0.0, dc * length), max(0.0, dc * length)
         west, east = c0 + low + min(0.0, dr * up, dr * down), c0 + high + max(0.0, dr * up, dr * down)
         for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
-            first, last = _strip(line, (down, up), row, (west, east))
+            first, last = strip(line, (down, up), row, (west, east))
             for col in range(max(0, int(np.ceil(first))), min(cols - 1, int(np.floor(last))) + 1):
                 side = _side(line, heights, row, col)
                 if side != 0:
                     left, right = bent.edges.left[e], bent.edges.right[e]
                     own, other = (left, right) if side > 0 else (right, left)
                     _claim(labels, claims, wrong, e, (row, col, straight[row, col] == own, other))
-
-
-@njit(cache=True, inline="always")
-def _strip(line: Any, span: Any, row: int, box: Any) -> Any:
-    """Return from where to where, within the box, a row's pixels lie no further off the chord than the curve."""
-    r0, c0, dr, dc, _ = line
-    if abs(dr) < 1e-6:
-        return box
-    one, two = c0 + (span[0] + (row - r0) * dc) / dr, c0 + (span[1] + (row - r0) * dc) / dr
-    return max(box[0], min(one, two)), min(box[1], max(one, two))
 
 
 @njit(cache=True, inline="always")

@@ -29,6 +29,16 @@ def chord(edges: Any, e: int) -> Any:
     return edges.start[e, 0], edges.start[e, 1], dr / length, dc / length, length
 
 
+@njit(cache=True, inline="always")
+def strip(line: Any, span: Any, row: int, box: Any) -> Any:
+    """Return from where to where, within the box, a row's pixels lie within the span of distances to a line's left."""
+    r0, c0, dr, dc, _ = line
+    if abs(dr) < 1e-6:
+        return box
+    one, two = c0 + (span[0] + (row - r0) * dc) / dr, c0 + (span[1] + (row - r0) * dc) / dr
+    return max(box[0], min(one, two)), min(box[1], max(one, two))
+
+
 @njit(cache=True)
 def _stamp(mask: Any, taken: Any, bent: Any, mask_px: Any) -> None:
     """Draw each curve piece by piece."""

@@ -34,16 +34,14 @@ def blur(model: GaussianBlur, grey: Grey) -> Grey:
     """Return the picture convolved with the kernel, smaller by `margin_px` on each side."""
     if model.kernel_px == 1:
         return grey
-    blurred: Grey = _convolve(np.ascontiguousarray(grey), kernel(model.kernel_px))
-    return blurred
+    return _convolve(np.ascontiguousarray(grey), kernel(model.kernel_px))
 
 
 def kernel(size: int) -> NDArray[np.float32]:
     """Return (size,) samples of a Gaussian with standard deviation size / 6, their sum 1."""
     x = np.arange(size) - size // 2
     weights = np.exp(-(x**2) / (2 * (size / 6) ** 2))
-    normed: NDArray[np.float32] = (weights / weights.sum()).astype(np.float32)
-    return normed
+    return (weights / weights.sum()).astype(np.float32)
 
 
 @njit(cache=True)

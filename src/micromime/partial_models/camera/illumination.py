@@ -25,5 +25,4 @@ def illuminate(model: Illumination, rows: int, cols: int) -> Grey:
     c = np.linspace(-1, 1, cols)
     down = 1 + model.gradient * np.sin(angle) * r - model.vignette / 2 * r**2
     across = model.gradient * np.cos(angle) * c - model.vignette / 2 * c**2
-    light: Grey = down.astype(np.float32)[:, None] + across.astype(np.float32)
-    return light
+    return down.astype(np.float32)[:, None] + across.astype(np.float32)

@@ -23,8 +23,7 @@ class WhiteNoise(PartialModel):
 def white_noise(model: WhiteNoise, rows: int, cols: int, rng: np.random.Generator) -> Grey:
     """Return (rows, cols) independent Gaussian values of mean 0; none is beyond 4.3 standard deviations."""
     numbers = np.frombuffer(rng.bytes(2 * rows * cols), dtype="<u2").astype(np.uint16, copy=False)
-    noise: Grey = _look_up(_NORMAL * np.float32(model.sd_grey), numbers).reshape(rows, cols)
-    return noise
+    return _look_up(_NORMAL * np.float32(model.sd_grey), numbers).reshape(rows, cols)
 
 
 @njit(cache=True)

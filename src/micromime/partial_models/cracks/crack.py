@@ -89,8 +89,7 @@ def lost_light(crack: Course, rows: int, cols: int) -> tuple[Grey, Mask]:
     Across the crack it is Gaussian, as on real parts; the mask is true where it is at least half of what it is in the
     middle. Where parts of a crack overlap, the deeper counts.
     """
-    lost, mask = _raster(crack.points, crack.width_px, crack.depth, rows, cols)
-    return lost, mask
+    return _raster(crack.points, crack.width_px, crack.depth, rows, cols)
 
 
 def _corners(model: Crack, rng: np.random.Generator) -> Points:

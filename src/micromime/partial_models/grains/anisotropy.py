@@ -49,5 +49,4 @@ def _stretching(model: Anisotropy) -> NDArray[np.float64]:
     angle = np.deg2rad(model.direction_deg)
     along, across = np.array([np.sin(angle), np.cos(angle)]), np.array([np.cos(angle), -np.sin(angle)])
     root = np.sqrt(model.stretch)
-    matrix: NDArray[np.float64] = root * np.outer(along, along) + np.outer(across, across) / root
-    return matrix
+    return root * np.outer(along, along) + np.outer(across, across) / root

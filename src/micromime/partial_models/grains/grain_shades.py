@@ -23,5 +23,4 @@ def shade(model: GrainShades, edges: Edges, cells: int, rng: np.random.Generator
     difference = np.abs(shades[edges.left] - shades[edges.right])
     # An image with no edge in it has no contrast to set: there, as if neighbours were independent.
     typical = difference.mean() if difference.size else 2 / np.sqrt(np.pi)
-    greys: Reals = model.mean_grey + shades * (model.contrast_grey / typical)
-    return greys
+    return model.mean_grey + shades * (model.contrast_grey / typical)

@@ -158,7 +158,7 @@ def _power(cells: Any, cell: int, row: int) -> float:
     """Return |x - nucleus|^2 - weight at x = (row, 0)."""
     r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
     m0, m1, m2 = cells.metric
-    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights[cell]  # type: ignore[no-any-return]
+    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights[cell]
 
 
 @njit(cache=True, inline="always")
@@ -166,7 +166,7 @@ def _slope(cells: Any, cell: int, row: int) -> float:
     """Return half of how fast |x - nucleus|^2 rises along the row at x = (row, 0); all cells have one curvature."""
     r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
     _, m1, m2 = cells.metric
-    return -m1 * r - m2 * c  # type: ignore[no-any-return]
+    return -m1 * r - m2 * c
 
 
 @njit(cache=True)

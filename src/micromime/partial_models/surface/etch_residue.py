@@ -6,7 +6,7 @@ import numpy as np
 from pydantic import Field
 from scipy.ndimage import distance_transform_edt
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Grey, Mask
 from micromime.scenario.partial_model import PartialModel
 

@@ -103,8 +103,7 @@ class Filler:
         left = np.column_stack([-2 * there, np.ones(len(tiles), dtype=np.float32), wanted])
         costs = left @ self._table(step, block)
         costs[np.tile(np.arange(len(tiles)), len(earlier)), earlier.ravel() - self._ends[block]] = np.inf
-        best: NDArray[np.int64] = self._ends[block] + costs.argmin(axis=1)
-        return best
+        return self._ends[block] + costs.argmin(axis=1)
 
     def _table(self, step: _Step, block: int) -> NDArray[np.float32]:
         """Return (columns, patches of the block), so that `[-2 q, 1, wanted] @ table` is a cost but for a constant."""
@@ -189,15 +188,13 @@ def _moments(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return (n, 2): mean minus 128 and sd in quarters of a grey, both rounded to whole numbers."""
     flat = pictures.reshape(len(pictures), -1).astype(np.float64)
     moments = np.stack([flat.mean(axis=1) - MIDDLE, SD_SCALE * flat.std(axis=1)], axis=1)
-    whole: NDArray[np.float32] = np.rint(moments).astype(np.float32)
-    return whole
+    return np.rint(moments).astype(np.float32)
 
 
 def strengthened(tile: Grey, gain: NDArray[np.float32]) -> Grey:
     """Return greys, about 0 to 255, of a filled tile with each spatial frequency raised by its gain; the mean stays."""
     filtered = np.fft.irfft2(np.fft.rfft2(tile.astype(np.float64)) * gain, s=tile.shape)
-    finished: Grey = (filtered + MIDDLE).astype(np.float32)
-    return finished
+    return (filtered + MIDDLE).astype(np.float32)
 
 
 def _simpler(way: str, dictionary: Dictionary, rng: np.random.Generator) -> Grey:
@@ -209,5 +206,4 @@ def _simpler(way: str, dictionary: Dictionary, rng: np.random.Generator) -> Grey
         phases = np.exp(1j * np.angle(np.fft.rfft2(noise)))
         spectrum = np.abs(np.fft.rfft2(exemplar - exemplar.mean()))
         exemplar = exemplar.mean() + np.fft.irfft2(spectrum * phases, s=exemplar.shape)
-    surface: Grey = exemplar.astype(np.float32)
-    return surface
+    return exemplar.astype(np.float32)

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 from pydantic import Field
 
+from micromime.partial_models.boundaries.lines import strip
 from micromime.scenario.arrays import Grey
 from micromime.scenario.partial_model import PartialModel
 
@@ -49,8 +50,9 @@ def _stamp(added: Any, middle: Any, along: Any, half: Any, look: Any) -> None:
     for n in range(len(middle)):
         reach = 3 * sigma[n]
         down, beside = abs(along[n, 0]) * half[n] + reach, abs(along[n, 1]) * half[n] + reach
+        line = (middle[n, 0], middle[n, 1], along[n, 0], along[n, 1], half[n])
         for row in range(max(0, int(middle[n, 0] - down)), min(rows, int(middle[n, 0] + down) + 2)):
-            first, last = _strip(middle[n], along[n], row, (reach, beside))
+            first, last = strip(line, (-reach, reach), row, (middle[n, 1] - beside, middle[n, 1] + beside))
             for col in range(max(0, int(first)), min(cols, int(last) + 2)):
                 r, c = row - middle[n, 0], col - middle[n, 1]
                 away = c * along[n, 0] - r * along[n, 1]
@@ -58,14 +60,3 @@ def _stamp(added: Any, middle: Any, along: Any, half: Any, look: Any) -> None:
                 if abs(away) < reach and abs(place) < 1:
                     profile = np.exp(-(away * away) / (2 * sigma[n] * sigma[n])) * (1 - place * place)
                     added[row, col] += np.float32(depth[n] * profile)
-
-
-@njit(cache=True, inline="always")
-def _strip(middle: Any, along: Any, row: int, reach: Any) -> Any:
-    """Return from which to which column a row can be touched by a line through `middle`."""
-    across, beside = reach
-    if abs(along[0]) < 1e-3:
-        return middle[1] - beside, middle[1] + beside
-    here = middle[1] + (row - middle[0]) * along[1] / along[0]
-    wide = across / abs(along[0])
-    return max(here - wide, middle[1] - beside), min(here + wide, middle[1] + beside)

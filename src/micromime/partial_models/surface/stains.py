@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from micromime.partial_models.surface.perlin import smooth_field
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Grey
 from micromime.scenario.partial_model import PartialModel
 
@@ -21,5 +21,4 @@ def stains(model: Stains, rows: int, cols: int, rng: np.random.Generator) -> Gre
     for octave in range(3):
         clouds += smooth_field(rows, cols, model.wavelength_px / 2**octave, rng) / 2**octave
     # A Perlin octave has an sd of about 0.25; the sum of the three of 0.25 sqrt(1 + 1/4 + 1/16).
-    scaled: Grey = clouds * np.float32(model.sd_grey / 0.286)
-    return scaled
+    return clouds * np.float32(model.sd_grey / 0.286)

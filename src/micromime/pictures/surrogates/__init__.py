@@ -4,24 +4,8 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import PIL.Image
-
-from micromime.scenario.arrays import Image, Mask, Points
-
 FINE = 2
 """Everything is simulated at twice the resolution and averaged by the camera; "fine" pixels are halves."""
-
-
-def shrunk(field: Points | Mask) -> Points:
-    """Return the means of the fine pixels of each pixel, (rows, cols)."""
-    rows, cols = field.shape[0] // FINE, field.shape[1] // FINE
-    return np.asarray(field.reshape(rows, FINE, cols, FINE).mean(axis=(1, 3)))
-
-
-def save(file: Path, pixels: Image) -> None:
-    """Write 8-bit grey pixels as PNG."""
-    PIL.Image.fromarray(pixels).save(file)
 
 
 def write_table(file: Path, lines: Sequence[Sequence[object]]) -> None:

@@ -7,16 +7,18 @@ carry over to pictures of another making; they say nothing about real ones.
 """
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 from numba import njit
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.transform import downscale_local_mean
 
 from micromime.pictures.micrographs import LIST_NAME, Micrograph
-from micromime.pictures.surrogates import FINE, save, shrunk, write_table
+from micromime.pictures.surrogates import FINE, write_table
 from micromime.scenario.arrays import Grey, Image, Mask
 from micromime.scenario.streams import stream
 
@@ -33,8 +35,7 @@ LEAST_SITES = 16
 NEIGHBOURS = np.array([(r, c) for r in (-1, 0, 1) for c in (-1, 0, 1) if (r, c) != (0, 0)])
 
 
-@dataclass(frozen=True)
-class _Microscope:
+class _Microscope(NamedTuple):
     source: str
     sweeps: int
     """Duration of the growth; the mean grain diameter grows about as its square root."""
@@ -62,15 +63,10 @@ MICROSCOPES = (
 
 
 def write(count: int, side_px: int, seed: int, folder: Path) -> None:
-    """Write what `simulate_micrographs` returns into an existing folder."""
-    write_micrographs(simulate_micrographs(count, side_px, seed), folder)
+    """Write `count` simulated micrographs of three sources in turn, none longer than `side_px` a side, into a folder.
 
-
-def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph]:
-    """Return `count` simulated micrographs of three sources in turn, none longer than `side_px` a side.
-
-    Images are uint8, masks true on boundary lines about 3 px wide. Micrograph i depends on the seed, the side
-    and i alone, so a larger count only adds to the same set.
+    Images are uint8, masks 255 on boundary lines about 3 px wide. Micrograph i depends on the seed, the side
+    and i alone, so a larger count only adds to the same set. The folder must exist.
     """
     micrographs = []
     for index in range(count):
@@ -78,7 +74,7 @@ def simulate_micrographs(count: int, side_px: int, seed: int) -> list[Micrograph
         rows, cols = (round(share * side_px) for share in SHAPES[index // len(MICROSCOPES) % len(SHAPES)])
         image, mask = _simulate(microscope, rows, cols, stream(seed, "surrogate", index))
         micrographs.append(Micrograph(f"surrogate_{index:03d}", microscope.source, image, mask))
-    return micrographs
+    write_micrographs(micrographs, folder)
 
 
 def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
@@ -89,7 +85,7 @@ def write_micrographs(micrographs: list[Micrograph], folder: Path) -> None:
     for each in micrographs:
         names = [f"{kind}/{each.name}.png" for kind in ("images", "masks")]
         for name, pixels in zip(names, (each.image, np.uint8(255) * each.mask), strict=True):
-            save(folder / name, pixels)
+            PIL.Image.fromarray(pixels).save(folder / name)
         rows, cols = each.image.shape
         table.append([*names, each.source, cols, rows, f"{each.mask.mean():.4f}"])
     write_table(folder / LIST_NAME, table)
@@ -112,7 +108,7 @@ def _simulate(microscope: _Microscope, rows: int, cols: int, rng: np.random.Gene
     width = FINE * rng.uniform(0.6, 1.3)
     field -= depth / (1 + (distance / width) ** 4)
     field -= _pits(microscope, distance, rng)
-    mask = shrunk(distance <= FINE * LINE_PX / 2 - 1) >= 0.5
+    mask = downscale_local_mean(distance <= FINE * LINE_PX / 2 - 1, FINE) >= 0.5
     return _photograph(field * _lamp(grains.shape, rng), microscope.photons, rng), mask
 
 
@@ -124,8 +120,7 @@ def _grow(rows: int, cols: int, sweeps: int, rng: np.random.Generator) -> Spins:
         steps = rng.integers(len(NEIGHBOURS), size=spins.size)
         temperature = 0.8 if sweep < sweeps - 10 else 0.05
         _sweep(spins, sites, steps, rng.random(spins.size), temperature)
-    numbers: Spins = np.unique(spins, return_inverse=True)[1]
-    return numbers
+    return np.unique(spins, return_inverse=True)[1]
 
 
 @njit(cache=True)
@@ -184,16 +179,14 @@ def _etched(microscope: _Microscope, axes: NDArray[np.float64], rng: np.random.G
     """Return (grains, grains): relative groove depth, 0 to about 1, growing with the angle between their axes."""
     angles = np.degrees(np.arccos(np.clip(np.abs(axes @ axes.T), 0, 1)))
     spread = rng.lognormal(0, 0.4, angles.shape)
-    depth: NDArray[np.float64] = (1 - np.exp(-((angles / microscope.easy_deg) ** 2))) * np.sqrt(spread * spread.T)
-    return depth
+    return (1 - np.exp(-((angles / microscope.easy_deg) ** 2))) * np.sqrt(spread * spread.T)
 
 
 def _reached(microscope: _Microscope, shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float64]:
     """Return the share of its full depth that a groove reaches at each place, near 0 where the etchant missed it."""
     patches = _speckle(shape, 31, rng)
     threshold = np.quantile(patches, microscope.missed)
-    reached: NDArray[np.float64] = 1 / (1 + np.exp(-3 * (patches - threshold)))
-    return reached
+    return 1 / (1 + np.exp(-3 * (patches - threshold)))
 
 
 def _speckle(shape: tuple[int, ...], size: int, rng: np.random.Generator) -> NDArray[np.float64]:
@@ -231,6 +224,6 @@ def _photograph(field: NDArray[np.float64], photons: float, rng: np.random.Gener
     span = np.arange(-2, 3)
     disc = np.clip(reach + 0.5 - np.hypot(span[:, None], span), 0, 1)
     exposure = rng.uniform(0.65, 1.15)
-    light = exposure * shrunk(ndimage.convolve(field, disc / disc.sum(), mode="nearest"))
+    light = exposure * downscale_local_mean(ndimage.convolve(field, disc / disc.sum(), mode="nearest"), FINE)
     counted: Grey = (rng.poisson(photons * np.clip(light, 5, None)) / photons).astype(np.float32)
     return np.clip(np.rint(counted), 0, 255).astype(np.uint8)

@@ -10,14 +10,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import PIL.Image
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage import data
 from skimage.graph import route_through_array
+from skimage.transform import downscale_local_mean
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME
-from micromime.pictures.surrogates import FINE, save, shrunk, write_table
+from micromime.pictures.surrogates import FINE, write_table
 from micromime.scenario.arrays import Image, Points, Reals
 from micromime.scenario.streams import stream
 
@@ -68,10 +70,8 @@ class _Photograph(NamedTuple):
     mask: Image
 
 
-class _Tile(NamedTuple):
-    photograph: _Photograph
-    row: int
-    col: int
+_Tile = tuple[_Photograph, int, int]
+"""Photograph, and row and column of the corner in it."""
 
 
 def write(count: int, side_px: int, seed: int, folder: Path) -> None:
@@ -97,7 +97,7 @@ def write(count: int, side_px: int, seed: int, folder: Path) -> None:
         intact = _Photograph(f"images/{group}_intact.png", _photograph(part, plain, rng), plain.mask)
         mask = f"masks/{group}_cracked.png"
         for name, pixels in (cracked[:2], intact[:2], (mask, crack.mask)):
-            save(folder / name, pixels)
+            PIL.Image.fromarray(pixels).save(folder / name)
         photographs += [[cracked.name, mask, group], [intact.name, "", group]]
         tiles += _saved(_crack_tiles(cracked, crack.course, rng), "crack", group, folder)
         tiles += _saved(_intact_tiles((cracked, intact), rng), "intact", group, folder)
@@ -131,8 +131,8 @@ def _draw_crack(rows: int, rng: np.random.Generator) -> _Crack:
     flank = FINE * rng.uniform(1.0, 2.5)
     lost = np.clip(depth[here], 0, 0.9) * np.clip((half[here] - ragged) / flank + 0.5, 0, 1)
     drawn = FINE * (4.5 + 0.4 * _speckle(fade.shape, (100,), rng))
-    mask = np.where(shrunk(distance <= drawn[here]) >= 0.5, 255, 0).astype(np.uint8)
-    return _Crack(shrunk(lost), mask, course)
+    mask = np.where(downscale_local_mean(distance <= drawn[here], FINE) >= 0.5, 255, 0).astype(np.uint8)
+    return _Crack(downscale_local_mean(lost, FINE), mask, course)
 
 
 def _draw_course(rows: int, rng: np.random.Generator) -> Points:
@@ -198,11 +198,11 @@ def _crack_tiles(photograph: _Photograph, course: Points, rng: np.random.Generat
     """Return tiles side by side along the crack, which runs through the middle half of each."""
     first = max(0.0, course[0, 1] - TILE_PX / 4)
     last = min(WIDTH_PX, course[-1, 1] + TILE_PX / 4) - TILE_PX
-    tiles = []
+    tiles: list[_Tile] = []
     for left in np.linspace(first, last, TILES):
         col = round(np.clip(left + rng.uniform(-8, 8), first, last))
         row = course[np.abs(course[:, 1] - col - TILE_PX / 2).argmin(), 0] - TILE_PX * rng.uniform(0.25, 0.75)
-        tiles.append(_Tile(photograph, round(np.clip(row, 0, len(photograph.image) - TILE_PX)), col))
+        tiles.append((photograph, round(np.clip(row, 0, len(photograph.image) - TILE_PX)), col))
     return tiles
 
 
@@ -214,7 +214,7 @@ def _intact_tiles(photographs: tuple[_Photograph, _Photograph], rng: np.random.G
         free = np.argwhere(windows[: 1 - TILE_PX, : 1 - TILE_PX] == 0)
         while len(free) and len(tiles) < wanted:
             row, col = rng.choice(free).tolist()
-            tiles.append(_Tile(photograph, row, col))
+            tiles.append((photograph, row, col))
             free = free[np.abs(free - (row, col)).max(axis=1) >= APART_PX]
     return tiles
 
@@ -225,9 +225,9 @@ def _saved(tiles: list[_Tile], label: str, group: str, folder: Path) -> list[lis
     for number, (photograph, row, col) in enumerate(tiles):
         name = f"{label}_{group}_{number}.png"
         window = np.s_[row : row + TILE_PX, col : col + TILE_PX]
-        save(folder / "tiles" / label / name, photograph.image[window])
+        PIL.Image.fromarray(photograph.image[window]).save(folder / "tiles" / label / name)
         if label == "crack":
-            save(folder / "tile_masks" / name, photograph.mask[window])
+            PIL.Image.fromarray(photograph.mask[window]).save(folder / "tile_masks" / name)
         lines.append([f"tiles/{label}/{name}", label, group, photograph.name, str(col), str(row)])
     return lines
 

@@ -31,8 +31,7 @@ class AdversarialDraws(Clustered):
         for scores in (scored.scores,) if scored.before is None else (scored.before, scored.scores):
             logits = logits - self.rate * np.array([standardised(scores)[each].mean() for each in members])
         policy = np.exp(logits - logits.max())
-        shares: Reals = policy / policy.sum()
-        return shares
+        return policy / policy.sum()
 
 
 def standardised(scores: Reals) -> Reals:

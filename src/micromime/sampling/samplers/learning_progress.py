@@ -24,7 +24,7 @@ class LearningProgress(Clustered):
 
     def shares(self, scored: Scored, members: Sequence[Indices]) -> Reals:
         """Return the share of the images for each cluster."""
-        even = np.full(len(members), 1 / len(members))
+        even = super().shares(scored, members)
         if scored.before is None:
             return even
         gains = scored.scores - scored.before

@@ -40,8 +40,7 @@ def spread(count: int, dimensions: int, rng: np.random.Generator) -> Coordinates
     """Return (count, dimensions) float64 in [0, 1): the first points of a scrambled Sobol sequence."""
     if count == 0 or dimensions == 0:
         return np.empty((count, dimensions))
-    points: Coordinates = Sobol(dimensions, rng=rng).random_base2((count - 1).bit_length())[:count]
-    return points
+    return Sobol(dimensions, rng=rng).random_base2((count - 1).bit_length())[:count]
 
 
 def _placed(names: list[str], point: Any, other: Quantiles) -> Quantiles:

@@ -58,5 +58,4 @@ def unexplained(scores: Reals, points: Coordinates) -> Reals:
     if not spread.any():
         return scores
     quadratic = make_pipeline(StandardScaler(), PolynomialFeatures(2, include_bias=False), Ridge(1.0))
-    left: Reals = np.round(scores - quadratic.fit(points[:, spread], scores).predict(points[:, spread]), 9)
-    return left
+    return np.round(scores - quadratic.fit(points[:, spread], scores).predict(points[:, spread]), 9)
