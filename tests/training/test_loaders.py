@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from micromime.training.settings import Augmentation, Phase
+from micromime.training.settings import Augmentation, Phase, TrainParameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,12 +33,12 @@ def made(dataset, asked, training=EIGHT, validation=EIGHT, batch_size=4, seed=1)
     import torch
     from fastai.torch_core import set_seed
 
-    from micromime.training.loaders import View, loaders
+    from micromime.training.loaders import loaders
 
     phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=batch_size)
     set_seed(seed)
-    view = View(phase, Augmentation(**asked))
-    return loaders(dataset, (training, validation), view, torch.device("cpu"))
+    settings = TrainParameters.model_construct(architecture="small_unet", augmentation=Augmentation(**asked))
+    return loaders(dataset, (training, validation), settings, phase, torch.device("cpu"))
 
 
 def batches(loader):
@@ -49,10 +49,10 @@ def batches(loader):
 
 
 def pairs(dataset, indices, size_px, target="mask"):
-    from micromime.training.loaders import Pairs, View
+    from micromime.training.loaders import Pairs
 
-    view = View(Phase.model_construct(size_px=size_px), Augmentation.model_construct(), target=target)
-    return Pairs(dataset, np.array(indices, dtype=np.int32), view)
+    settings = TrainParameters.model_construct(architecture="small_unet", target=target)
+    return Pairs(dataset, np.array(indices, dtype=np.int32), settings, size_px)
 
 
 def test_pixels_that_fall_together_are_averaged():
