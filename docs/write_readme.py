@@ -15,8 +15,7 @@ import pandas as pd
 from experiments.ablation.tables import summary_of_ablation
 from experiments.planted_gap.tables import summary_of_gaps
 from experiments.planted_gap.verdict import Statement
-from micromime.datasets.preview import write_preview
-from micromime.datasets.render import render_dataset
+from micromime.datasets.render import render_dataset, write_preview
 from micromime.datasets.store import Dataset
 from micromime.fitting.cracks.statistics import crack_statistics
 from micromime.fitting.exemplars import calibrated, cut_dictionary
