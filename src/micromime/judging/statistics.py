@@ -55,11 +55,14 @@ def student_interval(values: Sequence[float], confidence: float = CONFIDENCE) ->
 
     It speaks of other seeds on the same test set, not of other pictures, and may leave 0 to 1 where runs are few.
     """
+    half = half_interval(values, confidence)
+    return None if half is None else Interval(lo=mean(values) - half, hi=mean(values) + half, n=len(values))
+
+
+def half_interval(values: Sequence[float], confidence: float) -> float | None:
+    """Return half the width of Student's interval of the mean, t s / sqrt(n); None for a single value."""
     n, spread = len(values), sd(values)
-    if spread is None:
-        return None
-    half = float(student_t.ppf((1 + confidence) / 2, df=n - 1)) * spread / math.sqrt(n)
-    return Interval(lo=mean(values) - half, hi=mean(values) + half, n=n)
+    return None if spread is None else float(student_t.ppf((1 + confidence) / 2, df=n - 1)) * spread / math.sqrt(n)
 
 
 def bounds(values: Sequence[float], confidence: float) -> dict[str, float | None]:
