@@ -103,6 +103,7 @@ def say_so(project: Path, params: Path) -> None:
     tree = yaml.load(params)
     grains = tree["grain_boundaries"]
     grains["train"] |= SHORT
+    grains["finetune"]["runs"] = 1
     grains["resample"]["score"] = "found_share"
     grains["rounds"]["adaptive"]["sampler"] = {"reversed": {}}
     yaml.dump(tree, params)

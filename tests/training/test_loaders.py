@@ -145,6 +145,22 @@ def test_validation_is_every_image_as_it_is_in_order(blobs, asked):
     assert np.array_equal(masks, plain.targets.numpy())
 
 
+def test_a_network_that_is_asked_sees_a_picture_as_in_validation(blobs):
+    import torch
+
+    from micromime.inference.networks import probability
+
+    torch.manual_seed(7)
+    network = torch.nn.Conv2d(3, 2, 7, padding=3).eval()
+    pictures = [np.random.default_rng(n).integers(0, 256, (64, 64), np.uint8) for n in range(2)]
+    drawn = SimpleNamespace(images=pictures * 4, masks=blobs.masks)
+    batch, _ = next(iter(made(drawn, PLAIN).valid))
+    with torch.inference_mode():
+        scores = network(torch.as_tensor(batch))
+    for picture, expected in zip(pictures, scores.softmax(dim=1)[:2, 1].numpy(), strict=True):
+        np.testing.assert_allclose(probability(network, picture), expected, atol=2e-4)  # summed in another order
+
+
 def test_training_images_come_in_another_order_each_time_and_in_full_batches(blobs):
     flat = SimpleNamespace(images=[mask * np.uint8(0) + np.uint8(20 * n) for n, mask in enumerate(blobs.masks)])
     flat.masks = blobs.masks

@@ -92,28 +92,31 @@ def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(name), rows
 
 
-def _per_run(rows: pd.DataFrame, metric: str) -> list[float]:
-    means: list[float] = rows.groupby("run")[metric].mean().tolist()
-    return means
+def _per_run(rows: pd.DataFrame, metrics: Sequence[str]) -> dict[str, list[float]]:
+    """Return for each metric the mean of every run."""
+    means = rows.groupby("run")[[*metrics]].mean()
+    return {metric: means[metric].tolist() for metric in metrics}
 
 
 def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
     runs = int(rows["run"].nunique())
-    summaries: Verdict = {"n_runs": runs}
-    for metric in metrics:
-        values = _per_run(rows, metric)
-        summaries[metric] = {
+    summaries = {
+        metric: {
             "mean": mean(values),
             "sd": sd(values),
             "ci99_student": student_interval(values),
             "ci99_agresti_coull_paper": agresti_coull_paper(mean(values), runs),
         }
-    return summaries
+        for metric, values in _per_run(rows, metrics).items()
+    }
+    return {"n_runs": runs, **summaries}
 
 
 def _source(scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
-    values = {arm: {metric: _per_run(rows, metric) for metric in metrics} for arm, rows in _parts(scores, "arm")}
-    arms = {arm: {key: {"mean": mean(each), "sd": sd(each)} for key, each in by.items()} for arm, by in values.items()}
+    arms = {
+        arm: {metric: {"mean": mean(each), "sd": sd(each)} for metric, each in _per_run(rows, metrics).items()}
+        for arm, rows in _parts(scores, "arm")
+    }
     return {"n": int(scores["picture"].nunique()), "arms": arms, "baselines": _baseline_means(baselines, metrics)}
 
 
