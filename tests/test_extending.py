@@ -68,7 +68,7 @@ SHORT = {
 }
 """What is trained: as little as can be."""
 
-TESTED = ["-q", "-p", "no:cacheprovider", "tests/partial_models/test_every_partial_model.py", "-k", "Dust"]
+TESTED = ["-q", "--assert=plain", "tests/partial_models/test_every_partial_model.py", "-k", "Dust"]
 
 RUN = """
 import sys
