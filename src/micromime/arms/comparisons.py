@@ -17,15 +17,17 @@ from pydantic import Field
 
 from micromime.arms.arm import Arm
 from micromime.datasets.store import Dataset
-from micromime.judging.tiles import COMPARED
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
 from micromime.project import places
-from micromime.scenario.parameters import Section, one_of, section, typed
+from micromime.scenario.parameters import Section, one_of, read_tree, section, typed
 from micromime.scenario.streams import LARGEST_SEED
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
 Model = Literal["synthetic", "real", "mixed", "longer"]
+
+COMPARED: tuple[Model, ...] = ("synthetic", "real", "longer", "mixed")
+"""Models in this order: each is tested against all before it, so mixed against every other."""
 
 BASE: Model = "synthetic"
 """The model that mixed goes on with, and beside which the others stand in MLflow."""
@@ -98,6 +100,11 @@ def pools(tree: Mapping[str, Any], use_case: str) -> list[Pool]:
     return plain + [Pool(f"{ablation.subset}_{way}", str(ablation.subset), way) for way in ablation.ways]
 
 
+def measured(folder: Path) -> dict[str, Any]:
+    """Return what was measured on a subset, by the name that `{measured: NAME}` refers to."""
+    return read_tree(folder / MEASURED)
+
+
 def pools_of(model: Model, tree: dict[str, Any], use_case: str) -> list[Pool]:
     """Return the pools for which a model has an arm: where it sees no synthetic tile, one for each subset."""
     every = pools(tree, use_case)
@@ -110,10 +117,7 @@ def arm_name(model: Model, pool: Pool) -> str:
 
 
 def arms_of_models(models: Path, tree: Mapping[str, Any], use_case: str) -> dict[Path, tuple[Model, Pool]]:
-    """Return the folder of every arm with its model and pool: models in the order in which they are compared.
-
-    Each is tested against all before it, so mixed against every other.
-    """
+    """Return the folder of every arm with its model and pool: models in the order in which they are compared."""
     both = [(model, pool) for model in COMPARED for pool in pools_of(model, dict(tree), use_case)]
     return {models / model / arm_name(model, pool): (model, pool) for model, pool in both}
 

@@ -131,17 +131,17 @@ class Dataset:
         return np.array([numbers[label] for label in self.samples["label"]], dtype=np.int64)
 
     @cached_property
-    def images(self) -> list[NDArray[np.uint8]]:
+    def images(self) -> list[NDArray[Any]]:
         """Every image, (rows, cols) uint8, read-only."""
         return self._mapped("images.npy")
 
     @cached_property
-    def masks(self) -> list[NDArray[np.bool_]]:
+    def masks(self) -> list[NDArray[Any]]:
         """Every mask, (rows, cols) bool, read-only."""
         return self._mapped("masks.npy")
 
     @cached_property
-    def labels(self) -> list[NDArray[np.uint16]]:
+    def labels(self) -> list[NDArray[Any]]:
         """Every label map, (rows, cols) uint16, read-only."""
         return self._mapped("labels.npy")
 
