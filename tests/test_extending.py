@@ -104,7 +104,9 @@ def say_so(project: Path, params: Path) -> None:
     grains = tree["grain_boundaries"]
     grains["train"] |= SHORT
     grains["finetune"]["runs"] = 1
-    grains["resample"]["score"] = "found_share"
+    grains["resample"] |= {"score": "found_share", "count": 3}
+    grains["render"]["count"], grains["scoring"]["count"] = 8, 3
+    grains["scenario"] |= {"rows": 64, "cols": 64}
     grains["rounds"]["adaptive"]["sampler"] = {"reversed": {}}
     yaml.dump(tree, params)
 
@@ -161,4 +163,4 @@ def test_a_metric_is_measured(extended):
 
 
 def test_a_sampler_is_asked(extended):
-    assert json.loads((extended / "data/synthetic/grain_boundaries/adaptive/dataset.json").read_text())["count"] == 10
+    assert json.loads((extended / "data/synthetic/grain_boundaries/adaptive/dataset.json").read_text())["count"] == 3

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cycle import Stage, call, declared
+from cycle import Stage, call, chosen, declared
 from dvc.repo import Repo
 from dvc.stage.serialize import to_single_stage_lockfile
 from ruamel.yaml import YAML
+
+from micromime.scenario.parameters import read_tree
 
 ROUNDS = ("random", "adaptive", "random_2", "adaptive_2")
 RENDER = {"render_grain_boundaries"}
@@ -64,6 +66,10 @@ def folder(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", RESULTS):
         shutil.copy(project / name, folder / name)
     call(["python", "-m", "micromime", "profile", "tiny", "--force"], folder)
+    tree = read_tree(folder / "params.yaml")
+    short = chosen(tree, [key for key in SETTINGS if ".scenario." in key])  # DVC reads all of it for every stage
+    content = {key: part | short.get(key, {}) if isinstance(part, dict) else part for key, part in tree.items()}
+    (folder / "params.yaml").write_text(json.dumps(content, indent=1))
     Repo.init(str(folder), no_scm=True).close()
     return folder
 
