@@ -29,9 +29,9 @@ from micromime.engines.local import KEEP_MEMORY, ONE_THREAD, cores, trainings
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree, section, typed
 from micromime.stages import command
-from micromime.training.architectures import architectures, build, finds
-from micromime.training.learner import learner_for, set_trainable, this_device
-from micromime.training.loaders import View, loaders
+from micromime.training.architectures import architectures, build
+from micromime.training.learner import FREEZE_TO, learner_for, this_device
+from micromime.training.loaders import loaders
 from micromime.training.settings import TrainParameters
 
 TUNED = ("precision", "channels_last", "threads")
@@ -147,12 +147,11 @@ def training_speed(settings: TrainParameters, seconds: float) -> float:
     count, shape = phase.batch_size * BATCHES, (phase.batch_size * BATCHES, phase.size_px, phase.size_px)
     images, masks = rng.integers(0, 256, shape, np.uint8), rng.random(shape, np.float32) < 0.5
     pairs: Any = SimpleNamespace(images=images, masks=masks, class_numbers=np.arange(count, dtype=np.int64) % 2)
-    view = View(phase, settings.augmentation, finds(settings.architecture), settings.target)
-    batches = loaders(pairs, (np.arange(count, dtype=np.int32), np.arange(1, dtype=np.int32)), view, this_device())
+    parts = np.arange(count, dtype=np.int32), np.arange(1, dtype=np.int32)
+    batches = loaders(pairs, parts, settings, phase, this_device())
     with TemporaryDirectory() as folder:
-        model = build(settings.architecture, pretrained=False)
-        learner = learner_for(batches, model, settings, {}, Path(folder))
-        set_trainable(learner, phase)
+        learner = learner_for(batches, build(settings.architecture, pretrained=False), settings, {}, Path(folder))
+        learner.freeze_to(FREEZE_TO[phase.trainable])
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(10**6, 1e-4, cbs=[stopwatch])  # low: there is nothing to learn
     return phase.batch_size * (len(stopwatch.ends) - 1) / (stopwatch.ends[-1] - stopwatch.ends[0])

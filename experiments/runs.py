@@ -45,7 +45,7 @@ def train(
 
     torch.set_num_threads(settings.threads)
     folder.mkdir(parents=True)
-    fit_run(Run(number, settings, images, start), {}, folder, lambda _values, _epoch: None)
+    fit_run(Run(number, settings, images, start), {}, folder)
     said: dict[str, Any] = json.loads((folder / "run.json").read_text())
     return said
 

@@ -16,7 +16,6 @@ import pytest
 import micromime
 from micromime.arms import answers, queue
 from micromime.datasets.store import write_description, write_shard
-from micromime.inference import networks
 from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.project import places
 from micromime.scenario.arrays import Image, Mask, Probability
@@ -129,7 +128,7 @@ def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
     monkeypatch.setattr(stage, "publish_arm", lambda said, runs: made.told.append((said, dict(runs))))
     for module in (queue, answers):
         monkeypatch.setattr(module, "run_tasks", made.made_up)
-    monkeypatch.setattr(networks, "predictor", guess)
+    monkeypatch.setattr("micromime.inference.networks.predictor", guess)  # torch takes seconds
     made.write()
     return made
 

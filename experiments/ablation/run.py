@@ -16,9 +16,8 @@ from experiments.ablation.plan import KIND, Images, Variant
 from experiments.runs import VERSIONS, Rendered, tell, train
 from micromime.inference.networks import predictor
 from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, average_precision, betti_error, cl_dice
 from micromime.judging.micrographs import CHOSEN_BY, Picture, at_thresholds, operating_points, pictures_in
-from micromime.judging.topology import betti_error, cl_dice
 from micromime.project.work import fingerprint
 from micromime.scenario.arrays import Image, Probability
 from micromime.scenario.scenario import Scenario

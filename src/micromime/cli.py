@@ -227,7 +227,7 @@ def preview(
     folder: Path, out: Annotated[Path | None, typer.Option(help="Default: preview.png in the folder.")] = None
 ) -> None:
     """Write a contact sheet (PNG) of a rendered data set."""
-    from micromime.datasets.preview import write_preview
+    from micromime.datasets.render import write_preview
     from micromime.datasets.store import Dataset
 
     file = out or folder / "preview.png"

@@ -36,8 +36,9 @@ def tree(workshop, gravel_tiles):  # noqa: ARG001 - the working directory
     Path("params.yaml").write_text(json.dumps(content))
     sizes = {places.synthetic(CHIPS, name): n for name, n in (("all", 32), ("8", 31), ("8_cut", 30))}
     sizes |= {places.tiles(CHIPS) / name: n for name, n in (("all", 20), ("8", 8))}
+    tiles = gravel_tiles(32)
     for folder, count in sizes.items():
-        write_tiles(gravel_tiles(count), folder, {"use_case": CHIPS, "classes": ["intact", "crack"]})
+        write_tiles(tiles[:count], folder, {"use_case": CHIPS, "classes": ["intact", "crack"]})
     train(CHIPS, ["synthetic"])
     train(CHIPS, ["real", "mixed", "longer"])
     return read_tree(Path("params.yaml"))

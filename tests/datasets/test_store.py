@@ -10,10 +10,16 @@ from micromime.mistakes import Mistake
 from micromime.stages.tile import write_tiles
 
 
-@pytest.fixture
-def folder(tmp_path, grains):
+@pytest.fixture(scope="module")
+def drawn(grains):
+    """Five instances and their samples."""
     instances = [grains.draw_one(0, index) for index in range(5)]
-    samples = [each.render() for each in instances]
+    return instances, [each.render() for each in instances]
+
+
+@pytest.fixture
+def folder(tmp_path, drawn):
+    instances, samples = drawn
     write_shard(tmp_path / "shard-00000", 0, instances[:3], samples[:3])
     write_shard(tmp_path / "shard-00001", 3, instances[3:], samples[3:])
     write_description(tmp_path, {"use_case": "grain_boundaries", "seed": 0})
@@ -29,12 +35,10 @@ def test_numpy_alone_opens_it(folder):
     }
 
 
-def test_what_was_written_is_read(folder, grains):
+def test_what_was_written_is_read(folder, drawn):
     dataset = Dataset(folder)
     assert len(dataset.images) == len(dataset.masks) == len(dataset.labels) == len(dataset.samples) == 5
-    for index in range(5):
-        instance = grains.draw_one(0, index)
-        sample = instance.render()
+    for index, (instance, sample) in enumerate(zip(*drawn, strict=True)):
         assert np.array_equal(dataset.images[index], sample.image)
         assert np.array_equal(dataset.masks[index], sample.mask)
         assert np.array_equal(dataset.labels[index], sample.labels)

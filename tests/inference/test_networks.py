@@ -79,24 +79,6 @@ def test_small_and_narrow_pictures_keep_their_size(network, rows, cols):
     assert 0 <= found.min() <= found.max() <= 1
 
 
-def test_a_picture_is_seen_as_in_validation(network):
-    import torch
-
-    from micromime.training.loaders import View, loaders
-    from micromime.training.settings import Augmentation, Phase
-
-    images = [picture(64, 64), picture(64, 64)[::-1]]
-    dataset = type("Drawn", (), {"images": images, "masks": [image > 128 for image in images]})
-    phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=2)
-    both = np.arange(2, dtype=np.int32)
-    augmentation = Augmentation(rotation_deg=0, zoom=1, lighting=0, stretch=1, jitter_px=0)
-    batch, _ = next(iter(loaders(dataset, (both, both), View(phase, augmentation), torch.device("cpu")).valid))
-    with torch.inference_mode():
-        scores = network(torch.as_tensor(batch))
-    for image, expected in zip(images, scores.softmax(dim=1)[:, 1].numpy(), strict=True):
-        np.testing.assert_allclose(asked(network, image), expected, atol=TOLERANCE)
-
-
 def test_a_network_from_disk_answers_about_masks_and_in_batches_about_classes(folder):
     import torch
 

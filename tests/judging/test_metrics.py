@@ -8,12 +8,13 @@ from micromime.judging.metrics import (
     LOWER_IS_BETTER,
     SEGMENTATION,
     average_precision,
+    betti_error,
     boundary_f1,
+    cl_dice,
     error_rate,
     mean_iou,
     pixel_error,
 )
-from micromime.judging.topology import betti_error, cl_dice
 
 TRUTH = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], dtype=bool)
 PREDICTION = np.array([[1, 0, 0, 0], [1, 0, 1, 0], [0, 0, 0, 0]], dtype=bool)

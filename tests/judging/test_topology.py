@@ -5,7 +5,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import label
 
 from micromime.judging.grains import grains_of_mask
-from micromime.judging.topology import betti_error, betti_numbers, cl_dice
+from micromime.judging.metrics import betti_error, betti_numbers, cl_dice
 
 NONE, ALL = np.zeros((40, 60), dtype=bool), np.ones((40, 60), dtype=bool)
 

@@ -58,7 +58,7 @@ def fitted(settings: dict[str, Any], metric: Any) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as name, patch("micromime.training.learner.this_device") as device:
         device.return_value = torch.device("cpu")
         run = Run(3, TrainParameters.model_validate(settings), made_up_set(14), None)
-        fit_run(run, {"metric": metric}, Path(name), lambda _values, _epoch: None)
+        fit_run(run, {"metric": metric}, Path(name))
         record = json.loads((Path(name) / "run.json").read_text())
         weights = load_file(Path(name) / "weights.safetensors")
     torch.set_num_threads(threads)

@@ -7,9 +7,8 @@ import numpy as np
 from micromime.judging.baselines import BASELINES, line_response
 from micromime.judging.grain_size import astm_difference, astm_number, mean_intercept
 from micromime.judging.grains import match_grains
-from micromime.judging.metrics import SEGMENTATION, TESTED
+from micromime.judging.metrics import SEGMENTATION, TESTED, betti_numbers
 from micromime.judging.micrographs import Picture, classified, tested
-from micromime.judging.topology import betti_numbers
 
 VERSION, RTOL = "MEASURING", 1e-12
 

@@ -46,7 +46,7 @@ def fitted(dataset, one_conv, tmp_path_factory) -> Path:  # noqa: ARG001 - regis
 def fit(dataset, folder, number=1):
     from micromime.training.learner import Run, fit_run
 
-    fit_run(Run(number, SETTINGS, dataset), {"error_rate": error_rate}, folder, lambda _values, _epoch: None)
+    fit_run(Run(number, SETTINGS, dataset), {"error_rate": error_rate}, folder)
     return folder
 
 
@@ -54,11 +54,10 @@ def loaded(dataset, phase, indices):
     import torch
     from fastai.torch_core import set_seed
 
-    from micromime.training.loaders import View, loaders
+    from micromime.training.loaders import loaders
 
     set_seed(0)
-    view = View(Phase.model_validate(phase), Augmentation.model_validate(AUGMENTATION), "class")
-    return loaders(dataset, (indices, indices), view, torch.device("cpu"))
+    return loaders(dataset, (indices, indices), SETTINGS, Phase.model_validate(phase), torch.device("cpu"))
 
 
 def test_a_run_trains_on_some_specimens_and_checks_itself_on_others(dataset):

@@ -11,9 +11,7 @@ import numpy as np
 import psutil
 import pytest
 
-from micromime.datasets.render import render_dataset
 from micromime.datasets.splits import split
-from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.scenario.streams import stream
 from micromime.training.settings import TrainParameters
@@ -55,35 +53,38 @@ SYSTEM = ["system/cpu_utilization_percentage", "system/system_memory_usage_megab
 class Fitted(NamedTuple):
     folder: Path
     weights: dict
-    logged: list
 
     @property
     def record(self):
         return json.loads((self.folder / "run.json").read_text(), parse_constant=pytest.fail)
 
-
-@pytest.fixture(scope="module")
-def dataset(grains, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("learner")
-    instances = [grains.draw_one(0, index) for index in range(TRAINING + VALIDATION)]
-    render_dataset(instances, {"use_case": "grain_boundaries"}, folder / "set", folder / "work")
-    return Dataset(folder / "set")
+    @property
+    def epochs(self):
+        return self.record["epochs"]
 
 
 @pytest.fixture(scope="module")
-def fit(dataset, one_conv, tmp_path_factory):  # noqa: ARG001 - registered
+def lines():
+    """Sixteen pictures of (72, 96), dark lines on noisy grains."""
+    rows, cols = np.mgrid[:72, :96]
+    masks = [(rows * (1 + n % 3) + 2 * cols + 5 * n) % 41 < 5 for n in range(TRAINING + VALIDATION)]
+    noise = np.random.default_rng(6).integers(0, 30, (len(masks), 72, 96))
+    images = [np.uint8(150 + noise[n] - 80 * mask) for n, mask in enumerate(masks)]
+    return SimpleNamespace(images=images, masks=masks, samples={})
+
+
+@pytest.fixture(scope="module")
+def fit(lines, one_conv, tmp_path_factory):  # noqa: ARG001 - registered
     """Train one run with some settings changed."""
 
-    def fitted(run=1, data=dataset, start=None, **changed):
+    def fitted(run=1, data=lines, start=None, **changed):
         from safetensors.numpy import load_file
 
         from micromime.training.learner import Run, fit_run
 
-        folder, logged = tmp_path_factory.mktemp("run"), []
-        settings = TrainParameters(**SETTINGS | changed)
-        planned = Run(run, settings, data, start)
-        fit_run(planned, METRICS, folder, lambda values, epoch: logged.append((values, epoch)))
-        return Fitted(folder, load_file(folder / "weights.safetensors"), logged)
+        folder = tmp_path_factory.mktemp("run")
+        fit_run(Run(run, TrainParameters(**SETTINGS | changed), data, start), METRICS, folder)
+        return Fitted(folder, load_file(folder / "weights.safetensors"))
 
     return fitted
 
@@ -138,8 +139,7 @@ def test_a_run_is_repeated_to_the_byte_and_another_run_differs(fit, first):
     for name in ("weights.safetensors", "model.json"):
         assert (again.folder / name).read_bytes() == (first.folder / name).read_bytes()
     assert all(changed_kernels(first.weights, other.weights)["head"])
-    for epoch, same in zip(first.logged, again.logged, strict=True):
-        assert numbers(epoch[0]) == numbers(same[0])
+    assert [numbers(epoch) for epoch in again.epochs] == [numbers(epoch) for epoch in first.epochs]
 
 
 def test_a_head_phase_leaves_the_kernels_of_the_body(fit):
@@ -156,14 +156,12 @@ def test_a_phase_of_all_layers_changes_every_kernel_wherever_it_stands(fit, firs
         assert all(changed["body"] + changed["head"])
 
 
-def test_every_epoch_is_a_line_a_call_and_part_of_the_record(first):
+def test_every_epoch_is_a_line_and_part_of_the_record(first):
     lines = [json.loads(line) for line in (first.folder / "epochs.jsonl").read_text().splitlines()]
     assert [line["phase"] for line in lines] == [1, 1, 2]
-    assert lines == first.record["epochs"]
-    assert [epoch for _, epoch in first.logged] == [1, 2, 3]
-    for line, (values, _) in zip(lines, first.logged, strict=True):
-        assert {"phase": line["phase"], **values} == line
-        assert list(values)[:7] == ["train_loss", "valid_loss", *METRICS, "images_per_second", *SYSTEM]
+    assert lines == first.epochs
+    for values in lines:
+        assert list(values)[:8] == ["phase", "train_loss", "valid_loss", *METRICS, "images_per_second", *SYSTEM]
         assert finite(values)
         assert values["images_per_second"] > 0
         assert values[SYSTEM[1]] == pytest.approx(psutil.virtual_memory().used / 1e6, rel=0.8)
@@ -190,7 +188,7 @@ def test_a_run_writes_to_its_folder_only(fit, tmp_path, monkeypatch):
 
 
 def test_metrics_are_means_over_the_validation_images_of_the_run(fit, discs):
-    epochs = [fit(run=run, data=discs, phases=[ALL]).record["epochs"][0] for run in (1, 2)]
+    epochs = [fit(run=run, data=discs, phases=[ALL]).epochs[0] for run in (1, 2)]
     for run, epoch in enumerate(epochs, 1):
         _, validation = split(len(discs.images), SETTINGS["validation_share"], stream(run, "split"))
         assert len(validation) == VALIDATION
@@ -201,7 +199,7 @@ def test_metrics_are_means_over_the_validation_images_of_the_run(fit, discs):
 
 def test_what_is_easy_is_learnt(fit, discs):
     phase = ALL | {"epochs": 12, "peak_rate": 0.1}
-    epochs = fit(data=discs, phases=[phase]).record["epochs"]
+    epochs = fit(data=discs, phases=[phase]).epochs
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 1.5
     assert epochs[-1]["valid_loss"] < epochs[0]["valid_loss"] / 2
     assert epochs[-1]["accuracy"] > 0.95
@@ -209,7 +207,7 @@ def test_what_is_easy_is_learnt(fit, discs):
 
 def test_bfloat16_computes_nearly_the_same_and_keeps_float32(fit, first):
     coarse = fit(precision="bfloat16")
-    for (exact, _), (values, _) in zip(first.logged, coarse.logged, strict=True):
+    for exact, values in zip(first.epochs, coarse.epochs, strict=True):
         assert finite(values)
         assert values["train_loss"] != exact["train_loss"]
         assert values["train_loss"] == pytest.approx(exact["train_loss"], rel=0.05)
@@ -225,7 +223,7 @@ def test_channels_lie_as_asked_and_the_losses_are_numbers(fit, monkeypatch, chan
     seen, whole = [], learner.save_network
     monkeypatch.setattr(learner, "save_network", lambda network, *rest: (seen.append(network), whole(network, *rest)))
     fitted = fit(channels_last=channels_last, phases=[ALL])
-    assert all(finite(values) for values, _ in fitted.logged)
+    assert all(finite(values) for values in fitted.epochs)
     assert seen[0][0].weight.is_contiguous(memory_format=torch.channels_last) == channels_last
 
 

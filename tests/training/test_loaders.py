@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from micromime.training.settings import Augmentation, Phase
+from micromime.training.settings import Augmentation, Phase, TrainParameters
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -33,12 +33,12 @@ def made(dataset, asked, training=EIGHT, validation=EIGHT, batch_size=4, seed=1)
     import torch
     from fastai.torch_core import set_seed
 
-    from micromime.training.loaders import View, loaders
+    from micromime.training.loaders import loaders
 
     phase = Phase(size_px=64, trainable="all", epochs=1, peak_rate=0.1, batch_size=batch_size)
     set_seed(seed)
-    view = View(phase, Augmentation(**asked))
-    return loaders(dataset, (training, validation), view, torch.device("cpu"))
+    settings = TrainParameters.model_construct(architecture="small_unet", augmentation=Augmentation(**asked))
+    return loaders(dataset, (training, validation), settings, phase, torch.device("cpu"))
 
 
 def batches(loader):
@@ -49,10 +49,10 @@ def batches(loader):
 
 
 def pairs(dataset, indices, size_px, target="mask"):
-    from micromime.training.loaders import Pairs, View
+    from micromime.training.loaders import Pairs
 
-    view = View(Phase.model_construct(size_px=size_px), Augmentation.model_construct(), target=target)
-    return Pairs(dataset, np.array(indices, dtype=np.int32), view)
+    settings = TrainParameters.model_construct(architecture="small_unet", target=target)
+    return Pairs(dataset, np.array(indices, dtype=np.int32), settings, size_px)
 
 
 def test_pixels_that_fall_together_are_averaged():
@@ -143,6 +143,22 @@ def test_validation_is_every_image_as_it_is_in_order(blobs, asked):
     plain = pairs(blobs, EIGHT[:7], 64)
     np.testing.assert_allclose(images[:, 0], plain.images.numpy() / 255, atol=1e-5)
     assert np.array_equal(masks, plain.targets.numpy())
+
+
+def test_a_network_that_is_asked_sees_a_picture_as_in_validation(blobs):
+    import torch
+
+    from micromime.inference.networks import probability
+
+    torch.manual_seed(7)
+    network = torch.nn.Conv2d(3, 2, 7, padding=3).eval()
+    pictures = [np.random.default_rng(n).integers(0, 256, (64, 64), np.uint8) for n in range(2)]
+    drawn = SimpleNamespace(images=pictures * 4, masks=blobs.masks)
+    batch, _ = next(iter(made(drawn, PLAIN).valid))
+    with torch.inference_mode():
+        scores = network(torch.as_tensor(batch))
+    for picture, expected in zip(pictures, scores.softmax(dim=1)[:2, 1].numpy(), strict=True):
+        np.testing.assert_allclose(probability(network, picture), expected, atol=2e-4)  # summed in another order
 
 
 def test_training_images_come_in_another_order_each_time_and_in_full_batches(blobs):

@@ -140,6 +140,7 @@ def test_the_loss_of_what_is_right_for_certain_is_0():
 @pytest.mark.parametrize("share", [0.2, 0.9])
 def test_the_share_mixes_the_two(share):
     scores, truth = scores_and_truth()
+    truth[:, ::5] = 255
     mixed, cross, topology = (loss_of(each)(scores, truth).item() for each in (share, 0.0, 1.0))
     assert mixed == pytest.approx((1 - share) * cross + share * topology, rel=1e-5)
     assert cross != pytest.approx(topology, rel=1e-2)
@@ -168,27 +169,21 @@ def test_cross_entropy_is_the_mean_over_the_decided_pixels():
     assert float(loss_of(0.0)(scores, truth)) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5])
-def test_what_is_said_of_undecided_pixels_changes_no_cross_entropy(share):
+def test_what_is_said_of_undecided_pixels_changes_no_cross_entropy():
     import torch
 
     scores, truth = scores_and_truth()
     truth[:, :, ::3] = 255
     other = scores.detach().clone()
     other[:, :, :, ::3] = torch.randn_like(other[:, :, :, ::3])
-    loss = loss_of(share)
-    entropy = loss if share == 0 else loss.cross_entropy
-    assert entropy(scores, truth).item() == entropy(other, truth).item()
+    assert loss_of(0.0)(scores, truth).item() == loss_of(0.0)(other, truth).item()
 
 
 def test_the_loss_by_what_a_network_finds():
     import torch
     from fastai.losses import CrossEntropyLossFlat
 
-    from micromime.training.losses import ClDice
-
     assert isinstance(loss_of(0.0), CrossEntropyLossFlat)
-    assert isinstance(loss_of(0.3), ClDice)
     classes = loss_of(0.3, "class")  # has no lines to keep whole
     assert float(classes(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))) == pytest.approx(np.log(2))
 

@@ -1,7 +1,6 @@
 """Networks of arms asked about pictures: what each finds, measured against the truth and kept in its run's record."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -41,12 +40,10 @@ class Question(NamedTuple):
         return listed_files(self.pictures) if (self.pictures / LIST_NAME).is_file() else identity(self.pictures)
 
 
-@dataclass(frozen=True)
-class _Task:
-    """A network and what it is asked, as they are handed to a worker process."""
+class _Task(NamedTuple):
+    """A run and what its network is asked, as they are handed to a worker process."""
 
-    network: Path
-    arm: str
+    arm: Path
     run: int
     record: RunRecord
     records: Path
@@ -54,10 +51,10 @@ class _Task:
     inputs: str
 
     @property
-    def answered(self) -> bool:
-        """Whether the record on disk has the answers."""
-        kept = read_record(self.records, self.arm, self.run)
-        return kept is not None and kept.fitting(self.question.purpose, self.inputs) is not None
+    def kept(self) -> Answers | None:
+        """The answers that the record on disk has."""
+        kept = read_record(self.records, self.arm.name, self.run)
+        return kept.fitting(self.question.purpose, self.inputs) if kept else None
 
 
 def answers(arms: Sequence[Path], records: Path, question: Question, runs: Sequence[int] | None = None) -> pd.DataFrame:
@@ -69,18 +66,17 @@ def answers(arms: Sequence[Path], records: Path, question: Question, runs: Seque
     """
     known = {(arm, run): _record(arm, run, records) for arm in arms for run in runs or Arm.read(arm).runs}
     about = question.identity
-    inputs = {key: inputs_of(record, question, about) for key, record in known.items()}
-    tasks = [
-        _Task(network_of(arm, run), arm.name, run, record, records, question, inputs[arm, run])
+    every = [
+        _Task(arm, run, record, records, question, inputs_of(record, question, about))
         for (arm, run), record in known.items()
-        if not record.fitting(question.purpose, inputs[arm, run])
     ]
-    there = len(known) - len(tasks)
-    done = Progress(
-        f"ask ({question.purpose})", "runs", len(known), lambda: there + sum(each.answered for each in tasks)
-    )
-    run_tasks(_ask, tasks, trainings(), done)
-    tables = [_table(records, arm.name, run, question.purpose, wanted) for (arm, run), wanted in inputs.items()]
+    tasks = [each for each in every if not each.record.fitting(question.purpose, each.inputs)]
+    for each in tasks:
+        network_of(each.arm, each.run)  # says so before any is asked
+    there = len(every) - len(tasks)
+    done = lambda: there + sum(each.kept is not None for each in tasks)  # noqa: E731 - what is counted
+    run_tasks(_ask, tasks, trainings(), Progress(f"ask ({question.purpose})", "runs", len(every), done))
+    tables = [pd.DataFrame(each.kept.table).assign(arm=each.arm.name, run=each.run) for each in every if each.kept]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -96,29 +92,22 @@ def _record(arm: Path, run: int, records: Path) -> RunRecord:
     return kept if kept and kept.inputs == said["inputs"] else RunRecord(inputs=said["inputs"], training=said)
 
 
-def _table(records: Path, arm: str, run: int, purpose: str, inputs: str) -> pd.DataFrame:
-    kept = read_record(records, arm, run)
-    found = kept.fitting(purpose, inputs) if kept else None
-    assert found, "asked above"
-    return pd.DataFrame(found.table).assign(arm=arm, run=run)
-
-
 def _ask(task: _Task) -> None:
     """Ask one network about all pictures, and add the answers to its run's record."""
     given = Answers.of(task.inputs, _rows(task))
-    kept = read_record(task.records, task.arm, task.run)
+    kept = read_record(task.records, task.arm.name, task.run)
     record = kept if kept and kept.inputs == task.record.inputs else task.record
-    write_record(task.records, task.arm, task.run, record.with_answers(task.question.purpose, given))
+    write_record(task.records, task.arm.name, task.run, record.with_answers(task.question.purpose, given))
 
 
 def _rows(task: _Task) -> list[dict[str, Any]]:
     from micromime.inference.networks import classifier, predictor  # torch takes seconds
 
-    purpose, folder, views = task.question
+    (purpose, folder, views), network = task.question, network_of(task.arm, task.run)
     pictures = list(pictures_in(folder))
     if finds(task.record.training["network"]["architecture"]) == "class":
-        found = classifier(task.network)([each.image for each in pictures])
+        found = classifier(network)([each.image for each in pictures])
         return [classified(each, probability) for each, probability in zip(pictures, found, strict=True)]
-    find = in_views(predictor(task.network), views)
+    find = in_views(predictor(network), views)
     row = {SCORING: scored, CHOOSING: to_choose_by, TEST: tested}[purpose]
     return [row(each, find(each.image)) for each in (pictures[:CHOSEN_ON] if purpose == CHOOSING else pictures)]

@@ -68,17 +68,12 @@ class Arm:
         """Return the settings of one run: where the first run has found the rates, the others are given them."""
         return self.settings if run == FIRST or self.rates is None else self.settings.with_rates(self.rates)
 
-    @property
-    def earlier(self) -> list[Path]:
-        """The data sets before its own, the first of them first: a round's carries them on."""
-        return [self.data / EARLIER / name for name in earlier_names(self.data)]
-
     def dataset(self, run: int) -> Dataset | Rehearsed:
         """Return what a run trains on: the arm's data set, and what the run rehearses of those before."""
         share = self.settings.rehearsal_share
         if share == 0:
             return Dataset(self.data)
-        earlier = [Dataset(each) for each in self.earlier]
+        earlier = [Dataset(self.data / EARLIER / name) for name in earlier_names(self.data)]
         return Rehearsed(Dataset(self.data), earlier, share, stream(run, "rehearsal"))
 
     def written(self, profile: str) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from pydantic import Field
 
 from micromime.arms.arm import Arm
 from micromime.datasets.store import Dataset
-from micromime.judging.tiles import COMPARED
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
 from micromime.project import places
@@ -26,6 +25,9 @@ from micromime.scenario.streams import LARGEST_SEED
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
 Model = Literal["synthetic", "real", "mixed", "longer"]
+
+COMPARED: tuple[Model, ...] = ("synthetic", "real", "longer", "mixed")
+"""Models in this order: each is tested against all before it, so mixed against every other."""
 
 BASE: Model = "synthetic"
 """The model that mixed goes on with, and beside which the others stand in MLflow."""
@@ -115,10 +117,7 @@ def arm_name(model: Model, pool: Pool) -> str:
 
 
 def arms_of_models(models: Path, tree: Mapping[str, Any], use_case: str) -> dict[Path, tuple[Model, Pool]]:
-    """Return the folder of every arm with its model and pool: models in the order in which they are compared.
-
-    Each is tested against all before it, so mixed against every other.
-    """
+    """Return the folder of every arm with its model and pool: models in the order in which they are compared."""
     both = [(model, pool) for model in COMPARED for pool in pools_of(model, dict(tree), use_case)]
     return {models / model / arm_name(model, pool): (model, pool) for model, pool in both}
 

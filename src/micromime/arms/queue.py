@@ -9,7 +9,7 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,36 +79,39 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
     queue. The first runs of arms whose learning rates are to be found go before.
     """
     arms = [arm for of_out in planned.values() for arm in of_out]
-    obtain([(arm, FIRST) for arm in arms if not arm.settings.rates], records, tell)
-    found = {
-        arm.name: arm if arm.settings.rates else replace(arm, rates=_found(arm, FIRST, records).rates) for arm in arms
-    }
-    everything = [(arm, run) for arm in found.values() for run in arm.runs]
-    obtain(everything, records, tell)
+    first = obtain([(arm, FIRST) for arm in arms if not arm.settings.rates], records, tell)
+    found = {arm.name: arm if arm.settings.rates else replace(arm, rates=first[arm.name, FIRST].rates) for arm in arms}
+    known = obtain([(arm, run) for arm in found.values() for run in arm.runs], records, tell)
     for out, of_out in planned.items():
         unfinished = OURS / "arms" / out
         shutil.rmtree(unfinished, ignore_errors=True)
         for arm in of_out:
             folder = unfinished if arm.name == out.name else unfinished / arm.name
-            _write(found[arm.name], profile, folder, records)
+            _write(found[arm.name], profile, folder, known)
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(unfinished, out)
     for arm in found.values():
-        tell(arm, {run: _found(arm, run, records).training for run in arm.runs})
-    for arm, run in everything:  # only now: until all is there and told, what is killed goes on from these
-        shutil.rmtree(KEPT / arm.inputs(run), ignore_errors=True)
+        tell(arm, {run: known[arm.name, run].training for run in arm.runs})
+    for record in known.values():  # only now: until all is there and told, what is killed goes on from these
+        shutil.rmtree(KEPT / record.inputs, ignore_errors=True)
 
 
-def obtain(wanted: Iterable[tuple[Arm, int]], records: Path, tell: Tell) -> None:
-    """Train these runs of arms, unless their records are there; Mistake where another process trains."""
+def obtain(wanted: Sequence[tuple[Arm, int]], records: Path, tell: Tell) -> dict[tuple[str, int], RunRecord]:
+    """Return the records of these runs of arms, by arm and run; where there is none with its inputs, it is trained.
+
+    Mistake where another process trains.
+    """
+    inputs = {(arm.name, run): arm.inputs(run) for arm, run in wanted}
+    fitting = {key for key in inputs if (kept := read_record(records, *key)) and kept.inputs == inputs[key]}
     tasks = [
-        Task(arm, run, arm.inputs(run), network_of(arm.start, run) if arm.start else None, records)
+        Task(arm, run, inputs[arm.name, run], network_of(arm.start, run) if arm.start else None, records)
         for arm, run in wanted
-        if fitting_record(arm, run, records) is None
+        if (arm.name, run) not in fitting
     ]
     if tasks:
         with alone(KEPT):
             _train(tasks, tell)
+    return {key: record for key in inputs if (record := read_record(records, *key))}
 
 
 def retrain(folder: Path, run: int) -> Path:
@@ -132,18 +135,6 @@ def network_of(arm: Path, run: int) -> Path:
         f"{folder} has no network here, as it was taken from its record; `micromime pull` brings it from the team's "
         f"storage, or `micromime retrain {arm} {run}` trains it again."
     )
-
-
-def fitting_record(arm: Arm, run: int, records: Path) -> RunRecord | None:
-    """Return the record of a run if it has these inputs."""
-    record = read_record(records, arm.name, run)
-    return record if record and record.inputs == arm.inputs(run) else None
-
-
-def _found(arm: Arm, run: int, records: Path) -> RunRecord:
-    found = fitting_record(arm, run, records)
-    assert found, "obtained above"
-    return found
 
 
 def _train(tasks: Sequence[Task], tell: Tell) -> None:
@@ -190,7 +181,7 @@ def train_run(task: Task) -> None:
     torch.set_num_threads(task.arm.settings.threads)
     task.unfinished.mkdir(parents=True)
     run = Run(task.run, task.arm.settings_of(task.run), task.arm.dataset(task.run), task.start)
-    fit_run(run, WATCHED[finds(task.arm.settings.architecture)], task.unfinished, lambda _values, _epoch: None)
+    fit_run(run, WATCHED[finds(task.arm.settings.architecture)], task.unfinished)
     said = json.loads((task.unfinished / "run.json").read_text())
     weights = (task.unfinished / "weights.safetensors").read_bytes()
     said |= {"inputs": task.inputs, "weights_md5": hashlib.md5(weights, usedforsecurity=False).hexdigest()}
@@ -199,13 +190,13 @@ def train_run(task: Task) -> None:
     write_record(task.records, task.arm.name, task.run, RunRecord.of_run(task.folder))
 
 
-def _write(arm: Arm, profile: str, folder: Path, records: Path) -> None:
+def _write(arm: Arm, profile: str, folder: Path, known: Mapping[tuple[str, int], RunRecord]) -> None:
     """Fill the folder of an arm whose runs have all been found: run.json of each, and its network.
 
     That is the one trained here, or the one in DVC's cache with the hash that run.json has of its weights.
     """
     for run in arm.runs:
-        said, inside = _found(arm, run, records).training, run_folder(folder, run)
+        said, inside = known[arm.name, run].training, run_folder(folder, run)
         kept = KEPT / str(said["inputs"])
         if kept.exists():
             shutil.copytree(kept, inside, copy_function=linked)

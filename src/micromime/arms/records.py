@@ -7,7 +7,7 @@ writes a file of its own, `<records>/<arm>/run-001.json`, whole or not at all; `
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
@@ -23,7 +23,8 @@ DIGITS = 6
 
 TEXT = pa.string()
 COLUMNS = pa.schema([("arm", TEXT), ("run", pa.int64()), ("inputs", TEXT), ("training", TEXT), ("answers", TEXT)])
-"""Of a packed file; the last two hold JSON."""
+DUMPED = {"training", "answers"}
+"""Columns of a packed file, and those of them that hold JSON."""
 
 
 class Answers(BaseModel):
@@ -39,7 +40,9 @@ class Answers(BaseModel):
     @classmethod
     def of(cls, inputs: str, rows: Sequence[dict[str, Any]]) -> Self:
         """Return the answers that one row a picture makes."""
-        return cls(inputs=inputs, table={key: [_rounded(row[key]) for row in rows] for key in rows[0]})
+        table = {key: [row[key] for row in rows] for key in rows[0]}
+        rounded = {k: [round(v, DIGITS) if isinstance(v, float) else v for v in each] for k, each in table.items()}
+        return cls(inputs=inputs, table=rounded)
 
 
 class RunRecord(BaseModel):
@@ -81,8 +84,7 @@ def read_record(records: Path, arm: str, run: int) -> RunRecord | None:
     try:
         return RunRecord.model_validate_json(file.read_bytes())
     except FileNotFoundError:
-        packed = _packed(records)
-        return packed.get((arm, run))
+        return _packed(records).get((arm, run))
     except (ValidationError, UnicodeDecodeError):
         raise Mistake(f"{file} is damaged; delete it and have its run anew.") from None
 
@@ -105,7 +107,11 @@ def pack(records: Path) -> Path:
         if record := read_record(records, arm, run):
             known[arm, run] = record
     target, unfinished = packed_file(records), records.with_name(f".{records.name}.parquet")
-    rows = [_row(arm, run, record) for (arm, run), record in sorted(known.items())]
+    rows = [
+        {"arm": arm, "run": run, "inputs": record.inputs}
+        | {key: json.dumps(said, separators=(",", ":")) for key, said in record.model_dump(include=DUMPED).items()}
+        for (arm, run), record in sorted(known.items())
+    ]
     pq.write_table(pa.Table.from_pylist(rows, COLUMNS), unfinished, compression="zstd", compression_level=19)
     unfinished.replace(target)
     for file in loose:
@@ -136,25 +142,11 @@ def _packed(records: Path) -> dict[tuple[str, int], RunRecord]:
 @lru_cache(maxsize=4)  # many arms ask, for one run at a time
 def _read_packed(file: Path, _version: tuple[int, int]) -> dict[tuple[str, int], RunRecord]:
     try:
-        return dict(_records_of(pq.read_table(file)))
+        rows = pq.read_table(file).select(COLUMNS.names).to_pylist()
+        said = [{key: json.loads(row[key]) for key in DUMPED} | {"inputs": row["inputs"]} for row in rows]
+        return {(row["arm"], row["run"]): RunRecord(**each) for row, each in zip(rows, said, strict=True)}
     except (OSError, TypeError, LookupError, ValueError):  # pyarrow's and pydantic's are kinds of these
         raise Mistake(f"{file} is damaged; restore it from git.") from None
-
-
-def _records_of(table: pa.Table) -> Iterator[tuple[tuple[str, int], RunRecord]]:
-    for row in table.select(COLUMNS.names).to_pylist():
-        said = {key: json.loads(row[key]) for key in ("training", "answers")}
-        yield (row["arm"], row["run"]), RunRecord(inputs=row["inputs"], **said)
-
-
-def _row(arm: str, run: int, record: RunRecord) -> dict[str, Any]:
-    said = record.model_dump()
-    dumped = {key: json.dumps(said[key], separators=(",", ":")) for key in ("training", "answers")}
-    return {"arm": arm, "run": run, "inputs": record.inputs, **dumped}
-
-
-def _rounded(value: Any) -> Any:
-    return round(value, DIGITS) if isinstance(value, float) else value
 
 
 def machines(told: Sequence[RunRecord]) -> str:

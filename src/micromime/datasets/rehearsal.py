@@ -61,26 +61,12 @@ class Rehearsed:
         """The number of each sample's class."""
         return np.array([each.class_numbers[index] for each, index in self._places], dtype=np.int64)
 
-    @property
-    def images(self) -> "_Pick":
-        """Every image, uint8."""
-        return _Pick([(each.images, index) for each, index in self._places])
+    @cached_property
+    def images(self) -> list[NDArray[np.uint8]]:
+        """Every image, (rows, cols) uint8."""
+        return [each.images[index] for each, index in self._places]
 
-    @property
-    def masks(self) -> "_Pick":
-        """Every mask, bool."""
-        return _Pick([(each.masks, index) for each, index in self._places])
-
-
-class _Pick(Sequence[NDArray[Any]]):
-    """Some arrays of several stacks as one."""
-
-    def __init__(self, places: Sequence[tuple[Any, int]]) -> None:
-        self._places = places
-
-    def __len__(self) -> int:
-        return len(self._places)
-
-    def __getitem__(self, index: Any) -> Any:
-        stack, place = self._places[index]
-        return stack[place]
+    @cached_property
+    def masks(self) -> list[NDArray[np.bool_]]:
+        """Every mask, (rows, cols) bool."""
+        return [each.masks[index] for each, index in self._places]

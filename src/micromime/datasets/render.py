@@ -1,4 +1,4 @@
-"""From instances to a data set on disk: in shards, by several workers, and on from where it stopped."""
+"""From instances to a data set on disk: in shards, by several workers, on from where it stopped; its contact sheet."""
 
 import json
 import shutil
@@ -7,9 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Picture
 from pydantic import Field
 
-from micromime.datasets.preview import write_preview
 from micromime.datasets.rehearsal import EARLIER, carry_on
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
 from micromime.engines.local import Progress, alone, run_tasks
@@ -18,6 +20,9 @@ from micromime.project.results import RENDERER
 from micromime.scenario.parameters import Section
 from micromime.scenario.scenario import Instance
 from micromime.scenario.streams import LARGEST_SEED
+
+BOUNDARY = np.array([230, 97, 1], dtype=np.uint8)
+"""Orange that is told apart from grey, and by colour-blind eyes."""
 
 
 class RenderParameters(Section):
@@ -91,3 +96,27 @@ def _render_missing(tasks: list[_Shard], workers: int) -> None:
 def _render_shard(task: _Shard) -> None:
     samples = type(task.instances[0]).render_all(task.instances)
     write_shard(task.folder, task.first, task.instances, samples, task.parents)
+
+
+def write_preview(dataset: Dataset, file: Path, count: int = 12, side_px: int = 256) -> None:
+    """Write a PNG of the first samples: each as it is, and beside it with its mask in orange.
+
+    Mistake where the file's name is none of a PNG.
+    """
+    if file.suffix != ".png":
+        raise Mistake(f"{file}: a contact sheet is a PNG file; give a name that ends in .png.")
+    shown = range(min(count, len(dataset.images)))
+    pairs = [_pair(dataset.images[n], dataset.masks[n], side_px) for n in shown]
+    columns = min(3, len(pairs))
+    blank = np.full_like(pairs[0], 255)
+    pairs += [blank] * (-len(pairs) % columns)
+    sheet = np.vstack([np.hstack(pairs[n : n + columns]) for n in range(0, len(pairs), columns)])
+    Picture.fromarray(sheet).save(file, optimize=False)
+
+
+def _pair(image: NDArray[np.uint8], mask: NDArray[np.bool_], side_px: int) -> NDArray[np.uint8]:
+    """Return image and overlay side by side as RGB with a white rim, reduced by a whole factor if large."""
+    step = max(1, -(-max(image.shape) // side_px))
+    plain = np.repeat(image[::step, ::step, None], 3, axis=2)
+    marked = np.where(mask[::step, ::step, None], BOUNDARY, plain)
+    return np.pad(np.hstack([plain, marked]), ((2, 2), (2, 2), (0, 0)), constant_values=255)

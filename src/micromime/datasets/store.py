@@ -13,10 +13,10 @@ Real tiles lie in the same way, their rows with label, specimen, and place in th
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,23 +26,10 @@ from numpy.typing import NDArray
 
 from micromime.mistakes import Mistake
 from micromime.project.results import RENDERER
-from micromime.scenario.arrays import Image, Mask
 from micromime.scenario.scenario import Instance, Sample
 
 SHARD_SIZE = 100
 """Images a shard: the unit of parallel work and of recovery."""
-
-
-class Pictured(Protocol):
-    """What has an image and its mask: a sample, a real tile."""
-
-    @property
-    def image(self) -> Image:
-        """(rows, cols)."""
-
-    @property
-    def mask(self) -> Mask:
-        """(rows, cols)."""
 
 
 def sample_id(index: int) -> str:
@@ -70,14 +57,14 @@ def write_shard(
     write_arrays(folder, samples, rows)
 
 
-def write_arrays(folder: Path, samples: Sequence[Pictured], rows: Sequence[Mapping[str, Any]]) -> None:
+def write_arrays(folder: Path, samples: Sequence[Sample], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write images, masks, label maps where there are some, and a row for each, as one shard, whole or not at all."""
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
     np.save(unfinished / "images.npy", np.stack([each.image for each in samples]))
     np.save(unfinished / "masks.npy", np.stack([each.mask for each in samples]))
-    labels = [each.labels for each in samples if isinstance(each, Sample) and each.labels is not None]
+    labels = [each.labels for each in samples if each.labels is not None]
     if labels:
         np.save(unfinished / "labels.npy", np.stack(labels))
     table = pa.Table.from_pylist([dict(row) for row in rows])
@@ -144,19 +131,24 @@ class Dataset:
         return np.array([numbers[label] for label in self.samples["label"]], dtype=np.int64)
 
     @cached_property
-    def images(self) -> "Stack":
-        """Every image, uint8."""
-        return Stack(each / "images.npy" for each in shards(self.folder))
+    def images(self) -> list[NDArray[Any]]:
+        """Every image, (rows, cols) uint8, read-only."""
+        return self._mapped("images.npy")
 
     @cached_property
-    def masks(self) -> "Stack":
-        """Every mask, bool."""
-        return Stack(each / "masks.npy" for each in shards(self.folder))
+    def masks(self) -> list[NDArray[Any]]:
+        """Every mask, (rows, cols) bool, read-only."""
+        return self._mapped("masks.npy")
 
     @cached_property
-    def labels(self) -> "Stack":
-        """Every label map, uint16."""
-        return Stack(each / "labels.npy" for each in shards(self.folder))
+    def labels(self) -> list[NDArray[Any]]:
+        """Every label map, (rows, cols) uint16, read-only."""
+        return self._mapped("labels.npy")
+
+    def _mapped(self, name: str) -> list[NDArray[Any]]:
+        """Return what the files of a name hold, sample by sample: read from disk when it is looked at."""
+        stacks = [np.asarray(np.load(each / name, mmap_mode="r")) for each in shards(self.folder)]
+        return [picture for stack in stacks for picture in stack]
 
     def index(self, sample: str) -> int:
         """Return the place of a sample in all arrays; leading zeros of its id may be left out."""
@@ -165,24 +157,3 @@ class Dataset:
             last = self.samples["id"].iloc[-1]
             raise Mistake(f"{self.folder} has no sample {sample!r}; its samples are 000000 to {last}.")
         return int(found[0])
-
-
-class Stack:
-    """Arrays of several files as one: indexed by sample, read from disk when asked for."""
-
-    def __init__(self, files: Iterable[Path]) -> None:
-        """Map the files; each holds (n, rows, cols)."""
-        self._parts: list[NDArray[Any]] = [np.load(file, mmap_mode="r") for file in files]
-        self._ends = np.cumsum([len(part) for part in self._parts])
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return int(self._ends[-1]) if len(self._ends) else 0
-
-    def __getitem__(self, index: int) -> NDArray[Any]:
-        """Return (rows, cols) of one sample."""
-        part = int(np.searchsorted(self._ends, index, side="right"))
-        if not 0 <= index < len(self):
-            raise IndexError(index)
-        picture: NDArray[Any] = self._parts[part][index - int(self._ends[part])]
-        return picture

@@ -30,13 +30,7 @@ def predictor(network: Path) -> Callable[[Image], Probability]:
 def classifier(network: Path) -> Callable[[Sequence[Image]], Sequence[float]]:
     """Return what gives the probability of the second class for pictures, by a network that finds classes."""
     loaded, size_px = _ready(network), int(description_of(network)["size_px"])
-
-    def ask(images: Sequence[Image]) -> Sequence[float]:
-        colours = np.repeat(np.stack(images)[:, None], 3, axis=1)
-        found: list[float] = class_probabilities(loaded, colours, size_px).tolist()
-        return found
-
-    return ask
+    return lambda images: class_probabilities(loaded, np.repeat(np.stack(images)[:, None], 3, axis=1), size_px).tolist()
 
 
 def class_probabilities(network: nn.Module, pixels: NDArray[np.uint8], size_px: int) -> NDArray[np.float32]:

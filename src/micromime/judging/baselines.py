@@ -7,7 +7,6 @@ pictures of like materials that are no part of any test set and have no masks; t
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, uniform_filter
 from skimage.filters import threshold_otsu
 
@@ -40,8 +39,8 @@ def local_threshold(image: Image) -> Mask:
     pictures looked at, with a factor of 1 faint boundaries broke up.
     """
     grey = image.astype(np.float64)
-    mean = _window_mean(grey)
-    variance = np.maximum(_window_mean(grey**2) - mean**2, 0)  # rounding may leave it just below 0
+    mean, mean_square = (uniform_filter(values, size=51, mode="reflect") for values in (grey, grey**2))
+    variance = np.maximum(mean_square - mean**2, 0)  # rounding may leave it just below 0
     contrast = np.maximum(0.5 * np.sqrt(variance), 1.0)
     dark: Mask = gaussian_filter(grey, sigma=1.0) < mean - contrast
     return dark
@@ -82,8 +81,3 @@ BASELINES: dict[str, Callable[[Image], Mask]] = {
     "local_threshold": local_threshold,
 }
 """The trivial baselines of a segmentation, by the name they have in every table and file."""
-
-
-def _window_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    mean: NDArray[np.float64] = uniform_filter(values, size=51, mode="reflect")
-    return mean

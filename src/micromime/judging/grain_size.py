@@ -20,8 +20,8 @@ from typing import Any, TypedDict
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
+from micromime.judging.statistics import half_interval, mean, sd
 from micromime.scenario.arrays import Labels, Reals
 
 E112_SLOPE, E112_OFFSET = -6.643856, -3.288
@@ -135,12 +135,13 @@ def mean_intercept(labels: Labels) -> MeanIntercept | None:
     spacing_px = LINES_APART * intercept_px
     lines = crossings_per_px(labels, spacing_px)
     # Where every one of these lines misses what few boundaries there are, their agreement means nothing.
-    half, mean = _half_interval(lines) if lines.any() else None, 1 / intercept_px
+    half = half_interval(lines.tolist(), CONFIDENCE) if lines.any() else None
+    per_px = 1 / intercept_px
     return MeanIntercept(
         intercept_px=intercept_px,
-        lo_px=None if half is None else 1 / (mean + half),
-        hi_px=None if half is None or half >= mean else 1 / (mean - half),
-        relative_accuracy=None if half is None else half / mean,
+        lo_px=None if half is None else 1 / (per_px + half),
+        hi_px=None if half is None or half >= per_px else 1 / (per_px - half),
+        relative_accuracy=None if half is None else half / per_px,
         n_lines=len(lines),
         spacing_px=spacing_px,
     )
@@ -172,7 +173,8 @@ def astm_difference_of(prediction: Labels, truth: Labels) -> AstmNumber | None:
     if found_px is None or true_px is None:
         return None
     found, real = (crossings_per_px(labels, LINES_APART * true_px) for labels in (prediction, truth))
-    half = _half_interval(found * found_px - real * true_px) if found.any() and real.any() else None
+    differences = (found * found_px - real * true_px).tolist()
+    half = half_interval(differences, CONFIDENCE) if found.any() and real.any() else None
     number = astm_difference(found_px, true_px)
     if half is None:
         return AstmNumber(number=number, lo=None, hi=None, n_lines=len(real))
@@ -247,16 +249,14 @@ def _differences(found_px: "pd.Series[float]", true_px: "pd.Series[float]") -> l
 
 def _part(rows: pd.DataFrame) -> dict[str, Any]:
     truth = rows[rows["kind"] == "truth"]
-    means = {column: _mean(truth[column]) for column in ("grains", "diameter_px", "intercept_px", "astm_number")}
+    measures = ("grains", "diameter_px", "intercept_px", "astm_number")
+    means = {what: _summary(truth[what])["mean"] for what in measures}
     baselines, arms = (_by_run(rows[rows["kind"] == kind]) for kind in ("baseline", "arm"))
     return {
         "n": len(truth),
         "truth": means | {"n_astm": int(truth["astm_number"].count())},
-        "baselines": {name: {what: _mean(runs[what]) for what in FOUND} for name, runs in baselines.items()},
-        "arms": {
-            name: {what: {"mean": _mean(runs[what]), "sd": _sd(runs[what])} for what in FOUND}
-            for name, runs in arms.items()
-        },
+        "baselines": {name: {what: _summary(runs[what])["mean"] for what in FOUND} for name, runs in baselines.items()},
+        "arms": {name: {what: _summary(runs[what]) for what in FOUND} for name, runs in arms.items()},
     }
 
 
@@ -266,22 +266,9 @@ def _by_run(rows: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return {str(name): part.groupby("run").agg(how) for name, part in rows.groupby("name", sort=False)}
 
 
-def _mean(values: "pd.Series[float]") -> float | None:
+def _summary(values: "pd.Series[float]") -> dict[str, float | None]:
     known = values.dropna().tolist()
-    return float(np.mean(known)) if known else None
-
-
-def _sd(values: "pd.Series[float]") -> float | None:
-    known = values.dropna().tolist()
-    return float(np.std(known, ddof=1)) if len(known) > 1 else None
-
-
-def _half_interval(lines: Reals) -> float | None:
-    """Return t s / sqrt(n), None for a single line."""
-    n = len(lines)
-    if n < 2:
-        return None
-    return float(student_t.ppf((1 + CONFIDENCE) / 2, df=n - 1) * lines.std(ddof=1) / math.sqrt(n))
+    return {"mean": mean(known) if known else None, "sd": sd(known)}
 
 
 def _places(side_px: int, spacing_px: float) -> NDArray[np.intp]:

@@ -16,8 +16,7 @@ from micromime.datasets.store import Dataset
 from micromime.judging.baselines import BASELINES
 from micromime.judging.grain_size import astm_by_picture, astm_difference_of, grain_size, true_size
 from micromime.judging.grains import ClosedGrains, close_grains, grains_of_mask, match_grains
-from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, TESTED, average_precision, error_rate
-from micromime.judging.topology import betti_error, cl_dice
+from micromime.judging.metrics import AVERAGE_PRECISION, SEGMENTATION, TESTED, TOPOLOGY, average_precision, error_rate
 from micromime.judging.verdict import Pairs, Verdict, verdict
 from micromime.pictures.micrographs import LIST_NAME, Micrograph, read_micrographs
 from micromime.scenario.arrays import Image, Mask, Probability
@@ -72,8 +71,7 @@ def tested(picture: Picture, probability: Probability) -> dict[str, Any]:
     return {
         **scored(picture, probability),
         **at_thresholds(picture, probability, [*SEGMENTATION]),
-        "cl_dice": cl_dice(found, truth),
-        "betti_error": betti_error(found, truth),
+        **{name: metric(found, truth) for name, metric in TOPOLOGY.items()},
         "matched_grains": match_grains(grains, true_grains)["f1"],
         **grain_size(grains),
         **{f"astm_{end}": None if difference is None else difference[end] for end in ("lo", "hi")},

@@ -1,10 +1,10 @@
 """From the scores of single pictures to the verdict: arms beside baselines, by source and over all pictures."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,9 +27,6 @@ Pairs = Sequence[tuple[str, str]]
 
 Verdict = dict[str, Any]
 """Nested mappings of words, numbers and None, ready for JSON."""
-
-Name = TypeVar("Name")
-"""What tests are kept under."""
 
 
 def verdict(
@@ -66,9 +63,13 @@ def verdict(
         "paired": dict(_comparisons(scores, baselines, pairs, f"{tested_on['kind']} {tested_on['name']}")),
     }
     if pairs is not None:
-        said["paired"] = _corrected(said["paired"])
-        for source, tests in _gains_by_source(scores, pairs, metrics).items():
-            said["by_source"][source]["paired"] = tests
+        _correct(said["paired"].values())
+        for source, rows in _parts(scores, "source"):
+            tests = sorted(_by_run(rows, pairs, source), key=lambda named: metrics.index(named[1]["metric"]))
+            said["by_source"][source]["paired"] = dict(tests)
+        by_source = [test for part in said["by_source"].values() for test in part["paired"].values()]
+        for metric in metrics:
+            _correct(test for test in by_source if test["metric"] == metric)
     if sizes is not None:
         _check_complete(sizes, ["kind", "name", "run"], pictures, ["grains"])
         said["grain_size"] = compare_sizes(sizes)
@@ -91,28 +92,31 @@ def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:
         yield str(name), rows
 
 
-def _per_run(rows: pd.DataFrame, metric: str) -> list[float]:
-    means: list[float] = rows.groupby("run")[metric].mean().tolist()
-    return means
+def _per_run(rows: pd.DataFrame, metrics: Sequence[str]) -> dict[str, list[float]]:
+    """Return for each metric the mean of every run."""
+    means = rows.groupby("run")[[*metrics]].mean()
+    return {metric: means[metric].tolist() for metric in metrics}
 
 
 def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
     runs = int(rows["run"].nunique())
-    summaries: Verdict = {"n_runs": runs}
-    for metric in metrics:
-        values = _per_run(rows, metric)
-        summaries[metric] = {
+    summaries = {
+        metric: {
             "mean": mean(values),
             "sd": sd(values),
             "ci99_student": student_interval(values),
             "ci99_agresti_coull_paper": agresti_coull_paper(mean(values), runs),
         }
-    return summaries
+        for metric, values in _per_run(rows, metrics).items()
+    }
+    return {"n_runs": runs, **summaries}
 
 
 def _source(scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
-    values = {arm: {metric: _per_run(rows, metric) for metric in metrics} for arm, rows in _parts(scores, "arm")}
-    arms = {arm: {key: {"mean": mean(each), "sd": sd(each)} for key, each in by.items()} for arm, by in values.items()}
+    arms = {
+        arm: {metric: {"mean": mean(each), "sd": sd(each)} for metric, each in _per_run(rows, metrics).items()}
+        for arm, rows in _parts(scores, "arm")
+    }
     return {"n": int(scores["picture"].nunique()), "arms": arms, "baselines": _baseline_means(baselines, metrics)}
 
 
@@ -132,10 +136,9 @@ def _comparisons(
     speaks of other seeds, not of other pictures.
     """
     arms = dict(_parts(scores, "arm"))
-    references = [(name, rows) for name, rows in _parts(baselines, "baseline") if name in REFERENCE_BASELINES]
-    for arm, rows_a in arms.items():
-        for name, rows_b in references:
-            yield from _tests((arm, rows_a), (name, rows_b), "picture", on)
+    for arm in arms.items():
+        for reference in _parts(baselines[baselines["baseline"].isin(REFERENCE_BASELINES)], "baseline"):
+            yield from _tests(arm, reference, "picture", on)
     every = [(later, earlier) for earlier, later in combinations(arms, 2)]
     yield from _by_run(scores, every if pairs is None else pairs, on)
 
@@ -162,26 +165,14 @@ def _tests(
             yield f"{a}_vs_{b}_{metric}", names | paired_t_test(*values) | {"ci99_difference": interval}
 
 
-def _corrected(tests: Mapping[Name, Verdict]) -> dict[Name, Verdict]:
-    """Return the tests, those by run with their p values corrected for the number of all of these (Holm 1979)."""
-    known = [name for name, test in tests.items() if test["paired_by"] == "run" and test["p_value"] is not None]
-    corrected = dict(zip(known, holm([tests[name]["p_value"] for name in known]), strict=True))
-    return {
-        name: {**test, "p_holm": corrected.get(name), "n_tests": len(known)} if test["paired_by"] == "run" else test
-        for name, test in tests.items()
-    }
-
-
-def _gains_by_source(scores: pd.DataFrame, pairs: Pairs, metrics: Sequence[str]) -> dict[str, Verdict]:
-    """Return the tests by source, their p values corrected for the number of those in the same metric (Holm 1979)."""
-    sources = dict(_parts(scores, "source"))
-    tests = {(source, name): test for source, rows in sources.items() for name, test in _by_run(rows, pairs, source)}
-    found: dict[str, Verdict] = {source: {} for source in sources}
-    for metric in metrics:
-        alike = {key: test for key, test in tests.items() if test["metric"] == metric}
-        for (source, name), test in _corrected(alike).items():
-            found[source][name] = test
-    return found
+def _correct(tests: Iterable[Verdict]) -> None:
+    """Add to the tests by run their p values corrected for the number of all of these (Holm 1979)."""
+    by_run = [test for test in tests if test["paired_by"] == "run"]
+    known = [test for test in by_run if test["p_value"] is not None]
+    for test in by_run:
+        test |= {"p_holm": None, "n_tests": len(known)}
+    for test, p_holm in zip(known, holm([test["p_value"] for test in known]), strict=True):
+        test["p_holm"] = p_holm
 
 
 def _check_complete(table: pd.DataFrame, keys: list[str], pictures: list[str], metrics: Sequence[str]) -> None:

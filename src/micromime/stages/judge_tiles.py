@@ -7,10 +7,10 @@ from typing import Any
 import pandas as pd
 
 from micromime.arms.answers import TILES, Question, answers
-from micromime.arms.comparisons import ON_EVERY_POOL, arm_name, arms_of_models, pools
+from micromime.arms.comparisons import COMPARED, ON_EVERY_POOL, arm_name, arms_of_models, pools
 from micromime.datasets.store import Dataset
 from micromime.judging import tiles as judging
-from micromime.judging.tiles import COMPARED, EVERY, TEST, Compared, texture_test
+from micromime.judging.tiles import EVERY, TEST, Compared, texture_test
 from micromime.judging.verdict import Verdict, write_verdict
 from micromime.pictures.test_set import tested_on
 from micromime.project.places import PARAMS

@@ -17,6 +17,7 @@ from micromime.pictures.tiles import Tile, read_tiles
 from micromime.project.places import PARAMS
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree, section, typed
+from micromime.scenario.scenario import Sample
 from micromime.scenario.streams import stream
 from micromime.use_cases import instance_kind
 
@@ -61,6 +62,6 @@ def write_tiles(tiles: Sequence[Tile], folder: Path, description: dict[str, Any]
         part = tiles[first:][:SHARD_SIZE]
         columns = ("label", "specimen", "photograph", "row", "col")
         rows = [{"id": tile.name, **{each: getattr(tile, each) for each in columns}} for tile in part]
-        write_arrays(folder / f"shard-{number:05d}", part, rows)
+        write_arrays(folder / f"shard-{number:05d}", [Sample(each.image, each.mask) for each in part], rows)
     specimens = sorted({tile.specimen for tile in tiles})
     write_description(folder, {**description, "count": len(tiles), "specimens": specimens})

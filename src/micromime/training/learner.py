@@ -26,7 +26,7 @@ from micromime.mistakes import Mistake
 from micromime.scenario.arrays import Indices
 from micromime.scenario.streams import stream
 from micromime.training.architectures import build, finds, parts
-from micromime.training.loaders import View, loaders
+from micromime.training.loaders import loaders
 from micromime.training.losses import UNDECIDED, loss_of
 from micromime.training.networks import load_network, save_network
 from micromime.training.settings import Phase, TrainParameters
@@ -40,12 +40,12 @@ LEAST_RATE, LARGEST_RATE = 1e-5, 1.0
 FEWEST_POINTS = 5
 """Batches of which the finder has to see the loss before a valley means anything."""
 
+FREEZE_TO = {"head": -1, "all": 0}
+"""What fastai's `freeze_to` is told for a phase: of the two groups of layers the first to be trained."""
+
 Metrics = Mapping[str, Callable[[Any, Any], float]]
 """What a training is watched by, and what decides nothing: metrics of two masks, or of the classes predicted and true
 of several pictures, by name."""
-
-Log = Callable[[Mapping[str, float], int], None]
-"""Takes the numbers of an epoch, counted from 1."""
 
 
 @dataclass(frozen=True)
@@ -78,8 +78,7 @@ class Run:
 
     def batches(self, phase: Phase) -> DataLoaders:
         """Return what it sees in a phase."""
-        view = View(phase, self.settings.augmentation, finds(self.settings.architecture), self.settings.target)
-        return loaders(self.dataset, self.indices, view, this_device())
+        return loaders(self.dataset, self.indices, self.settings, phase, this_device())
 
     def described(self) -> dict[str, Any]:
         """Return what model.json says: what builds the network, and what its answers mean."""
@@ -90,27 +89,25 @@ class Run:
         return said | {"classes": self.dataset.description["classes"], "size_px": size_px}
 
 
-def fit_run(run: Run, metrics: Metrics, folder: Path, log: Log) -> None:
+def fit_run(run: Run, metrics: Metrics, folder: Path) -> None:
     """Train one run and write its weights, model.json and run.json to `folder`.
 
-    Every finished epoch is a line of `epochs.jsonl` there and a call of `log(values, epoch)`. Where a phase's peak
-    rate is to be found, it is found on the network as the phase begins, and leaves no other trace: given as a number,
-    the same rate makes the same network. Raises Mistake where the images do not fill a batch, a loss is no number or
-    no rate can be found.
+    Every finished epoch is a line of `epochs.jsonl` there. Where a phase's peak rate is to be found, it is found on the
+    network as the phase begins, and leaves no other trace: given as a number, the same rate makes the same network.
+    Raises Mistake where the images do not fill a batch, a loss is no number or no rate can be found.
     """
     settings = run.settings
     set_seed(run.number, reproducible=True)
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()  # this process may have trained another run before
     network = run.network()
-    journal = Journal(folder / "epochs.jsonl", log, run.number)
+    journal = Journal(folder / "epochs.jsonl", run.number)
     rates, began = [], time.perf_counter()
     for number, phase in enumerate(settings.phases, 1):
         rates.append(find_rate(run, network, phase, folder) if phase.peak_rate == "find" else phase.peak_rate)
-        batches = run.batches(phase)
-        journal.phase, journal.images = number, len(batches.train) * phase.batch_size
-        learner = learner_for(batches, network, settings, metrics, folder)
-        set_trainable(learner, phase)
+        learner = learner_for(run.batches(phase), network, settings, metrics, folder)
+        learner.freeze_to(FREEZE_TO[phase.trainable])
+        journal.phase, journal.images = number, len(learner.dls.train) * phase.batch_size
         with learner.no_bar(), learner.no_logging():
             learner.fit_one_cycle(phase.epochs, rates[-1], cbs=[journal])
     record = {
@@ -145,14 +142,6 @@ def learner_for(
     )
 
 
-def set_trainable(learner: Learner, phase: Phase) -> None:
-    """Freeze the body, or no layer, as the phase asks."""
-    if phase.trainable == "head":
-        learner.freeze()
-    else:
-        learner.unfreeze()
-
-
 def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float:
     """Return the learning rate that the finder (Smith 2017, section 3.3) suggests for a phase, by fastai's `valley`.
 
@@ -161,7 +150,7 @@ def find_rate(run: Run, network: nn.Module, phase: Phase, folder: Path) -> float
     settings = run.settings
     with no_random(run.number):
         learner = learner_for(run.batches(phase), network, settings, {}, folder)
-        set_trainable(learner, phase)
+        learner.freeze_to(FREEZE_TO[phase.trainable])
         with learner.no_bar():
             learner.lr_find(LEAST_RATE, LARGEST_RATE, settings.finder_steps, show_plot=False, suggest_funcs=None)
     tried = slice(settings.finder_steps // 10, -5)  # all that fastai's own suggestions look at
@@ -216,10 +205,10 @@ class Journal(Callback):
 
     order = 60  # after fastai's Recorder, whose numbers it reads
 
-    def __init__(self, file: Path, log: Log, run: int) -> None:
-        """Write to `file` and call `log(values, epoch)` after each epoch."""
+    def __init__(self, file: Path, run: int) -> None:
+        """Write to `file` after each epoch."""
         super().__init__()
-        self.file, self.log, self.run = file, log, run
+        self.file, self.run = file, run
         self.phase = self.images = 0
         self.epochs: list[dict[str, Any]] = []
         self._began = self._seconds = 0.0
@@ -246,7 +235,6 @@ class Journal(Callback):
         self.epochs.append({"phase": self.phase, **values})
         with self.file.open("a") as lines:
             lines.write(json.dumps(self.epochs[-1]) + "\n")
-        self.log(values, len(self.epochs))
 
 
 def system_load() -> dict[str, float]:

@@ -1,7 +1,7 @@
 """From stored samples to batches: resized once a phase, augmented anew each time they are seen; nothing is stored."""
 
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,22 +15,13 @@ from micromime.datasets.rehearsal import Rehearsed
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.scenario.arrays import Indices
-from micromime.training.architectures import Finds
+from micromime.training.architectures import finds
 from micromime.training.losses import centre_line
 from micromime.training.networks import resized
-from micromime.training.settings import Augmentation, Phase, Target
+from micromime.training.settings import Augmentation, Phase, TrainParameters
 
 LIKELY = 0.75
 """Share of the images that each augmentation changes: fastai's own for rotations, zoom and light."""
-
-
-class View(NamedTuple):
-    """How samples are seen in a phase."""
-
-    phase: Phase
-    augmentation: Augmentation
-    finds: Finds = "mask"
-    target: Target = "mask"
 
 
 class Pairs:
@@ -43,17 +34,16 @@ class Pairs:
     """Read by fastai's transforms: with 0 they augment, with 1 they leave all as it is. Without it, turns were also
     done in validation, and light was changed nowhere."""
 
-    def __init__(self, dataset: Dataset | Rehearsed, indices: Indices, view: View) -> None:
+    def __init__(self, dataset: Dataset | Rehearsed, indices: Indices, settings: TrainParameters, size_px: int) -> None:
         """Read and resize; masks are reduced by their mean, at least half of a pixel making it true."""
-        size_px = view.phase.size_px
         self.images = resized((dataset.images[n] for n in indices), size_px)
-        self.kind = TensorMask if view.finds == "mask" else TensorCategory
-        if view.finds == "class":
+        self.kind = TensorMask if finds(settings.architecture) == "mask" else TensorCategory
+        if self.kind is TensorCategory:
             self.targets = torch.from_numpy(dataset.class_numbers[indices])
             return
         masks = resized((dataset.masks[n].astype(np.uint8) * 255 for n in indices), size_px)
         self.targets = (masks >= 128).to(torch.uint8)
-        if view.target == "centre_line":
+        if settings.target == "centre_line":
             self.targets = torch.stack([centre_line(mask) for mask in self.targets])
 
     def __len__(self) -> int:
@@ -66,23 +56,26 @@ class Pairs:
 
 
 def loaders(
-    dataset: Dataset | Rehearsed, parts: tuple[Indices, Indices], view: View, device: torch.device
+    dataset: Dataset | Rehearsed,
+    parts: tuple[Indices, Indices],
+    settings: TrainParameters,
+    phase: Phase,
+    device: torch.device,
 ) -> DataLoaders:
     """Return fastai's loaders of the training and validation samples of one phase.
 
     Everything random comes from the global generators that a run seeds once; loading has no workers of its own.
     Training leaves an incomplete last batch out. Raises Mistake where the images do not fill one batch.
     """
-    phase = view.phase
     seen, checked = np.tile(parts[0], max(1, -(-phase.least_images // max(1, len(parts[0]))))), parts[1]
     if len(seen) < phase.batch_size:  # fastai drops a batch that is not full: it would train on nothing
         raise Mistake(
             f"{len(parts[0])} images to train on do not fill a batch of {phase.batch_size}; render more, or lower "
             "batch_size or validation_share."
         )
-    training, validation = (Pairs(dataset, indices, view) for indices in (seen, checked))
+    training, validation = (Pairs(dataset, indices, settings, phase.size_px) for indices in (seen, checked))
     validation.split_idx = 1
-    batch = [IntToFloatTensor(), *augmentations(view.augmentation), Normalize.from_stats(*imagenet_stats)]
+    batch = [IntToFloatTensor(), *augmentations(settings.augmentation), Normalize.from_stats(*imagenet_stats)]
     return DataLoaders.from_dsets(
         training, validation, bs=phase.batch_size, after_batch=batch, num_workers=0, device=device
     )

@@ -42,24 +42,17 @@ def loss_of(settings: TrainParameters, finds: Finds) -> Callable[[Any, Any], Any
     """Return the loss of a run: cross entropy, where masks are found by `cl_dice_share` replaced by soft clDice."""
     if finds == "class":
         return CrossEntropyLossFlat(axis=-1)
-    cross_entropy = CrossEntropyLossFlat(axis=1, ignore_index=UNDECIDED)
-    return ClDice(cross_entropy, settings.cl_dice_share) if settings.cl_dice_share > 0 else cross_entropy
+    cross_entropy, share = CrossEntropyLossFlat(axis=1, ignore_index=UNDECIDED), settings.cl_dice_share
 
-
-class ClDice:
-    """(1 - share) cross entropy + share (1 - soft clDice)."""
-
-    def __init__(self, cross_entropy: Any, share: float) -> None:
-        """Mix the two."""
-        self.cross_entropy, self.share = cross_entropy, share
-
-    def __call__(self, scores: Tensor, truth: Tensor) -> Tensor:
+    def mixed(scores: Tensor, truth: Tensor) -> Tensor:
         """Return the loss of (n, 2, rows, cols) scores against (n, rows, cols) masks."""
         boundary = torch.as_tensor(scores).softmax(dim=1)[:, 1:]
-        mixed: Tensor = self.cross_entropy(scores, truth)
+        of_pixels: Tensor = cross_entropy(scores, truth)
         decided = torch.as_tensor(truth != UNDECIDED)[:, None]
         topology = 1 - soft_cl_dice(boundary, torch.as_tensor(truth == 1)[:, None].float(), decided)
-        return (1 - self.share) * mixed + self.share * topology
+        return (1 - share) * of_pixels + share * topology
+
+    return mixed if share > 0 else cross_entropy
 
 
 def soft_cl_dice(found: Tensor, truth: Tensor, decided: Tensor) -> Tensor:

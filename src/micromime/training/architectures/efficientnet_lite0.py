@@ -10,14 +10,11 @@ from micromime.training.weights import lite0_weights
 
 FINDS = "class"
 
-FEATURES = 1280
-"""Of the body's last layer."""
-
 
 def build(pretrained: bool) -> nn.Module:
     """Return the body under fastai's head: both poolings, dropout and two linear layers, to two classes."""
     body = create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0, global_pool="")
-    head = create_head(FEATURES, 2)
+    head = create_head(1280, 2)  # features of the body's last layer
     if pretrained:
         weights = {name: value for name, value in lite0_weights().items() if not name.startswith("classifier.")}
         body.load_state_dict(weights, strict=False)  # batch norms' counters begin at 0

@@ -10,9 +10,6 @@ from micromime.training.weights import RESNET50, imagenet_weights
 
 FINDS = "class"
 
-FEATURES = 2048
-"""Of the body's last layer."""
-
 WITHOUT_POOLING_AND_CLASSIFIER = -2
 
 
@@ -22,7 +19,7 @@ def build(pretrained: bool) -> nn.Module:
     Raises Mistake where ImageNet weights are asked for and cannot be had.
     """
     body = list(whole(pretrained, instead="efficientnet_lite0").children())[:WITHOUT_POOLING_AND_CLASSIFIER]
-    return nn.Sequential(nn.Sequential(*body), create_head(FEATURES, 2))
+    return nn.Sequential(nn.Sequential(*body), create_head(2048, 2))  # features of the body's last layer
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:

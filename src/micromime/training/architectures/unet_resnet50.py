@@ -10,9 +10,6 @@ from micromime.training.architectures.resnet50 import WITHOUT_POOLING_AND_CLASSI
 
 FINDS = "mask"
 
-SIZE_PX = (64, 64)
-"""Of the image that fastai sends through while it builds, to see where sizes halve: it decides no weight's shape."""
-
 
 def build(pretrained: bool) -> nn.Module:
     """Return fastai's DynamicUnet (339 million parameters, 1.4 GB); sides must be multiples of 32.
@@ -20,7 +17,8 @@ def build(pretrained: bool) -> nn.Module:
     Raises Mistake where ImageNet weights are asked for and cannot be had.
     """
     classifier, cut = partial(whole, instead="unet_efficientnet_lite0"), WITHOUT_POOLING_AND_CLASSIFIER
-    network: nn.Module = create_unet_model(classifier, 2, SIZE_PX, pretrained=pretrained, cut=cut)
+    # fastai sends an image of 64 px through while it builds, to see where sizes halve: it decides no weight's shape.
+    network: nn.Module = create_unet_model(classifier, 2, (64, 64), pretrained=pretrained, cut=cut)
     return network
 
 
