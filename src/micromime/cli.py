@@ -1,6 +1,7 @@
 """The command `micromime`: a map of thin sub-commands. What they need is imported when they run."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +29,16 @@ def run() -> None:
     """Check params.yaml, find the real pictures, run what has changed (dvc repro), and say where to look."""
     from micromime.commands.run import run_pipeline
 
-    run_pipeline(Path("params.yaml"))
+    run_pipeline()
 
 
 @app.command()
-def check(params: Params = Path("params.yaml")) -> None:
+def check(params: Params = places.PARAMS) -> None:
     """Say whether every key of params.yaml is known and within its bounds."""
-    from micromime.commands.check import check_file
+    from micromime.commands.check import check_tree
+    from micromime.scenario.parameters import read_tree
 
-    check_file(params)
+    check_tree(read_tree(params))
     print(f"{params}: every key is known and within its bounds.")
 
 
@@ -48,42 +50,41 @@ def profile(
     """Write a profile's sizes into params.yaml; its comments and other keys stay."""
     from micromime.commands.profile import write_profile
 
-    write_profile(name, Path("params.yaml"), Path("profiles"), force)
+    write_profile(name, places.PARAMS, Path("profiles"), force)
     print(f"params.yaml now holds the profile {name}.")
 
 
 @app.command()
 def sources() -> None:
     """Write down which pictures the test set of each use case is made of: data/sources/."""
-    from micromime.commands.check import use_cases_in
-    from micromime.stages.sources import write_sources
+    from micromime.commands.run import write_sources
+    from micromime.scenario.parameters import read_tree
 
-    write_sources(use_cases_in(Path("params.yaml")), Path())
+    write_sources(read_tree(places.PARAMS))
 
 
 @app.command("import")
 def import_(use_case: UseCase) -> None:
     """Stage: bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."""
-    from micromime.stages.import_test_set import main as stage
+    from micromime.stages.import_test_set import import_test_set as stage
 
-    out = places.photographs(use_case) if _of_tiles(use_case) else places.test_set(use_case)
-    stage(use_case, places.origin(use_case), out, places.PARAMS)
+    stage(use_case)
 
 
 @app.command()
 def tile(use_case: UseCase) -> None:
     """Stage: divide the real tiles into the test set and the nested subsets to train on."""
-    from micromime.stages.tile import main as stage
+    from micromime.stages.tile import tile as stage
 
-    stage(use_case, places.photographs(use_case), places.tiles(use_case), places.PARAMS)
+    stage(use_case)
 
 
 @app.command()
 def measure(use_case: UseCase) -> None:
     """Stage: measure cracks and surfaces on each subset of the real tiles."""
-    from micromime.stages.measure import main as stage
+    from micromime.stages.measure import measure as stage
 
-    stage(use_case, places.tiles(use_case), places.photographs(use_case), places.exemplars(use_case), places.PARAMS)
+    stage(use_case)
 
 
 @app.command()
@@ -182,44 +183,29 @@ def resample(  # noqa: PLR0913 - one argument an option
 @app.command()
 def judge(use_case: UseCase) -> None:
     """Stage: every network on the test set, beside what anybody could apply."""
-    profile = _profile()
-    out, kept = places.verdict(profile, use_case), places.records(profile, use_case)
     if _of_tiles(use_case):
-        from micromime.stages.judge_tiles import main as judge_tiles
-
-        judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
-        return
-    from micromime.stages.judge import main as stage
-
-    scoring = places.synthetic(use_case, "scoring")
-    stage(use_case, places.models(use_case), places.test_set(use_case), scoring, out, kept)
+        from micromime.stages.judge_tiles import judge_tiles as stage
+    else:
+        from micromime.stages.judge import judge as stage
+    stage(use_case)
 
 
 @app.command()
 def report(use_case: UseCase) -> None:
     """Stage: one page of all that came out, and its pictures."""
-    verdict = places.verdict(_profile(), use_case)
-    out = verdict.with_suffix("") / "report.html"
     if _of_tiles(use_case):
-        from micromime.stages.report_tiles import main as report_tiles
-
-        sources = (places.tiles(use_case), places.synthetic(use_case), places.exemplars(use_case))
-        report_tiles(use_case, places.models(use_case), *sources, verdict, out)
+        from micromime.stages.report_tiles import report_tiles as stage
     else:
-        from micromime.stages.report import main as stage
-
-        scores, scoring = places.scores(use_case, "base"), places.synthetic(use_case, "scoring")
-        stage(use_case, places.models(use_case), verdict, scores, scoring, places.test_set(use_case), out)
+        from micromime.stages.report import report as stage
+    stage(use_case)
 
 
 @app.command()
 def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "") -> None:
     """Tell MLflow all that it does not know yet of trained arms and their verdicts; twice is as good as once."""
     from micromime.stages.publish import publish as tell
-    from micromime.use_cases import use_cases
 
-    for each in [use_case] if use_case else use_cases():
-        tell(each)
+    tell(use_case)
 
 
 @app.command()
@@ -277,10 +263,9 @@ def explain(
     from micromime.use_cases import use_cases
 
     if what in use_cases():
-        from micromime.stages.explain import main as stage
+        from micromime.stages.explain import explain as stage
 
-        pages = places.verdict(_profile(), what).with_suffix("") / "explanations"
-        stage(what, places.models(what), pages)
+        stage(what)
         return
     from micromime.commands.explain import explain as explain_run
 
@@ -339,13 +324,6 @@ def pull() -> None:
     transfer("pull")
 
 
-def _profile() -> str:
-    """Return the name of the profile in params.yaml."""
-    from micromime.scenario.parameters import read_tree
-
-    return str(read_tree(places.PARAMS).get("profile", ""))
-
-
 def _of_tiles(use_case: str) -> bool:
     """Return whether the networks of a use case find the class of tiles, and not masks."""
     from micromime.use_cases import instance_kind
@@ -353,10 +331,20 @@ def _of_tiles(use_case: str) -> bool:
     return bool(instance_kind(use_case).classes)
 
 
-def main() -> None:
+def command(function: Callable[..., object]) -> None:
+    """Run a function on the words of the command line as `micromime` runs its own, then end the process.
+
+    Plain parameters are arguments, those annotated with `typer.Option()` are options.
+    """
+    alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    alone.command()(function)
+    main(alone)
+
+
+def main(commands: typer.Typer = app) -> None:
     """Run the command; a mistake of the user is one sentence and exit code 2."""
     try:
-        app()
+        commands()
     except Mistake as mistake:
         print(f"micromime: {mistake}", file=sys.stderr)
         raise SystemExit(2) from None

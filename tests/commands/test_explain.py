@@ -15,7 +15,7 @@ from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
 from micromime.reporting.explanation.scored_arm import told_of
 from micromime.sampling.scores import write_scores
-from micromime.stages import explain as stage
+from micromime.stages.explain import explain as explain_all
 
 ARM, ROUND, SCORING = (
     f"{folder}/grain_boundaries/{name}"
@@ -217,7 +217,7 @@ def arms(here):
     write_table(rows_of(**{"score.mean_iou": rows_of()["score.mean_iou"] + 0.25})[::-1])
     rounds = {"adaptive": {"parent": "base", "seed": 1, "sampler": {"random_draws": {}}}}
     sections = {"rounds": rounds, "resample": RESAMPLE | {"score": "mean_iou"}}
-    Path("params.yaml").write_text(json.dumps({"grain_boundaries": sections}))
+    Path("params.yaml").write_text(json.dumps({"profile": "tiny", "grain_boundaries": sections}))
     return here / "models/grain_boundaries"
 
 
@@ -230,10 +230,11 @@ def test_scores_from_before_are_those_of_the_very_networks_gone_on_from():
 
 
 def test_the_stage_writes_the_page_of_every_arm_that_the_command_writes(arms):
-    stage.main("grain_boundaries", Path("models/grain_boundaries"), Path("pages"))
-    assert {file.name for file in Path("pages").iterdir()} == {"base.html", "adaptive.html"}
+    explain_all("grain_boundaries")
+    pages = Path("metrics/tiny/grain_boundaries/explanations")
+    assert {file.name for file in pages.iterdir()} == {"base.html", "adaptive.html"}
     explain(ARM, Path("page.html"))
-    assert Path("page.html").read_bytes() == Path("pages/adaptive.html").read_bytes()
+    assert Path("page.html").read_bytes() == (pages / "adaptive.html").read_bytes()
     (arms / "adaptive/arm.json").unlink()
     with pytest.raises(Mistake, match=r"adaptive holds no arm\.json"):
-        stage.main("grain_boundaries", arms, Path("pages"))
+        explain_all("grain_boundaries")

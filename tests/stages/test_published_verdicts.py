@@ -10,7 +10,7 @@ from micromime.arms.arm import Arm, said_of, trained
 from micromime.project import places
 from micromime.sampling.scores import write_scores
 from micromime.stages import publish as stage
-from micromime.stages.judge import main as judge
+from micromime.stages.judge import judge
 
 GRAINS = "grain_boundaries"
 
@@ -36,11 +36,10 @@ def test_arms_and_the_tables_of_networks_that_are_here_are_told(workshop, told):
     ]
 
 
-def test_a_verdict_is_told_of_the_networks_it_was_made_of_and_a_median_one_that_is_here(
-    workshop, told, micrographs, scoring
-):
+@pytest.mark.usefixtures("scoring")
+def test_a_verdict_is_told_of_the_networks_it_was_made_of_and_a_median_one_that_is_here(workshop, told, micrographs):
     base, out = workshop.train(), places.verdict("tiny", GRAINS)
-    judge(GRAINS, places.models(GRAINS), micrographs, scoring, out, places.records("tiny", GRAINS))
+    judge(GRAINS)
     stage.publish(GRAINS)
     assert [name for name, *_ in told] == ["publish_arm", "publish_arm", "publish_verdict", "publish_model"]
     _, said, tested_on, by_run, of_arm, files, pictures = told[2]

@@ -11,7 +11,6 @@ from micromime.mistakes import Mistake
 from micromime.project.results import LEARNER
 from micromime.project.versions import data_version
 from micromime.project.work import fingerprint
-from micromime.scenario.parameters import section, typed
 from micromime.scenario.streams import stream
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
@@ -105,10 +104,9 @@ class Arm:
 
 def planned_arm(tree: dict[str, Any], use_case: str, data: Path, out: Path, start: Path | None) -> Arm:
     """Return the arm that params.yaml describes; where `start` is given, one that goes on with that arm's networks."""
-    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    settings = TrainParameters.of(tree, use_case, "train")
     if start:
-        asked = typed(FinetuneParameters, section(tree, use_case, "finetune"), f"{use_case}.finetune")
-        settings = settings.finetuning(asked)
+        settings = settings.finetuning(FinetuneParameters.of(tree, use_case, "finetune"))
         trained_runs = Arm.read(start).settings.runs
         if settings.runs > trained_runs:
             raise Mistake(

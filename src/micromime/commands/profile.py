@@ -102,6 +102,6 @@ def _has_edits(params: Path, folder: Path) -> bool:
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return True  # No git, or never committed: nothing could give it back.
-    overlays = [(folder / f"{name}.yaml").read_text() for name in profiles(folder)]
-    known = [shown.stdout, *(overlaid(shown.stdout, overlay) for overlay in overlays)]
-    return params.read_text() not in known
+    written = params.read_text()
+    laid = (overlaid(shown.stdout, (folder / f"{name}.yaml").read_text()) for name in profiles(folder))
+    return written != shown.stdout and written not in laid

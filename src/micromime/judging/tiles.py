@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,6 @@ TEST, EVERY = "test", "every"
 """Folders of the test tiles, and of all real tiles together (the paper's "all data")."""
 
 METRIC, LINE_FILTER = "error_rate", "line_filter"
-
-COMPARED: tuple[Literal["synthetic", "real", "mixed", "longer"], ...] = ("synthetic", "real", "longer", "mixed")
-"""Models in this order: each is tested against all before it, so mixed against every other."""
 
 
 class Compared(NamedTuple):

@@ -11,7 +11,7 @@ from micromime.project import places
 from micromime.project.work import sha256, sole_maker, work_folder
 from micromime.sampling.samplers import checked_sampler
 from micromime.sampling.scores import read_scores
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import stream
 from micromime.use_cases import instance_kind
@@ -20,9 +20,9 @@ from micromime.use_cases import instance_kind
 def resample(use_case: str, name: str, params: Path = places.PARAMS) -> None:
     """Render the new data version of one round."""
     tree, out = read_tree(params), places.synthetic(use_case, name)
-    chosen = typed(RoundParameters, section(tree, use_case, "rounds", name), f"{use_case}.rounds.{name}")
+    parent = RoundParameters.of(tree, use_case, "rounds", name).parent
     with sole_maker(out):
-        render_round(tree, (use_case, name), places.scores(use_case, chosen.parent), out, cores())
+        render_round(tree, (use_case, name), places.scores(use_case, parent), out, cores())
 
 
 def render_round(tree: dict[str, Any], which: tuple[str, str], scores: Path, out: Path, workers: int) -> None:
@@ -32,8 +32,8 @@ def render_round(tree: dict[str, Any], which: tuple[str, str], scores: Path, out
     """
     use_case, name = which
     kind = instance_kind(use_case)
-    asked = typed(ResampleParameters, section(tree, use_case, "resample"), f"{use_case}.resample")
-    chosen = typed(RoundParameters, section(tree, use_case, "rounds", name), f"{use_case}.rounds.{name}")
+    asked = ResampleParameters.of(tree, use_case, "resample")
+    chosen = RoundParameters.of(tree, use_case, "rounds", name)
     sampler = checked_sampler(chosen.sampler, kind, f"{use_case}.rounds.{name}.sampler")
     scored, origin = read_scores(scores, use_case, asked.score)
     content = Dataset(Path(origin["scored"]["path"])).description["scenario"]

@@ -30,7 +30,7 @@ def score(use_case: str, arm: str, params: Path = places.PARAMS) -> None:
     with sole_maker(out):
         trained = Arm.read(folder)
         runs = scoring_runs(trained, asked, f"{use_case}.resample.runs")
-        kept = places.records(str(tree.get("profile", "")), use_case)
+        kept = places.records(places.profile(tree), use_case)
         given = answers([folder], kept, Question(SCORING, scoring, views=1), runs)
         rows = joined(Dataset(scoring).samples, given)
         if trained.start:
