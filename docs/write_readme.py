@@ -144,7 +144,7 @@ def draw_tiles(file: Path) -> None:
         tiles = read_tiles(folder / "parts", instance_kind("chip_cracks").classes)
         calibrated(cut_dictionary(tiles, 5000, stream(0, "readme")), 0).write(folder / "all" / DICTIONARY)
         found = crack_statistics([(each.image, each.mask) for each in tiles], whole=False, seed=0, simulated=150)
-        write_statistics(folder / "all", found)
+        write_statistics(folder / "all", found, "readme")
         content = scenario_of(tree, "chip_cracks", folder / "all")
         scenario = Scenario.read(instance_kind("chip_cracks"), content, "scenario")
         instances = [scenario.draw_one(0, index) for index in range(12)]

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -63,28 +64,21 @@ def sources() -> None:
     write_sources(read_tree(places.PARAMS))
 
 
-@app.command("import")
-def import_(use_case: UseCase) -> None:
-    """Stage: bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."""
-    from micromime.stages.import_test_set import import_test_set as stage
+def _stage(name: str, about: str, *modules: str) -> None:
+    """Add a stage that depends on a use case alone: one module, or one where networks find masks, one where classes."""
 
-    stage(use_case)
+    @app.command(name, help=f"Stage: {about}")
+    def run_stage(use_case: UseCase) -> None:
+        from micromime.use_cases import instance_kind
 
-
-@app.command()
-def tile(use_case: UseCase) -> None:
-    """Stage: divide the real tiles into the test set and the nested subsets to train on."""
-    from micromime.stages.tile import tile as stage
-
-    stage(use_case)
+        stage = modules[-1 if instance_kind(use_case).classes else 0]
+        getattr(import_module(f"micromime.stages.{stage}"), stage)(use_case)
 
 
-@app.command()
-def measure(use_case: UseCase) -> None:
-    """Stage: measure cracks and surfaces on each subset of the real tiles."""
-    from micromime.stages.measure import measure as stage
-
-    stage(use_case)
+BRINGS_IN = "bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."
+_stage("import", BRINGS_IN, "import_test_set")
+_stage("tile", "divide the real tiles into the test set and the nested subsets to train on.", "tile")
+_stage("measure", "measure cracks and surfaces on each subset of the real tiles.", "measure")
 
 
 @app.command()
@@ -166,38 +160,21 @@ def resample(  # noqa: PLR0913 - one argument an option
     params: Params = places.PARAMS,
 ) -> None:
     """Stage: render what a round's sampler asks for; or by scores that were logged in MLflow instead of those here."""
+    from micromime.scenario.parameters import read_tree
     from micromime.stages.resample import resample as stage
+    from micromime.stages.resample import resample_logged
 
     if bool(from_run) != bool(out):
         raise Mistake("--from-run and --out belong together; give both, or neither.")
     if out is None:
         stage(use_case, round_, params)
         return
-    from micromime.commands.resample_logged import resample_logged
-    from micromime.scenario.parameters import read_tree
-
     resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
 
 
-@app.command()
-def judge(use_case: UseCase) -> None:
-    """Stage: every network on the test set, beside what anybody could apply."""
-    if _of_tiles(use_case):
-        from micromime.stages.judge_tiles import judge_tiles as stage
-    else:
-        from micromime.stages.judge import judge as stage
-    stage(use_case)
-
-
-@app.command()
-def report(use_case: UseCase) -> None:
-    """Stage: one page of all that came out, and its pictures."""
-    if _of_tiles(use_case):
-        from micromime.stages.report_tiles import report_tiles as stage
-    else:
-        from micromime.stages.report import report as stage
-    stage(use_case)
+_stage("judge", "every network on the test set, beside what anybody could apply.", "judge", "judge_tiles")
+_stage("report", "one page of all that came out, and its pictures.", "report", "report_tiles")
 
 
 @app.command()
@@ -322,13 +299,6 @@ def pull() -> None:
     from micromime.team.remote import transfer
 
     transfer("pull")
-
-
-def _of_tiles(use_case: str) -> bool:
-    """Return whether the networks of a use case find the class of tiles, and not masks."""
-    from micromime.use_cases import instance_kind
-
-    return bool(instance_kind(use_case).classes)
 
 
 def command(function: Callable[..., object]) -> None:

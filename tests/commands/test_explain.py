@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.commands.explain import arm_of, earlier_than, explain, scores_of, trained_on, usual_score
+from micromime.commands.explain import arm_of, explain, usual_score
 from micromime.datasets.store import identity
 from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
-from micromime.reporting.explanation.scored_arm import told_of
 from micromime.sampling.scores import write_scores
 from micromime.stages.explain import explain as explain_all
+from micromime.stages.explain import scores_of, told_by
 
 ARM, ROUND, SCORING = (
     f"{folder}/grain_boundaries/{name}"
@@ -53,7 +53,7 @@ def write_table(rows, fingerprint="e" * 32, file=TABLE):
 
 
 def write_arm(folder=ARM, data=ROUND, fingerprint="e" * 32, **more):
-    version = {"path": data, "digest": data_version("", Path(data)).digest}
+    version = {"path": data, "digest": data_version("", Path(data))["digest"]}
     said = {"use_case": "grain_boundaries", "arm": Path(folder).name, "fingerprint": fingerprint, "data": [version]}
     Path(folder).mkdir(parents=True, exist_ok=True)
     Path(folder, "arm.json").write_text(json.dumps(said | more))
@@ -75,8 +75,7 @@ def here(tmp_path, monkeypatch):
 
 
 def told():
-    arm = arm_of(ARM)
-    return told_of(arm, scores_of(arm), "mean_iou", earlier_than(arm), trained_on(arm))
+    return told_by(arm_of(ARM), "mean_iou")
 
 
 def test_an_arm_is_explained_by_its_means(capsys):

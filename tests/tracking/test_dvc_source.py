@@ -41,7 +41,7 @@ def rendered(content: str) -> str:
     Path("seed.txt").write_text(content)
     with Repo() as repo:
         repo.reproduce()
-    return data_version("train", Path("data/grains")).digest
+    return data_version("train", Path("data/grains"))["digest"]
 
 
 def test_it_is_read_back_as_it_was_written():

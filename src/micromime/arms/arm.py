@@ -95,7 +95,7 @@ class Arm:
                 "data": {key: drawn[key] for key in kept if key in drawn},
                 "train": self.settings.model_dump(mode="json"),
             },
-            "data": [data_version(self.data.name, self.data)._asdict() | {"identity": identity(self.data)}],
+            "data": [data_version(self.data.name, self.data) | {"identity": identity(self.data)}],
             "start": self.start.as_posix() if self.start else None,
             "beside": self.beside.as_posix() if self.beside else None,
             "rates": self.rates,

@@ -35,10 +35,6 @@ KEEP_MEMORY = {
 """Lets glibc keep large arrays' memory for the next ones: giving it back each time cost training 40 % of its time."""
 
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""Options of glibc's mallopt, which takes plain ints."""
-
-
 @dataclass(frozen=True)
 class Progress:
     """What a person is shown of long work: what is done, the rate and the time left."""
@@ -95,7 +91,8 @@ def _work_here(work: Callable[[T], None], tasks: Sequence[T], show: Callable[[],
 def _keep_memory() -> None:
     """Set in this process what KEEP_MEMORY sets in those that are started; only glibc has it."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20)):
+        mmap_max, trim_threshold, top_pad = -4, -1, -2  # it takes plain ints
+        for option, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 * 2**20)):
             mallopt(option, value)
 
 

@@ -19,8 +19,8 @@ from typing import Any, TypedDict
 
 import numpy as np
 import pandas as pd
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
 
 from micromime.scenario.arrays import Labels, Reals
 
@@ -281,7 +281,7 @@ def _half_interval(lines: Reals) -> float | None:
     n = len(lines)
     if n < 2:
         return None
-    return float(student_t.ppf((1 + CONFIDENCE) / 2, df=n - 1) * lines.std(ddof=1) / math.sqrt(n))
+    return float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, df=n - 1) * lines.std(ddof=1) / math.sqrt(n))
 
 
 def _places(side_px: int, spacing_px: float) -> NDArray[np.intp]:

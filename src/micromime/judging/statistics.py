@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
-from scipy.stats import t as student_t
+import scipy
 
 CONFIDENCE = 0.99
 
@@ -58,7 +58,7 @@ def student_interval(values: Sequence[float], confidence: float = CONFIDENCE) ->
     n, spread = len(values), sd(values)
     if spread is None:
         return None
-    half = float(student_t.ppf((1 + confidence) / 2, df=n - 1)) * spread / math.sqrt(n)
+    half = float(scipy.stats.t.ppf((1 + confidence) / 2, df=n - 1)) * spread / math.sqrt(n)
     return Interval(lo=mean(values) - half, hi=mean(values) + half, n=n)
 
 
@@ -98,7 +98,7 @@ def paired_t_test(a: Sequence[float], b: Sequence[float]) -> Comparison:
         return Comparison(n_pairs=n, mean_difference=difference, p_value=None, effect_size=None)
     d_z = difference / spread
     t = d_z * math.sqrt(n)
-    p_value = 2 * float(student_t.sf(abs(t), df=n - 1))
+    p_value = 2 * float(scipy.stats.t.sf(abs(t), df=n - 1))
     return Comparison(n_pairs=n, mean_difference=difference, p_value=p_value, effect_size=d_z)
 
 

@@ -1,7 +1,7 @@
 """Tell MLflow, from the records, of every arm that was trained and of all that has come out."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +39,11 @@ def publish(use_case: str = "", params: Path = places.PARAMS) -> None:
     for each in [use_case] if use_case else sorted(known):
         arms = arms_of(each)
         for arm in arms:
-            publish_arm(said_of(arm), runs_of(arm))
-        for arm, table in scored(each, arms):
-            publish_file(said_of(arm), table)
+            said, table = said_of(arm), places.scores(each, arm.name)
+            publish_arm(said, runs_of(arm))
+            origin = json.loads(pq.read_schema(table).metadata[ORIGIN]) if table.is_file() else {"fingerprint": ""}
+            if origin["fingerprint"] == said["fingerprint"]:
+                publish_file(said, table)
         print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
         publish_judged(tree, each)
 
@@ -68,7 +70,7 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
         return
     files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
     named = judged.verdict["test_set"]
-    data = data_version("test_set", test_set, "testing")._asdict()
+    data = data_version("test_set", test_set, "testing")
     tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
     for arm, run in judged.representative.items():
         said, parts = said_of(arm), judged.parts(arm)
@@ -96,15 +98,6 @@ def arms_of(use_case: str) -> list[Path]:
 def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
     """Return number -> what run.json says, for every run of an arm."""
     return {run: trained(arm, run) for run in Arm.read(arm).runs}
-
-
-def scored(use_case: str, arms: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    """Give arm and table for every table of scores by networks that are here."""
-    known = {said_of(arm)["fingerprint"]: arm for arm in arms}
-    for table in sorted(Path("data/scores", use_case).glob("*.parquet")):
-        origin = json.loads(pq.read_schema(table).metadata[ORIGIN])
-        if origin["fingerprint"] in known:
-            yield known[origin["fingerprint"]], table
 
 
 def judged_tiles(tree: dict[str, Any], use_case: str, verdict: Path) -> JudgedTiles:
