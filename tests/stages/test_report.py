@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from workshop import guess_of
 
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset, write_description, write_shard
@@ -31,12 +32,6 @@ TRAINED = places.models(GRAINS)
 MODELS = ("synthetic", "real", "longer", "mixed")
 
 
-def network(run):
-    """Return what stands in for a network: run 1 is right, run 2 finds nothing, run 3 the opposite."""
-    found = {1: lambda image: image < 100, 2: np.zeros_like, 3: lambda image: image >= 100}[run]
-    return lambda image: found(image).astype(np.float32)
-
-
 @pytest.fixture
 def judged(workshop, micrographs, scoring):
     """An arm of three runs that was judged and has scored; the lower the sample's number, the better run by run."""
@@ -46,7 +41,7 @@ def judged(workshop, micrographs, scoring):
             "arm": "base",
             "run": run,
             "source": each.source,
-            **judging.tested(judging.Picture(each.name, each.image, each.mask), network(run)(each.image)),
+            **judging.tested(judging.Picture(each.name, each.image, each.mask), guess_of(run)(each.image)),
         }
         for run in (1, 2, 3)
         for each in pictures
@@ -77,7 +72,7 @@ def written(judged, use_case):
 
 
 def reported(judged, micrographs, scoring, metric="mean_iou"):
-    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), network(2))
+    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), guess_of(2))
 
 
 def test_the_median_run_predicts_what_is_shown_and_the_worst_samples_come_first(judged, micrographs, scoring):

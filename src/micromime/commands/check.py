@@ -40,7 +40,6 @@ WITH_TILES: dict[str, type[Section]] = {
 }
 """What stands besides under one that finds the class of tiles."""
 
-
 RESERVED = re.compile("latest|v[0-9]+", re.IGNORECASE)
 """Names that MLflow keeps for itself: the median network of a round is registered under the round's name."""
 

@@ -11,10 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
@@ -35,8 +34,7 @@ KEEP_MEMORY = {
 """Lets glibc keep large arrays' memory for the next ones: giving it back each time cost training 40 % of its time."""
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """What a person is shown of long work: what is done, the rate and the time left."""
 
     what: str

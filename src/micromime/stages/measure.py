@@ -3,7 +3,6 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -70,8 +69,7 @@ def write_statistics(folder: Path, found: CrackStatistics, made_from: str) -> No
     `made_from` is the hash of all that decides them.
     """
     by_value = {f"{key}_empirical": values for key, values in found.empirical.items()}
-    written: dict[str, Any] = {"dictionary": (folder / DICTIONARY).as_posix(), **found.parameters, **by_value}
-    written["made_from"] = made_from
+    written = {"dictionary": (folder / DICTIONARY).as_posix(), **found.parameters, **by_value, "made_from": made_from}
     found.cracks.to_csv(folder / "cracks.csv", index=False)
     found.fits.to_csv(folder / "fits.csv", index=False)
     (folder / FITTED).write_text(fitted_chart(found.parameters, found.cracks, found.simulated, TITLES))
