@@ -14,12 +14,12 @@ from micromime.scenario.parameters import read_tree
 from micromime.tracking.logged_files import fetch_logged
 
 
-def explain(use_case: str, params: Path = places.PARAMS) -> None:
+def explain(use_case: str) -> None:
     """Write a page for every arm: what its scores go with, its worst samples, what a sampler requested and got.
 
     The scores are those that samplers go by, `resample.score`.
     """
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     out = places.verdict(places.profile(tree), use_case).with_suffix("") / "explanations"
     with sole_maker(out):
         for name in arms_of(tree, use_case):

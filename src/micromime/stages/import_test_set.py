@@ -8,13 +8,13 @@ from micromime.scenario.parameters import read_tree
 from micromime.use_cases import instance_kind
 
 
-def import_test_set(use_case: str, params: Path = places.PARAMS) -> None:
+def import_test_set(use_case: str) -> None:
     """Make the folder of the micrographs, or of the photographs that tiles are cut from, which data/sources describes.
 
     A real set comes from this machine's MICROMIME_REAL, or from DVC's cache: the stage may have to run again,
     for another simulator or parameter, where the micrographs themselves are no longer given.
     """
-    parameters = TestSetParameters.of(read_tree(params), use_case, "test_set")
+    parameters = TestSetParameters.of(read_tree(places.PARAMS), use_case, "test_set")
     source, given = origin_file(use_case, Path()), given_folder(use_case)
     origin = Origin.read(source)
     files = {name: given / name for name in origin.files} if given else stored_files(use_case, source, Path())

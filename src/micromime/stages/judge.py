@@ -1,7 +1,5 @@
 """Judge networks on the test set: every run of every arm, beside the trivial baselines."""
 
-from pathlib import Path
-
 from micromime.arms.answers import CHOOSING, SCORING, TEST, Question, answers
 from micromime.arms.rounds import BASE, compared, rounds_of
 from micromime.inference.views import views_of
@@ -16,9 +14,9 @@ from micromime.reporting.trained_arms import epochs, origin
 from micromime.scenario.parameters import read_tree
 
 
-def judge(use_case: str, params: Path = places.PARAMS) -> None:
+def judge(use_case: str) -> None:
     """Write the verdict, its tables, the scores of every picture and the learning curves."""
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     profile, test_set = places.profile(tree), places.test_set(use_case)
     out, records = places.verdict(profile, use_case), places.records(profile, use_case)
     with sole_maker(out):

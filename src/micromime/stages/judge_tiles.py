@@ -1,7 +1,6 @@
 """Judge classifiers on real tiles: every run of every model and pool, beside a line filter; and the textures."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -20,9 +19,9 @@ from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
 
 
-def judge_tiles(use_case: str, params: Path = places.PARAMS) -> None:
+def judge_tiles(use_case: str) -> None:
     """Write the verdict, its tables, the answer to every tile and the learning curves."""
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     profile, tiles = places.profile(tree), places.tiles(use_case)
     out, records = places.verdict(profile, use_case), places.records(profile, use_case)
     with sole_maker(out):

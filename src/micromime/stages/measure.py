@@ -36,12 +36,12 @@ TITLES = {
 """What the figure shows, in its order."""
 
 
-def measure(use_case: str, params: Path = places.PARAMS) -> None:
+def measure(use_case: str) -> None:
     """Write what the scenario refers to by `{measured: NAME}`, a folder for each subset.
 
     Of all training tiles whole photographs are measured, of a smaller subset its tiles alone: nothing else is known.
     """
-    tree, out = read_tree(params), places.exemplars(use_case)
+    tree, out = read_tree(places.PARAMS), places.exemplars(use_case)
     subsets = [str(subset) for subset in TileParameters.of(tree, use_case, "tiles").subsets]
     work = partial(measure_subset, use_case=use_case, asked=ExemplarParameters.of(tree, use_case, "exemplars"))
     with sole_maker(out):

@@ -27,12 +27,12 @@ from micromime.use_cases import instance_kind
 PAGE = "report.html"
 
 
-def publish(use_case: str = "", params: Path = places.PARAMS) -> None:
+def publish(use_case: str = "") -> None:
     """Tell MLflow of a use case's arms, their tables of scores and what the verdict says; of every use case if unnamed.
 
     Told again it changes nothing. Raises Mistake where the store does not answer, or where there is no such use case.
     """
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     known = [key for key in tree if key != "profile"]
     if use_case:
         one_of(use_case, known, "use case")

@@ -1,7 +1,5 @@
 """Write the report of a use case with micrographs: one page and its pictures, of all that came out."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from micromime.arms.queue import network_of
@@ -19,11 +17,11 @@ from micromime.stages.publish import PAGE, publish_judged
 from micromime.tracking.store import best_effort
 
 
-def report(use_case: str, params: Path = places.PARAMS) -> None:
+def report(use_case: str) -> None:
     """Write the page and its pictures, from the network that stands for the first arm."""
     from micromime.inference.networks import predictor  # torch takes seconds
 
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     verdict = places.verdict(places.profile(tree), use_case)
     out = verdict.with_suffix("") / PAGE
     with sole_maker(out):

@@ -1,7 +1,5 @@
 """Write the report of a use case with tiles: one page and its pictures, of all that came out."""
 
-from pathlib import Path
-
 from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.reporting.pages.page import write_page
@@ -11,9 +9,9 @@ from micromime.stages.publish import PAGE, judged_tiles, publish_judged
 from micromime.tracking.store import best_effort
 
 
-def report_tiles(use_case: str, params: Path = places.PARAMS) -> None:
+def report_tiles(use_case: str) -> None:
     """Write the page and its pictures."""
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     verdict = places.verdict(places.profile(tree), use_case)
     out = verdict.with_suffix("") / PAGE
     with sole_maker(out):

@@ -21,9 +21,9 @@ from micromime.scenario.streams import stream
 from micromime.use_cases import instance_kind
 
 
-def tile(use_case: str, params: Path = places.PARAMS) -> None:
+def tile(use_case: str) -> None:
     """Write `test/`, `every/`, and a folder for each subset to train on."""
-    asked = TileParameters.of(read_tree(params), use_case, "tiles")
+    asked = TileParameters.of(read_tree(places.PARAMS), use_case, "tiles")
     classes, photographs, out = instance_kind(use_case).classes, places.photographs(use_case), places.tiles(use_case)
     tiles, origin = read_tiles(photographs, classes), Origin.read(photographs / ORIGIN_FILE)
     with sole_maker(out):

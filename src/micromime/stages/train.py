@@ -1,7 +1,6 @@
 """Train arms: their runs go side by side, and go on where they were stopped; what a record tells is taken from it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from micromime.arms.arm import Arm, planned_arm
@@ -17,12 +16,12 @@ from micromime.tracking.store import best_effort
 from micromime.use_cases import instance_kind
 
 
-def train(use_case: str, names: Sequence[str], params: Path = places.PARAMS) -> None:
+def train(use_case: str, names: Sequence[str]) -> None:
     """Train `base`, a round, or models that are compared (`synthetic`, `real` ...), and write their networks.
 
     A run whose record fits is taken from it, with its network where DVC's cache has that. MLflow is told meanwhile.
     """
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     profile = places.profile(tree)
     planned = {places.models(use_case, name): arms_named(tree, use_case, name) for name in names}
     for out in planned:
