@@ -162,6 +162,6 @@ def test_what_a_further_verdict_says_stands_under_its_prefix():
     rows = pd.DataFrame({"run": [1, 1, 2], "picture": ["a", "b", "a"], "error_rate": [1.0, 0.0, 0.25]})
     parts = [Part("", "mixed", {}, rows[rows["picture"] == "a"]), Part("every", "mixed", {}, rows)]
     assert means_of(parts, ["error_rate"]) == {
-        1: {"error_rate": 1.0, "every": {"error_rate": 0.5}},
-        2: {"error_rate": 0.25, "every": {"error_rate": 0.25}},
+        1: {"": {"error_rate": 1.0}, "every": {"error_rate": 0.5}},
+        2: {"": {"error_rate": 0.25}, "every": {"error_rate": 0.25}},
     }

@@ -44,8 +44,8 @@ def test_a_verdict_is_told_of_the_networks_it_was_made_of_and_a_median_one_that_
     assert [name for name, *_ in told] == ["publish_arm", "publish_arm", "publish_verdict", "publish_model"]
     _, said, tested_on, by_run, of_arm, files, pictures = told[2]
     assert (said, tested_on["kind"], tested_on["data"]["path"]) == (said_of(base), "surrogate", micrographs.as_posix())
-    assert {run: means["pixel_error"] for run, means in by_run.items() if run != 2} == {1: 0, 3: 1}
-    assert (of_arm["n_runs"], of_arm["mean_iou"]["mean"]) == (
+    assert {run: means[""]["pixel_error"] for run, means in by_run.items() if run != 2} == {1: 0, 3: 1}
+    assert (of_arm[""]["n_runs"], of_arm[""]["mean_iou"]["mean"]) == (
         3,
         json.loads(out.read_text())["arms"]["base"]["mean_iou"]["mean"],
     )

@@ -74,9 +74,7 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
     tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
     for arm, run in judged.representative.items():
         said, parts = said_of(arm), judged.parts(arm)
-        of_arm: dict[str, Any] = {}
-        for part in parts:
-            of_arm |= _under(part.prefix, statistics_of(part.name, part.verdict))
+        of_arm = {part.prefix: statistics_of(part.name, part.verdict) for part in parts}  # no prefix leaves no trace
         publish_arm(said, runs_of(arm))
         shown = {file.stem: file for file in sorted(folder.glob("*.png"))} if arm == judged.arms[0] else {}
         publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
@@ -114,17 +112,12 @@ def of_these_runs(judged: Judged) -> bool:
 
 
 def means_of(parts: Sequence[Part], metrics: Sequence[str]) -> dict[int, dict[str, Any]]:
-    """Return each run's means over the pictures, those of a part that has a prefix under it."""
+    """Return each run's means over the pictures, those of each part under its prefix."""
     found: dict[int, dict[str, Any]] = {}
     for part in parts:
-        for number, row in part.scores.groupby("run")[list(metrics)].mean().iterrows():
-            means = {str(key): row[key] for key in row.index}
-            found.setdefault(int(str(number)), {}).update(_under(part.prefix, means))
+        for run, means in part.scores.groupby("run")[list(metrics)].mean().to_dict("index").items():
+            found.setdefault(int(str(run)), {})[part.prefix] = means
     return found
-
-
-def _under(prefix: str, numbers: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {prefix: numbers} if prefix else numbers
 
 
 def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
