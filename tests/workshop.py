@@ -153,7 +153,6 @@ def another_process(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Abstract
 
 
 def guess(network: Path) -> Callable[[Image], Probability]:
-    """Stand in for `predictor`."""
     return guess_of(json.loads((network / "run.json").read_text())["run"])
 
 

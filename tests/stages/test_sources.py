@@ -24,12 +24,11 @@ from micromime.stages.import_test_set import import_test_set
 GRAINS = "grain_boundaries"
 FILE, OUT, CACHE = origin_file(GRAINS, Path()), places.test_set(GRAINS), Path(".dvc/cache")
 PARAMS = f"{GRAINS}:\n  test_set: {{simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}}\n"
-COMMAND = [sys.executable, "-m", "micromime", "import"]
-WORDS = [GRAINS]
+COMMAND = [sys.executable, "-m", "micromime", "import", GRAINS]
 DVC_YAML = f"""
 stages:
   import_{GRAINS}:
-    cmd: {" ".join(COMMAND + WORDS)}
+    cmd: {" ".join(COMMAND)}
     deps: [{FILE}]
     params: [{GRAINS}.test_set]
     outs: [{OUT}]
@@ -157,7 +156,7 @@ def test_a_surrogate_by_the_stage_s_command_and_a_mistake_in_one_sentence():
     assert bring_in() == "surrogate"
     assert len(read_micrographs(OUT)) == 2
     Path("params.yaml").write_text(PARAMS.replace("2", "-3"))
-    done = subprocess.run([*COMMAND, *WORDS], capture_output=True, text=True, check=False, env=os.environ | OURS)
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False, env=os.environ | OURS)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("micromime: grain_boundaries.test_set.surrogate_count: -3 is not allowed")
     assert done.stderr.count("\n") == 1
