@@ -25,10 +25,10 @@ from fastai.torch_core import set_seed
 from tqdm import tqdm
 from typer import Option
 
+from micromime.cli import command
 from micromime.engines.local import KEEP_MEMORY, ONE_THREAD, cores, trainings
 from micromime.mistakes import Mistake
-from micromime.scenario.parameters import one_of, read_tree, section, typed
-from micromime.stages import command
+from micromime.scenario.parameters import one_of, read_tree
 from micromime.training.architectures import architectures, build
 from micromime.training.learner import FREEZE_TO, learner_for, this_device
 from micromime.training.loaders import loaders
@@ -62,7 +62,7 @@ def main(
     params: Annotated[Path, Option(help="The file with <use case>.train.")] = Path("params.yaml"),
 ) -> None:
     """Time every combination, and print a table and the lines to write into params.yaml, which stays as it is."""
-    settings = typed(TrainParameters, section(read_tree(params), use_case, "train"), f"{use_case}.train")
+    settings = TrainParameters.of(read_tree(params), use_case, "train")
     one_of(settings.architecture, architectures(), f"{use_case}.train.architecture")
     gpu, now = torch.cuda.is_available(), os.getloadavg()[0]
     name = torch.cuda.get_device_name() if gpu else torch.backends.cpu.get_cpu_capability()

@@ -103,9 +103,14 @@ def test_check_says_that_all_is_well(rendered):
     assert "every key is known" in micromime("check", cwd=rendered).stdout
 
 
-def test_rendering_starts_without_torch_and_mlflow(rendered):
-    code = "import sys, micromime.cli; from micromime.commands import rerender; from micromime.stages import render\n"
-    code += "print([name for name in ('torch', 'fastai', 'mlflow') if name in sys.modules])"
+def test_rendering_and_a_check_start_without_what_takes_seconds(rendered):
+    code = (
+        "import sys, micromime.cli; from micromime.commands import rerender, run; from micromime.stages import render\n"
+    )
+    code += (
+        "slow = 'torch', 'fastai', 'mlflow', 'pandas', 'sklearn', 'statsmodels', 'scipy.stats', 'skimage.morphology'\n"
+    )
+    code += "print([name for name in slow if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=rendered)
     assert said.stdout == "[]\n"
 

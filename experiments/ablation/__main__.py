@@ -13,6 +13,7 @@ from experiments.ablation.tables import ablation_chart, ablation_tables
 from experiments.ablation.verdict import ablation_verdict
 from experiments.runs import Table, told, write_results
 from micromime.arms.records import machines, read_record
+from micromime.cli import command
 from micromime.datasets.store import Dataset, identity
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.mistakes import Mistake
@@ -21,7 +22,6 @@ from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.project import places
 from micromime.project.work import fingerprint, sole_maker
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 
 HERE = Path("experiments/ablation")
 

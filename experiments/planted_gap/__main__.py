@@ -12,10 +12,10 @@ from experiments.planted_gap.tables import gap_chart, planted_gap_tables
 from experiments.planted_gap.verdict import gap_verdict, rows_of, statements
 from experiments.runs import Table, write_results
 from micromime.arms.records import machines, read_record
+from micromime.cli import command
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
-from micromime.stages import command
 
 HERE = Path("experiments/planted_gap")
 MODE_F1 = f"boundary F1, tolerance {TOLERANCE_PX} px, on the test pictures of the mode"

@@ -1,6 +1,8 @@
 """The command `micromime`: a map of thin sub-commands. What they need is imported when they run."""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -28,15 +30,16 @@ def run() -> None:
     """Check params.yaml, find the real pictures, run what has changed (dvc repro), and say where to look."""
     from micromime.commands.run import run_pipeline
 
-    run_pipeline(Path("params.yaml"))
+    run_pipeline()
 
 
 @app.command()
-def check(params: Params = Path("params.yaml")) -> None:
+def check(params: Params = places.PARAMS) -> None:
     """Say whether every key of params.yaml is known and within its bounds."""
-    from micromime.commands.check import check_file
+    from micromime.commands.check import check_tree
+    from micromime.scenario.parameters import read_tree
 
-    check_file(params)
+    check_tree(read_tree(params))
     print(f"{params}: every key is known and within its bounds.")
 
 
@@ -48,42 +51,34 @@ def profile(
     """Write a profile's sizes into params.yaml; its comments and other keys stay."""
     from micromime.commands.profile import write_profile
 
-    write_profile(name, Path("params.yaml"), Path("profiles"), force)
+    write_profile(name, places.PARAMS, Path("profiles"), force)
     print(f"params.yaml now holds the profile {name}.")
 
 
 @app.command()
 def sources() -> None:
     """Write down which pictures the test set of each use case is made of: data/sources/."""
-    from micromime.commands.check import use_cases_in
-    from micromime.stages.sources import write_sources
+    from micromime.commands.run import write_sources
+    from micromime.scenario.parameters import read_tree
 
-    write_sources(use_cases_in(Path("params.yaml")), Path())
-
-
-@app.command("import")
-def import_(use_case: UseCase) -> None:
-    """Stage: bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."""
-    from micromime.stages.import_test_set import main as stage
-
-    out = places.photographs(use_case) if _of_tiles(use_case) else places.test_set(use_case)
-    stage(use_case, places.origin(use_case), out, places.PARAMS)
+    write_sources(read_tree(places.PARAMS))
 
 
-@app.command()
-def tile(use_case: UseCase) -> None:
-    """Stage: divide the real tiles into the test set and the nested subsets to train on."""
-    from micromime.stages.tile import main as stage
+def _stage(name: str, about: str, *modules: str) -> None:
+    """Add a stage that depends on a use case alone: one module, or one where networks find masks, one where classes."""
 
-    stage(use_case, places.photographs(use_case), places.tiles(use_case), places.PARAMS)
+    @app.command(name, help=f"Stage: {about}")
+    def run_stage(use_case: UseCase) -> None:
+        from micromime.use_cases import instance_kind
+
+        stage = modules[-1 if instance_kind(use_case).classes else 0]
+        getattr(import_module(f"micromime.stages.{stage}"), stage)(use_case)
 
 
-@app.command()
-def measure(use_case: UseCase) -> None:
-    """Stage: measure cracks and surfaces on each subset of the real tiles."""
-    from micromime.stages.measure import main as stage
-
-    stage(use_case, places.tiles(use_case), places.photographs(use_case), places.exemplars(use_case), places.PARAMS)
+BRINGS_IN = "bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."
+_stage("import", BRINGS_IN, "import_test_set")
+_stage("tile", "divide the real tiles into the test set and the nested subsets to train on.", "tile")
+_stage("measure", "measure cracks and surfaces on each subset of the real tiles.", "measure")
 
 
 @app.command()
@@ -165,61 +160,29 @@ def resample(  # noqa: PLR0913 - one argument an option
     params: Params = places.PARAMS,
 ) -> None:
     """Stage: render what a round's sampler asks for; or by scores that were logged in MLflow instead of those here."""
+    from micromime.scenario.parameters import read_tree
     from micromime.stages.resample import resample as stage
+    from micromime.stages.resample import resample_logged
 
     if bool(from_run) != bool(out):
         raise Mistake("--from-run and --out belong together; give both, or neither.")
     if out is None:
         stage(use_case, round_, params)
         return
-    from micromime.commands.resample_logged import resample_logged
-    from micromime.scenario.parameters import read_tree
-
     resample_logged(read_tree(params), (use_case, round_), from_run, out, workers)
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
 
 
-@app.command()
-def judge(use_case: UseCase) -> None:
-    """Stage: every network on the test set, beside what anybody could apply."""
-    profile = _profile()
-    out, kept = places.verdict(profile, use_case), places.records(profile, use_case)
-    if _of_tiles(use_case):
-        from micromime.stages.judge_tiles import main as judge_tiles
-
-        judge_tiles(use_case, places.models(use_case), places.tiles(use_case), places.synthetic(use_case), out, kept)
-        return
-    from micromime.stages.judge import main as stage
-
-    scoring = places.synthetic(use_case, "scoring")
-    stage(use_case, places.models(use_case), places.test_set(use_case), scoring, out, kept)
-
-
-@app.command()
-def report(use_case: UseCase) -> None:
-    """Stage: one page of all that came out, and its pictures."""
-    verdict = places.verdict(_profile(), use_case)
-    out = verdict.with_suffix("") / "report.html"
-    if _of_tiles(use_case):
-        from micromime.stages.report_tiles import main as report_tiles
-
-        sources = (places.tiles(use_case), places.synthetic(use_case), places.exemplars(use_case))
-        report_tiles(use_case, places.models(use_case), *sources, verdict, out)
-    else:
-        from micromime.stages.report import main as stage
-
-        scores, scoring = places.scores(use_case, "base"), places.synthetic(use_case, "scoring")
-        stage(use_case, places.models(use_case), verdict, scores, scoring, places.test_set(use_case), out)
+_stage("judge", "every network on the test set, beside what anybody could apply.", "judge", "judge_tiles")
+_stage("report", "one page of all that came out, and its pictures.", "report", "report_tiles")
 
 
 @app.command()
 def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "") -> None:
     """Tell MLflow all that it does not know yet of trained arms and their verdicts; twice is as good as once."""
     from micromime.stages.publish import publish as tell
-    from micromime.use_cases import use_cases
 
-    for each in [use_case] if use_case else use_cases():
-        tell(each)
+    tell(use_case)
 
 
 @app.command()
@@ -277,10 +240,9 @@ def explain(
     from micromime.use_cases import use_cases
 
     if what in use_cases():
-        from micromime.stages.explain import main as stage
+        from micromime.stages.explain import explain as stage
 
-        pages = places.verdict(_profile(), what).with_suffix("") / "explanations"
-        stage(what, places.models(what), pages)
+        stage(what)
         return
     from micromime.commands.explain import explain as explain_run
 
@@ -339,24 +301,20 @@ def pull() -> None:
     transfer("pull")
 
 
-def _profile() -> str:
-    """Return the name of the profile in params.yaml."""
-    from micromime.scenario.parameters import read_tree
+def command(function: Callable[..., object]) -> None:
+    """Run a function on the words of the command line as `micromime` runs its own, then end the process.
 
-    return str(read_tree(places.PARAMS).get("profile", ""))
-
-
-def _of_tiles(use_case: str) -> bool:
-    """Return whether the networks of a use case find the class of tiles, and not masks."""
-    from micromime.use_cases import instance_kind
-
-    return bool(instance_kind(use_case).classes)
+    Plain parameters are arguments, those annotated with `typer.Option()` are options.
+    """
+    alone = typer.Typer(pretty_exceptions_enable=False, add_completion=False)
+    alone.command()(function)
+    main(alone)
 
 
-def main() -> None:
+def main(commands: typer.Typer = app) -> None:
     """Run the command; a mistake of the user is one sentence and exit code 2."""
     try:
-        app()
+        commands()
     except Mistake as mistake:
         print(f"micromime: {mistake}", file=sys.stderr)
         raise SystemExit(2) from None

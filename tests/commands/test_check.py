@@ -6,7 +6,7 @@ from operator import getitem
 
 import pytest
 
-from micromime.commands.check import check_file, check_tree, use_cases_in
+from micromime.commands.check import check_tree, use_cases_in
 from micromime.mistakes import Mistake
 from micromime.sampling.samplers import samplers
 from micromime.scenario.parameters import read_tree
@@ -103,6 +103,6 @@ def test_a_round_has_another_seed_than_those_it_goes_on_from_wherever_they_stand
     check_tree(tree)
 
 
-def test_the_projects_own_file_is_right(project):
-    check_file(project / "params.yaml")
-    assert use_cases_in(project / "params.yaml") == [GRAINS, "chip_cracks"]
+def test_the_projects_own_file_is_right(whole):
+    check_tree(whole)
+    assert use_cases_in(whole) == [GRAINS, "chip_cracks"]

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from micromime.commands.explain import arm_of, earlier_than, explain, scores_of, trained_on, usual_score
+from micromime.commands.explain import arm_of, explain, usual_score
 from micromime.datasets.store import identity
 from micromime.mistakes import Mistake
 from micromime.project.versions import data_version
-from micromime.reporting.explanation.scored_arm import told_of
 from micromime.sampling.scores import write_scores
-from micromime.stages import explain as stage
+from micromime.stages.explain import explain as explain_all
+from micromime.stages.explain import scores_of, told_by
 
 ARM, ROUND, SCORING = (
     f"{folder}/grain_boundaries/{name}"
@@ -53,7 +53,7 @@ def write_table(rows, fingerprint="e" * 32, file=TABLE):
 
 
 def write_arm(folder=ARM, data=ROUND, fingerprint="e" * 32, **more):
-    version = {"path": data, "digest": data_version("", Path(data)).digest}
+    version = {"path": data, "digest": data_version("", Path(data))["digest"]}
     said = {"use_case": "grain_boundaries", "arm": Path(folder).name, "fingerprint": fingerprint, "data": [version]}
     Path(folder).mkdir(parents=True, exist_ok=True)
     Path(folder, "arm.json").write_text(json.dumps(said | more))
@@ -75,8 +75,7 @@ def here(tmp_path, monkeypatch):
 
 
 def told():
-    arm = arm_of(ARM)
-    return told_of(arm, scores_of(arm), "mean_iou", earlier_than(arm), trained_on(arm))
+    return told_by(arm_of(ARM), "mean_iou")
 
 
 def test_an_arm_is_explained_by_its_means(capsys):
@@ -217,7 +216,7 @@ def arms(here):
     write_table(rows_of(**{"score.mean_iou": rows_of()["score.mean_iou"] + 0.25})[::-1])
     rounds = {"adaptive": {"parent": "base", "seed": 1, "sampler": {"random_draws": {}}}}
     sections = {"rounds": rounds, "resample": RESAMPLE | {"score": "mean_iou"}}
-    Path("params.yaml").write_text(json.dumps({"grain_boundaries": sections}))
+    Path("params.yaml").write_text(json.dumps({"profile": "tiny", "grain_boundaries": sections}))
     return here / "models/grain_boundaries"
 
 
@@ -230,10 +229,11 @@ def test_scores_from_before_are_those_of_the_very_networks_gone_on_from():
 
 
 def test_the_stage_writes_the_page_of_every_arm_that_the_command_writes(arms):
-    stage.main("grain_boundaries", Path("models/grain_boundaries"), Path("pages"))
-    assert {file.name for file in Path("pages").iterdir()} == {"base.html", "adaptive.html"}
+    explain_all("grain_boundaries")
+    pages = Path("metrics/tiny/grain_boundaries/explanations")
+    assert {file.name for file in pages.iterdir()} == {"base.html", "adaptive.html"}
     explain(ARM, Path("page.html"))
-    assert Path("page.html").read_bytes() == Path("pages/adaptive.html").read_bytes()
+    assert Path("page.html").read_bytes() == (pages / "adaptive.html").read_bytes()
     (arms / "adaptive/arm.json").unlink()
     with pytest.raises(Mistake, match=r"adaptive holds no arm\.json"):
-        stage.main("grain_boundaries", arms, Path("pages"))
+        explain_all("grain_boundaries")

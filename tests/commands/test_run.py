@@ -35,8 +35,9 @@ def params(project, tmp_path, monkeypatch):
     return tmp_path / "params.yaml"
 
 
-def test_dvc_runs_with_this_python_once_the_sources_are_written(params, capfd):
-    run_pipeline(params)
+@pytest.mark.usefixtures("params")
+def test_dvc_runs_with_this_python_once_the_sources_are_written(capfd):
+    run_pipeline()
     words, path, sources_written = json.loads(Path("called.json").read_text())
     assert words == ["repro"]
     assert path.split(os.pathsep)[0] == str(Path(sys.executable).parent)
@@ -81,13 +82,14 @@ def no_pictures(params, monkeypatch):
 def test_what_is_wrong_stops_everything_before_it_starts(params, monkeypatch, spoil, said):
     spoil(params, monkeypatch)
     with pytest.raises(Mistake, match=said):
-        run_pipeline(params)
+        run_pipeline()
     assert not Path("called.json").exists()
     assert not Path("data").exists()
 
 
-def test_a_dvc_that_fails_is_a_mistake_and_no_old_table_is_shown(params, monkeypatch, capfd):
+@pytest.mark.usefixtures("params")
+def test_a_dvc_that_fails_is_a_mistake_and_no_old_table_is_shown(monkeypatch, capfd):
     monkeypatch.setenv("ENDS_WITH", "255")
     with pytest.raises(Mistake, match=r"dvc repro did not end well; .* `make run` goes on from there"):
-        run_pipeline(params)
+        run_pipeline()
     assert "Test set" not in capfd.readouterr().out

@@ -16,11 +16,12 @@ LOCK = {"schema": "2.0", "stages": {"render@grains": {"deps": [DEP], "outs": [OU
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Path:
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "params.yaml").write_text("seed: 0\n")
     who = ["-c", "user.name=Ann", "-c", "user.email=ann@example.org", "-c", "commit.gpgsign=false"]
     for words in (["init", "--quiet"], ["add", "."], [*who, "commit", "--quiet", "--message", "Begin"]):
         subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -32,38 +33,41 @@ def test_a_checkout_is_its_commit_and_dirty_by_all_that_no_stage_writes(reposito
     if name:
         (repository / name).parent.mkdir(parents=True, exist_ok=True)
         (repository / name).write_text("{}")
-    assert len(revision(repository).commit) == 40
-    assert revision(repository).dirty == dirty
+    assert len(revision()["commit"]) == 40
+    assert revision()["dirty"] == dirty
 
 
 def test_outside_git_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert revision(tmp_path) == ("", False)
+    monkeypatch.chdir(tmp_path)
+    assert revision() == {"commit": "", "dirty": False}
 
 
-def test_a_data_set_has_the_hash_that_dvc_recorded_for_it_or_for_its_folder(tmp_path):
-    (tmp_path / "dvc.lock").write_text(json.dumps(LOCK))
-    version = data_version("train", Path("data/grains"), "validation", tmp_path)
-    assert version == ("train", "data/grains", MD5, "validation")
-    one_of_several = data_version("all", Path("data/grains/all"), root=tmp_path)
-    assert (one_of_several.path, one_of_several.digest) == ("data/grains/all", MD5)
+def test_a_data_set_has_the_hash_that_dvc_recorded_for_it_or_for_its_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("dvc.lock").write_text(json.dumps(LOCK))
+    version = data_version("train", Path("data/grains"), "validation")
+    assert version == {"name": "train", "path": "data/grains", "digest": MD5, "context": "validation"}
+    one_of_several = data_version("all", tmp_path / "data/grains/all")
+    assert (one_of_several["path"], one_of_several["digest"]) == ("data/grains/all", MD5)
 
 
-def test_without_dvc_the_hash_is_that_of_the_description_or_of_every_picture(tmp_path):
+def test_without_dvc_the_hash_is_that_of_the_description_or_of_every_picture(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "grains").mkdir()
     digests = []
     for content in ("{}", '{"seed": 1}', "{}"):
         (tmp_path / "grains" / "dataset.json").write_text(content)
-        digests.append(data_version("train", Path("grains"), root=tmp_path).digest)
+        digests.append(data_version("train", Path("grains"))["digest"])
     assert digests[0] == digests[2] != digests[1]
     assert digests[0] == "unversioned-44136fa355b3678a1146ad16"  # sha256sum of {}
     (tmp_path / "images.csv").write_text("image,mask,source\na.png,b.png,steel\n")
     for content in (b"one", b"two"):
         (tmp_path / "a.png").write_bytes(content)
-        digests.append(data_version("test", Path(), root=tmp_path).digest)
+        digests.append(data_version("test", Path())["digest"])
     assert len(set(digests)) == 4
 
 
 def test_no_data_set_is_a_mistake(tmp_path):
     with pytest.raises(Mistake, match="grains is no data set"):
-        data_version("train", Path("grains"), root=tmp_path)
+        data_version("train", tmp_path / "grains")

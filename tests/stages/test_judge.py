@@ -9,20 +9,20 @@ import pytest
 from micromime.judging.metrics import TESTED
 from micromime.project import places
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.stages import judge
+from micromime.stages.judge import judge
 
 GRAINS = "grain_boundaries"
-OUT = Path("judged/grains.json")
+OUT = places.verdict("tiny", GRAINS)
 SHARES = {"a": 340 / 2560, "b": 394 / 3200, "c": 276 / 1728}
 """Of boundaries in each picture; run 2 finds none of them."""
 
 
 @pytest.fixture
-def judged(micrographs, scoring):
+def judged(micrographs, scoring):  # noqa: ARG001 - they are there
     """What judges the arms of params.yaml; numbers that JSON does not know (NaN, Infinity) fail."""
 
     def verdict():
-        judge.main(GRAINS, places.models(GRAINS), micrographs, scoring, OUT, places.records("tiny", GRAINS))
+        judge(GRAINS)
         return json.loads(OUT.read_text(), parse_constant=pytest.fail)
 
     return verdict
@@ -36,7 +36,7 @@ def test_the_verdict_its_tables_scores_and_curves_are_written(workshop, judged):
     assert said["arms"]["base"]["mean_iou"]["mean"] == pytest.approx((1 + nothing + 0) / 3, abs=1e-6)
     assert (said["arms"]["base"]["n_runs"], said["views"], said["made"]["Runs"][:6]) == (3, 8, "base 3")
     assert OUT.with_suffix(".md").read_text() == verdict_table(said)
-    assert sorted(file.name for file in OUT.parent.iterdir()) == ["grains", "grains.json", "grains.md"]
+    assert sorted(file.name for file in OUT.parent.iterdir()) == [GRAINS, f"{GRAINS}.json", f"{GRAINS}.md", "runs"]
     scores = pd.read_parquet(OUT.with_suffix("") / "scores.parquet")
     known = {"arm", "run", "picture", "source", *TESTED, "mean_iou.at_0.3", "grains", "diameter_px", "astm_lo"}
     assert known < {*scores.columns}

@@ -8,10 +8,12 @@ import pytest
 
 from micromime.arms.comparisons import arms_of_models
 from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, Origin
+from micromime.project import places
 from micromime.scenario.parameters import read_tree
 from micromime.stages.judge_tiles import judged
 from micromime.stages.tile import write_tiles
 
+TILES = places.tiles("chip_cracks")
 MODELS = ["synthetic", "real", "longer", "mixed"]
 
 
@@ -20,8 +22,8 @@ def tree(tmp_path, monkeypatch, gravel_tiles):
     monkeypatch.chdir(tmp_path)
     every = gravel_tiles(16)
     for name, tiles in (("test", every[:4]), ("every", every), ("all", every[4:]), ("8", every[8:])):
-        write_tiles(tiles, Path("data/tiles", name), {"use_case": "chip_cracks", "classes": ["intact", "crack"]})
-    Origin(kind="surrogate", reason=NO_REAL_SET, files={}).write(Path("data/tiles", ORIGIN_FILE))
+        write_tiles(tiles, TILES / name, {"use_case": "chip_cracks", "classes": ["intact", "crack"]})
+    Origin(kind="surrogate", reason=NO_REAL_SET, files={}).write(TILES / ORIGIN_FILE)
     asked = {"tiles": {"test_tiles": 4, "seed": 0, "subsets": ["all", 8]}, "ablation": {"subset": 8, "ways": ["cut"]}}
     Path("params.yaml").write_text(json.dumps({"chip_cracks": asked}))
     return read_tree(Path("params.yaml"))
@@ -38,7 +40,7 @@ def test_every_model_has_an_arm_a_subset_and_those_that_see_synthetic_tiles_one_
         for run in (1, 2)
         for tile in gravel_tiles(16)
     ]
-    said = judged(tree, "chip_cracks", pd.DataFrame(answers), Path("data/tiles"))
+    said = judged(tree, "chip_cracks", pd.DataFrame(answers))
     assert (said["test_set"]["kind"], said["test_set"]["reason"]) == ("surrogate", NO_REAL_SET)
     assert [list(part["test"]["arms"]) for part in said["subsets"].values()] == [MODELS] * 2
     assert said["ablation"]["ways"] == ["filled", "cut"]
@@ -50,4 +52,4 @@ def test_without_other_textures_there_is_no_ablation(tree, gravel_tiles):
     tree["chip_cracks"]["ablation"]["ways"] = []
     tiles = [{"picture": tile.name, "source": tile.specimen, "error_rate": 0.0} for tile in gravel_tiles(16)]
     answers = pd.concat([pd.DataFrame(tiles).assign(arm=f"{m}_{s}", run=1) for m in MODELS for s in ("all", "8")])
-    assert judged(tree, "chip_cracks", answers, Path("data/tiles"))["ablation"] is None
+    assert judged(tree, "chip_cracks", answers)["ablation"] is None

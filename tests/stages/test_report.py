@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from workshop import guess_of
 
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset, write_description, write_shard
@@ -19,22 +20,16 @@ from micromime.project import places
 from micromime.reporting.judged import Judged, JudgedTiles
 from micromime.reporting.pages import micrographs as page_of_micrographs
 from micromime.reporting.pages import tiles as page_of_tiles
-from micromime.stages import report, report_tiles
+from micromime.stages.report import report
+from micromime.stages.report_tiles import report_tiles
 from micromime.stages.tile import TEST, write_tiles
 from micromime.stages.train import train
 from micromime.use_cases.chip_cracks import ChipTile
 
-VERDICT, PAGE = Path("metrics/of.json"), Path("metrics/of/report.html")
-CHIPS = "chip_cracks"
+GRAINS, CHIPS = "grain_boundaries", "chip_cracks"
 TILES, SYNTHETIC, EXEMPLARS = places.tiles(CHIPS), places.synthetic(CHIPS), places.exemplars(CHIPS)
-TRAINED = places.models("grain_boundaries")
+TRAINED = places.models(GRAINS)
 MODELS = ("synthetic", "real", "longer", "mixed")
-
-
-def network(run):
-    """Return what stands in for a network: run 1 is right, run 2 finds nothing, run 3 the opposite."""
-    found = {1: lambda image: image < 100, 2: np.zeros_like, 3: lambda image: image >= 100}[run]
-    return lambda image: found(image).astype(np.float32)
 
 
 @pytest.fixture
@@ -46,7 +41,7 @@ def judged(workshop, micrographs, scoring):
             "arm": "base",
             "run": run,
             "source": each.source,
-            **judging.tested(judging.Picture(each.name, each.image, each.mask), network(run)(each.image)),
+            **judging.tested(judging.Picture(each.name, each.image, each.mask), guess_of(run)(each.image)),
         }
         for run in (1, 2, 3)
         for each in pictures
@@ -63,18 +58,21 @@ def judged(workshop, micrographs, scoring):
     return Judged(said, scores, epochs, table, [base])
 
 
-def written(judged):
-    """Write what was judged as the stages before do."""
-    folder = VERDICT.with_suffix("")
-    folder.mkdir(parents=True)
-    VERDICT.write_text(json.dumps(judged.verdict))
+def written(judged, use_case):
+    """Write what was judged as the stages before do, and return where the page will be."""
+    verdict, scores = places.verdict("tiny", use_case), places.scores(use_case, "base")
+    folder = verdict.with_suffix("")
+    for each in (folder, scores.parent):
+        each.mkdir(parents=True)
+    verdict.write_text(json.dumps(judged.verdict))
     judged.scores.to_parquet(folder / "scores.parquet")
     judged.epochs.to_csv(folder / "curves.csv", index=False)
-    judged.scoring.to_parquet("scores.parquet")
+    judged.scoring.to_parquet(scores)
+    return folder / "report.html"
 
 
 def reported(judged, micrographs, scoring, metric="mean_iou"):
-    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), network(2))
+    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), guess_of(2))
 
 
 def test_the_median_run_predicts_what_is_shown_and_the_worst_samples_come_first(judged, micrographs, scoring):
@@ -99,11 +97,11 @@ def test_more_pictures_than_there_is_room_for_are_left_out(judged, micrographs, 
     assert [len(each) for each in (found.synthetic, found.worst, found.scoring)] == [2, 1, 3]
 
 
-def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, scoring):
-    written(judged)
+def test_a_report_is_written_and_trains_nothing(workshop, judged):
+    out = written(judged, GRAINS)
     workshop.trained.clear()
-    report.main("grain_boundaries", TRAINED, VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
-    page = PAGE.read_text()
+    report(GRAINS)
+    page = out.read_text()
     for text in (
         "surrogate, not real",
         "base, run 2, the median run",
@@ -111,14 +109,14 @@ def test_a_report_is_written_and_trains_nothing(workshop, judged, micrographs, s
         "Mean IoU (over runs)",
     ):
         assert text in page
-    pictures = [PAGE.with_name(f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
+    pictures = [out.with_name(f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
     assert len({each for each in pictures if each.startswith(b"\x89PNG")}) == 3
     for file in TRAINED.rglob("weights.safetensors"):
         file.unlink()
     with pytest.raises(
         Mistake, match=r"base/run-002 has no network here.*`micromime pull`.* models/grain_boundaries/base 2`"
     ):
-        report.main("grain_boundaries", TRAINED, VERDICT, Path("scores.parquet"), scoring, micrographs, PAGE)
+        report(GRAINS)
     assert workshop.trained == []
 
 
@@ -185,13 +183,13 @@ def test_the_mistakes_shown_are_those_of_the_median_run_on_test_tiles(judged_til
 
 
 def test_a_report_on_tiles_is_written_about_the_largest_subset(judged_tiles):
-    written(judged_tiles)
-    report_tiles.main(CHIPS, places.models(CHIPS), TILES, SYNTHETIC, EXEMPLARS, VERDICT, PAGE)
-    page = PAGE.read_text()
+    out = written(judged_tiles, CHIPS)
+    report_tiles(CHIPS)
+    page = out.read_text()
     assert '<svg aria-label="fitted to all"></svg>' in page
     assert "training tiles of the subset “all” (of n = 12)" in page
     assert "(of n = 10 synthetic tiles)" in page
     curves = re.findall(r"Learning curves of arm (\w+)", page)
     assert list(dict.fromkeys(curves)) == [f"{model}_all" for model in ("synthetic", "real", "mixed", "longer")]
     assert "<td>data/synthetic/chip_cracks/all unversioned-" in page
-    assert {file.stem for file in PAGE.parent.glob("*.png")} == {"figure_3", "contact_sheet", "wrong"}
+    assert {file.stem for file in out.parent.glob("*.png")} == {"figure_3", "contact_sheet", "wrong"}

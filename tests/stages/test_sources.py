@@ -12,24 +12,23 @@ import numpy as np
 import pytest
 
 import micromime
+from micromime.commands.run import write_sources
 from micromime.mistakes import Mistake
 from micromime.pictures import test_set
 from micromime.pictures.micrographs import Micrograph, listed_files, read_micrographs
 from micromime.pictures.surrogates.grains import write_micrographs
 from micromime.pictures.test_set import NO_REAL_SET, VARIABLE, Origin, origin_file, stored_files
 from micromime.project import places
-from micromime.stages import import_test_set
-from micromime.stages.sources import write_sources
+from micromime.stages.import_test_set import import_test_set
 
 GRAINS = "grain_boundaries"
 FILE, OUT, CACHE = origin_file(GRAINS, Path()), places.test_set(GRAINS), Path(".dvc/cache")
 PARAMS = f"{GRAINS}:\n  test_set: {{simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}}\n"
-COMMAND = [sys.executable, "-m", "micromime", "import"]
-WORDS = [GRAINS]
+COMMAND = [sys.executable, "-m", "micromime", "import", GRAINS]
 DVC_YAML = f"""
 stages:
   import_{GRAINS}:
-    cmd: {" ".join(COMMAND + WORDS)}
+    cmd: {" ".join(COMMAND)}
     deps: [{FILE}]
     params: [{GRAINS}.test_set]
     outs: [{OUT}]
@@ -51,7 +50,7 @@ def finished(tmp_path_factory):
         Path(".dvc/config").write_text("[core]\n    no_scm = True\n")
         Path("params.yaml").write_text(PARAMS)
         Path("dvc.yaml").write_text(DVC_YAML)
-        write_sources([GRAINS], Path())
+        write_sources({GRAINS: {}})
         subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], env=os.environ | OURS, check=True)
     return folder
 
@@ -66,13 +65,12 @@ def project(finished, tmp_path, monkeypatch):
 
 
 def kind_now(fetch=True):
-    kind = write_sources([GRAINS], Path(), fetch)[GRAINS].kind
-    assert Origin.read(FILE).kind == kind
-    return kind
+    write_sources({GRAINS: {}}, fetch)
+    return Origin.read(FILE).kind
 
 
 def bring_in():
-    import_test_set.main(GRAINS, FILE, OUT, Path("params.yaml"))
+    import_test_set(GRAINS)
     return Origin.read(OUT / "source.json").kind
 
 
@@ -158,7 +156,7 @@ def test_a_surrogate_by_the_stage_s_command_and_a_mistake_in_one_sentence():
     assert bring_in() == "surrogate"
     assert len(read_micrographs(OUT)) == 2
     Path("params.yaml").write_text(PARAMS.replace("2", "-3"))
-    done = subprocess.run([*COMMAND, *WORDS], capture_output=True, text=True, check=False, env=os.environ | OURS)
+    done = subprocess.run(COMMAND, capture_output=True, text=True, check=False, env=os.environ | OURS)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("micromime: grain_boundaries.test_set.surrogate_count: -3 is not allowed")
     assert done.stderr.count("\n") == 1

@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from micromime.mistakes import Mistake
 from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, Origin
 from micromime.pictures.tiles import read_tiles
-from micromime.stages.tile import divided, main
+from micromime.project import places
+from micromime.stages.tile import divided, tile
 
 ASKED = TileParameters(test_tiles=6, seed=0, subsets=("all", 8, 4))
 
@@ -53,13 +55,13 @@ def test_more_tiles_than_there_are_is_one_sentence(gravel_tiles):
 
 def test_the_stage_writes_a_data_set_for_each_part(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    given = tmp_path / "given"
+    given, out = places.photographs("chip_cracks"), places.tiles("chip_cracks")
     write_parts(3, 256, 0, given)
     Origin(kind="surrogate", reason=NO_REAL_SET, files={}).write(given / ORIGIN_FILE)
     asked = {"test_tiles": 10, "seed": 0, "subsets": ["all"]}
-    (tmp_path / "params.yaml").write_text(json.dumps({"chip_cracks": {"tiles": asked}}))
-    main("chip_cracks", given, tmp_path / "out")
-    every, training = Dataset(tmp_path / "out" / "every"), Dataset(tmp_path / "out" / "all")
+    Path("params.yaml").write_text(json.dumps({"chip_cracks": {"tiles": asked}}))
+    tile("chip_cracks")
+    every, training = Dataset(out / "every"), Dataset(out / "all")
     tiles = read_tiles(given, ["intact", "crack"])
     assert every.description["classes"] == ["intact", "crack"]
     assert every.class_numbers.tolist() == [int(tile.label == "crack") for tile in tiles]
@@ -67,4 +69,4 @@ def test_the_stage_writes_a_data_set_for_each_part(tmp_path, monkeypatch):
     assert training.description["specimens"] == sorted(set(training.samples["specimen"]))
     assert np.array_equal(every.images[3], tiles[3].image)
     assert np.array_equal(every.masks[3], tiles[3].mask)
-    assert Origin.read(tmp_path / "out" / ORIGIN_FILE).kind == "surrogate"
+    assert Origin.read(out / ORIGIN_FILE).kind == "surrogate"

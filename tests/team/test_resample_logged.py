@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from micromime.commands import resample_logged as command
 from micromime.mistakes import Mistake
+from micromime.stages import resample as command
 
 DRAWN = {"seed": 2, "sampler": {"random_draws": {}}}
 TREE = {"grain_boundaries": {"rounds": {"second": {"parent": "first", **DRAWN}, "first": {"parent": "base", **DRAWN}}}}

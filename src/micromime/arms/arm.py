@@ -11,7 +11,6 @@ from micromime.mistakes import Mistake
 from micromime.project.results import LEARNER
 from micromime.project.versions import data_version
 from micromime.project.work import fingerprint
-from micromime.scenario.parameters import section, typed
 from micromime.scenario.streams import stream
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
@@ -91,7 +90,7 @@ class Arm:
                 "data": {key: drawn[key] for key in kept if key in drawn},
                 "train": self.settings.model_dump(mode="json"),
             },
-            "data": [data_version(self.data.name, self.data)._asdict() | {"identity": identity(self.data)}],
+            "data": [data_version(self.data.name, self.data) | {"identity": identity(self.data)}],
             "start": self.start.as_posix() if self.start else None,
             "beside": self.beside.as_posix() if self.beside else None,
             "rates": self.rates,
@@ -100,10 +99,9 @@ class Arm:
 
 def planned_arm(tree: dict[str, Any], use_case: str, data: Path, out: Path, start: Path | None) -> Arm:
     """Return the arm that params.yaml describes; where `start` is given, one that goes on with that arm's networks."""
-    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    settings = TrainParameters.of(tree, use_case, "train")
     if start:
-        asked = typed(FinetuneParameters, section(tree, use_case, "finetune"), f"{use_case}.finetune")
-        settings = settings.finetuning(asked)
+        settings = settings.finetuning(FinetuneParameters.of(tree, use_case, "finetune"))
         trained_runs = Arm.read(start).settings.runs
         if settings.runs > trained_runs:
             raise Mistake(

@@ -20,17 +20,17 @@ from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
 from micromime.project import places
-from micromime.scenario.parameters import Section, one_of, read_tree, section, typed
+from micromime.scenario.parameters import Section, one_of, read_tree
 from micromime.scenario.streams import LARGEST_SEED
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
 Model = Literal["synthetic", "real", "mixed", "longer"]
 
-COMPARED: tuple[Model, ...] = ("synthetic", "real", "longer", "mixed")
-"""Models in this order: each is tested against all before it, so mixed against every other."""
-
 BASE: Model = "synthetic"
 """The model that mixed goes on with, and beside which the others stand in MLflow."""
+
+COMPARED: tuple[Model, ...] = ("synthetic", "real", "longer", "mixed")
+"""Models in this order: each is tested against all before it, so mixed against every other."""
 
 ON_EVERY_POOL = ("synthetic", "mixed")
 """Models that the texture of a pool makes a difference to."""
@@ -88,8 +88,8 @@ class Pool(NamedTuple):
 
 def pools(tree: Mapping[str, Any], use_case: str) -> list[Pool]:
     """Return every pool that params.yaml asks for, those with textures as in the paper first."""
-    asked = typed(TileParameters, section(dict(tree), use_case, "tiles"), f"{use_case}.tiles")
-    ablation = typed(AblationParameters, section(dict(tree), use_case, "ablation"), f"{use_case}.ablation")
+    asked = TileParameters.of(tree, use_case, "tiles")
+    ablation = AblationParameters.of(tree, use_case, "ablation")
     if len(set(asked.subsets)) < len(asked.subsets):
         raise Mistake(f"{use_case}.tiles.subsets names a subset twice; name each once.")
     if ablation.ways and ablation.subset not in asked.subsets:
@@ -130,10 +130,10 @@ def arms_of_model(tree: dict[str, Any], use_case: str, model: str) -> list[Arm]:
 
 
 def _planned(tree: dict[str, Any], use_case: str, model: Model, pool: Pool) -> Arm:
-    settings = typed(TrainParameters, section(tree, use_case, "train"), f"{use_case}.train")
+    settings = TrainParameters.of(tree, use_case, "train")
     if model == BASE:
         return Arm(use_case, arm_name(model, pool), settings, places.synthetic(use_case, pool.name))
-    asked = typed(FinetuneParameters, section(tree, use_case, "finetune"), f"{use_case}.finetune")
+    asked = FinetuneParameters.of(tree, use_case, "finetune")
     finetuned, real = settings.finetuning(asked), places.tiles(use_case) / pool.subset
     synthetic = places.models(use_case, BASE) / arm_name(BASE, pool)
     if model == "longer":

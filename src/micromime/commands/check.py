@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from micromime.arms.comparisons import AblationParameters, ExemplarParameters, TileParameters, pools
@@ -13,7 +12,7 @@ from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import TestSetParameters
 from micromime.sampling.samplers import checked_sampler
-from micromime.scenario.parameters import Section, one_of, read_tree, section, typed, unknown_key
+from micromime.scenario.parameters import Section, one_of, section, unknown_key
 from micromime.scenario.scenario import Scenario
 from micromime.training.architectures import architectures
 from micromime.training.settings import FinetuneParameters, TrainParameters
@@ -41,14 +40,8 @@ WITH_TILES: dict[str, type[Section]] = {
 }
 """What stands besides under one that finds the class of tiles."""
 
-
 RESERVED = re.compile("latest|v[0-9]+", re.IGNORECASE)
 """Names that MLflow keeps for itself: the median network of a round is registered under the round's name."""
-
-
-def check_file(params: Path) -> None:
-    """Raise Mistake for the first thing wrong in a parameter file."""
-    check_tree(read_tree(params))
 
 
 def check_tree(tree: Mapping[str, Any]) -> None:
@@ -56,16 +49,15 @@ def check_tree(tree: Mapping[str, Any]) -> None:
     profile = tree.get("profile")
     if not isinstance(profile, str) or not profile.isidentifier():
         raise Mistake(f"profile is {profile!r}; it must be the name of a profile, such as demo.")
-    for key in tree:
-        if key not in {"profile", *use_cases()}:
+    for key in use_cases_in(tree):
+        if key not in use_cases():
             raise Mistake(unknown_key(key, ["profile", *use_cases()]))
-        if key != "profile":
-            _check_use_case(tree, key)
+        _check_use_case(tree, key)
 
 
-def use_cases_in(params: Path) -> list[str]:
-    """Return the use cases of a parameter file."""
-    return [key for key in read_tree(params) if key != "profile"]
+def use_cases_in(tree: Mapping[str, Any]) -> list[str]:
+    """Return the use cases that a parameter file holds."""
+    return [key for key in tree if key != "profile"]
 
 
 def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
@@ -77,7 +69,7 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
             raise Mistake(unknown_key(f"{use_case}.{key}", known))
     Scenario.read(kind, section(tree, use_case, "scenario"), f"{use_case}.scenario")
     for key, each in sections.items():
-        typed(each, section(tree, use_case, key), f"{use_case}.{key}")
+        each.of(tree, use_case, key)
     fitting = architectures("class" if kind.classes else "mask")
     one_of(content["train"]["architecture"], fitting, f"{use_case}.train.architecture")
     runs, trained = (content[key]["runs"] for key in ("finetune", "train"))

@@ -6,13 +6,12 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pandas as pd
 
 from micromime.arms.rounds import score_of
 from micromime.mistakes import Mistake
-from micromime.project.versions import data_version
+from micromime.project import places
 from micromime.project.work import OURS
 from micromime.reporting.explanation.page import (
     WORST,
@@ -23,12 +22,11 @@ from micromime.reporting.explanation.page import (
     p_value,
     write_explanation,
 )
-from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, told_of
+from micromime.reporting.explanation.scored_arm import ScoredArm
 from micromime.reporting.failures import SCORE, in_common, lowest
 from micromime.scenario.parameters import read_tree
-from micromime.tracking.logged import Logged, fetch_logged
-
-PARAMS = Path("params.yaml")
+from micromime.stages.explain import told_by
+from micromime.tracking.logged import Logged
 
 PAGES = OURS / "explanations"
 """Where pages lie that were not wanted elsewhere; neither git nor DVC looks there."""
@@ -56,7 +54,7 @@ def explain(named: str, out: Path | None = None, score: str | None = None) -> No
     """
     arm = arm_of(named)
     metric = usual_score(arm.use_case) if score is None else score
-    told = told_of(arm, scores_of(arm), metric, earlier_than(arm), trained_on(arm))
+    told = told_by(arm, metric)
     run = "" if arm.run is None else f"-run-{arm.run:03d}"
     page = out or PAGES / f"{arm.use_case}-{arm.name}{run}{'' if score is None else f'-{score}'}.html"
     try:
@@ -101,37 +99,8 @@ def _in_mlflow(run_id: str) -> ScoredArm:
 
 def usual_score(use_case: str) -> str:
     """Return the metric that samplers go by here; mean IoU where there is no params.yaml that says so."""
-    tree = read_tree(PARAMS) if PARAMS.is_file() else {}
+    tree = read_tree(places.PARAMS) if places.PARAMS.is_file() else {}
     return score_of(tree, use_case) if "resample" in (tree.get(use_case) or {}) else "mean_iou"
-
-
-def scores_of(arm: ScoredArm) -> ScoreTable:
-    """Return the table of an arm's scores: the one here, or else the one logged; Mistake where there is none."""
-    here = ScoreTable.read(arm.table) if arm.table.is_file() or not arm.logged else None
-    if here and here.origin["fingerprint"] == arm.fingerprint:
-        return here
-    if arm.logged:
-        with TemporaryDirectory() as folder:
-            file = fetch_logged(arm.logged, arm.table.name, Path(folder))
-            return ScoreTable.read(file, f"{arm.table.name}, logged to MLflow's run {arm.logged}")
-    raise Mistake(f"{arm.table} has the scores of other networks than the {arm.title}; make it anew with `make run`.")
-
-
-def earlier_than(arm: ScoredArm) -> ScoreTable | None:
-    """Return the scores of the arm that an arm goes on with, where they are here."""
-    try:
-        return scores_of(ScoredArm(arm.use_case, *arm.start)) if arm.start else None
-    except Mistake:
-        return None
-
-
-def trained_on(arm: ScoredArm) -> tuple[Path | None, str]:
-    """Return the folder of what the networks were trained on, if it is here as it was; or that it is left out."""
-    path, digest = arm.data or ("what these networks were trained on", "")
-    if Path(path, "dataset.json").is_file() and data_version("", Path(path)).digest == digest:
-        return Path(path), ""
-    version = f" in the version {digest}" if digest else ""
-    return None, f"What a sampler requested is left out: {path} is not here{version}; `micromime pull` brings it."
 
 
 def show(told: Told) -> None:

@@ -35,10 +35,6 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
     unfinished.replace(params)
 
 
-REPLACED = frozenset({"rounds"})
-"""Sections that a profile does not add to but replaces, as it replaces lists: a round more is a round more to run."""
-
-
 def overlaid(text: str, overlay: str) -> str:
     """Return a YAML text with the values of another laid over it, key by key; lists and rounds are replaced whole."""
     yaml = YAML()
@@ -74,7 +70,7 @@ def _lay(tree: Any, overlay: Any) -> None:
     for key, value in overlay.items():
         if key == "styles":
             _lay_weights(tree.get(key) or {}, value)
-        elif isinstance(value, dict) and isinstance(tree.get(key), dict) and key not in REPLACED:
+        elif isinstance(value, dict) and isinstance(tree.get(key), dict) and key != "rounds":  # one more is more to run
             _lay(tree[key], value)
         else:
             if isinstance(value, CommentedSeq) and isinstance(tree.get(key), CommentedSeq):
@@ -102,6 +98,6 @@ def _has_edits(params: Path, folder: Path) -> bool:
         shown = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return True  # No git, or never committed: nothing could give it back.
-    overlays = [(folder / f"{name}.yaml").read_text() for name in profiles(folder)]
-    known = [shown.stdout, *(overlaid(shown.stdout, overlay) for overlay in overlays)]
-    return params.read_text() not in known
+    written = params.read_text()
+    laid = (overlaid(shown.stdout, (folder / f"{name}.yaml").read_text()) for name in profiles(folder))
+    return written != shown.stdout and written not in laid

@@ -3,46 +3,55 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from micromime.commands.check import check_file, use_cases_in
+from micromime.commands.check import check_tree, use_cases_in
 from micromime.mistakes import Mistake
+from micromime.pictures.test_set import check_given, choose_origin, origin_file
+from micromime.project import places
 from micromime.scenario.parameters import read_tree
-from micromime.stages.sources import write_sources
 from micromime.team.remote import brought
+from micromime.use_cases import instance_kind
 
-REPRO = ("dvc", "repro")
 
-
-def run_pipeline(params: Path) -> None:
+def run_pipeline() -> None:
     """Run `dvc repro` after all that DVC cannot see: machine settings and wrong keys.
 
     Where the project has a remote that answers, what has not changed is pulled from it instead of computed.
     """
-    check_file(params)
-    write_sources(use_cases_in(params), Path(), fetch=brought())
-    if _started(*REPRO).wait():
+    tree = read_tree(places.PARAMS)
+    check_tree(tree)
+    write_sources(tree, fetch=brought())
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # stages call `python`
+    if subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env={**os.environ, "PATH": path}).wait():
         raise Mistake(
             "dvc repro did not end well; what it says above names the stage, and `make run` goes on from there."
         )
-    _say_where_to_look(read_tree(params)["profile"], use_cases_in(params))
-
-
-def _started(*words: str) -> "subprocess.Popen[bytes]":
-    """Start a Python module; stages call `python`, and that shall be the one that runs here."""
-    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    return subprocess.Popen([sys.executable, "-m", *words], env={**os.environ, "PATH": path})
-
-
-def _say_where_to_look(profile: str, use_cases: list[str]) -> None:
-    metrics = Path("metrics") / profile
-    for use_case in use_cases:
-        table = metrics / f"{use_case}.md"
-        if not table.exists():
-            raise Mistake(f"{table} was not made; add the stages of {use_case} to dvc.yaml.")
-        print(f"\n{table.read_text()}")
-        print(f"The report:         {metrics / use_case / 'report.html'}, its pictures beside it (dvc plots show)")
-        print(f"This table:         {table}, its numbers {metrics / use_case}.json (dvc metrics show)")
-        print(f"Synthetic pictures: data/synthetic/{use_case}/, preview.png in each folder")
-        print(f"Networks:           models/{use_case}/")
+    for use_case in use_cases_in(tree):
+        _say_where_to_look(use_case, places.verdict(places.profile(tree), use_case))
     print("Every run:          mlflow ui")
+
+
+def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:
+    """Write data/sources/<use case>.json for each use case: which test set this machine, its cache or remote can give.
+
+    A test set is fetched from the project's remote unless that is known not to answer. A file whose content stays the
+    same is not touched, so DVC sees a change only where the test set is another one.
+    """
+    check_given(use_cases_in(tree))
+    for use_case in use_cases_in(tree):
+        origin = choose_origin(use_case, instance_kind(use_case).classes, Path(), fetch)
+        origin.write(origin_file(use_case, Path()))
+
+
+def _say_where_to_look(use_case: str, verdict: Path) -> None:
+    table = verdict.with_suffix(".md")
+    if not table.exists():
+        raise Mistake(f"{table} was not made; add the stages of {use_case} to dvc.yaml.")
+    print(f"\n{table.read_text()}")
+    print(f"The report:         {verdict.with_suffix('')}/report.html, its pictures beside it (dvc plots show)")
+    print(f"This table:         {table}, its numbers {verdict} (dvc metrics show)")
+    print(f"Synthetic pictures: {places.synthetic(use_case)}/, preview.png in each folder")
+    print(f"Networks:           {places.models(use_case)}/")

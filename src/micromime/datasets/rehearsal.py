@@ -4,14 +4,16 @@ import shutil
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from micromime.datasets.store import Dataset
 from micromime.project.work import linked
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EARLIER = "earlier"
 """In a data set's folder, and in its dataset.json: the data sets that it goes on from, the first of them first."""
@@ -51,8 +53,10 @@ class Rehearsed:
         self._places = [(new, index) for index in range(len(new.images))] + [places[n] for n in chosen]
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
+    def samples(self) -> "pd.DataFrame":
         """One row a sample, in order."""
+        import pandas as pd  # takes part of a second, and most that import this file never ask for rows
+
         rows: pd.DataFrame = pd.concat([each.samples.iloc[[n]] for each, n in self._places], ignore_index=True)
         return rows
 

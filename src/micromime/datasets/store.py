@@ -16,17 +16,17 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from micromime.mistakes import Mistake
 from micromime.project.results import RENDERER
 from micromime.scenario.scenario import Instance, Sample
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHARD_SIZE = 100
 """Images a shard: the unit of parallel work and of recovery."""
@@ -59,6 +59,9 @@ def write_shard(
 
 def write_arrays(folder: Path, samples: Sequence[Sample], rows: Sequence[Mapping[str, Any]]) -> None:
     """Write images, masks, label maps where there are some, and a row for each, as one shard, whole or not at all."""
+    import pyarrow as pa  # takes part of a second, as pandas below, and a check of the settings needs neither
+    import pyarrow.parquet as pq
+
     unfinished = folder.with_name(f".{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True)
@@ -120,8 +123,10 @@ class Dataset:
             raise Mistake(f"{folder / 'dataset.json'} is damaged; render the data set anew.") from None
 
     @cached_property
-    def samples(self) -> pd.DataFrame:
+    def samples(self) -> "pd.DataFrame":
         """One row a sample, in order."""
+        import pandas as pd
+
         return pd.concat([pd.read_parquet(each / "samples.parquet") for each in shards(self.folder)], ignore_index=True)
 
     @cached_property

@@ -8,13 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
@@ -35,12 +34,7 @@ KEEP_MEMORY = {
 """Lets glibc keep large arrays' memory for the next ones: giving it back each time cost training 40 % of its time."""
 
 
-M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-"""Options of glibc's mallopt, which takes plain ints."""
-
-
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """What a person is shown of long work: what is done, the rate and the time left."""
 
     what: str
@@ -56,13 +50,17 @@ def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown
     Both are pickled to fresh (spawned) processes. The first exception ends the work: what has not begun is
     left out, and the exception is raised here.
     """
-    with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown) as show:
-        if min(workers, len(tasks)) <= 1:
-            _work_here(work, tasks, show)
+    with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown):
+        if min(workers, len(tasks)) <= 1:  # which spares the imports of another process
+            _keep_memory()
+            with threadpool_limits(1):
+                for task in tasks:
+                    work(task)
             return
         pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _live_with, (os.getpid(),))
         try:
-            _wait([pool.submit(work, task) for task in tasks], show)
+            for future in as_completed([pool.submit(work, task) for task in tasks]):
+                future.result()
         except BrokenProcessPool:
             raise Mistake(
                 "A worker was ended from outside, perhaps for lack of memory; the same command goes on from what is "
@@ -72,46 +70,18 @@ def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown
             pool.shutdown(cancel_futures=True)
 
 
-def _work_here(work: Callable[[T], None], tasks: Sequence[T], show: Callable[[], None]) -> None:
-    """Work in this process, which spares the imports of another; the bar moves meanwhile."""
-    _keep_memory()
-    ended = threading.Event()
-
-    def watch() -> None:
-        while not ended.wait(0.5):
-            show()
-
-    watching = threading.Thread(target=watch, daemon=True)
-    with threadpool_limits(1):
-        watching.start()
-        try:
-            for task in tasks:
-                work(task)
-        finally:
-            ended.set()
-            watching.join()
-
-
 def _keep_memory() -> None:
     """Set in this process what KEEP_MEMORY sets in those that are started; only glibc has it."""
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
-        for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1), (M_TOP_PAD, 64 * 2**20)):
+        mmap_max, trim_threshold, top_pad = -4, -1, -2  # it takes plain ints
+        for option, value in ((mmap_max, 0), (trim_threshold, 2**31 - 1), (top_pad, 64 * 2**20)):
             mallopt(option, value)
 
 
-def _wait(pending: list["Future[None]"], show: Callable[[], None]) -> None:
-    while pending:
-        done, _ = wait(pending, timeout=0.5, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-            pending.remove(future)
-        show()
-
-
 @contextmanager
-def _bar(shown: Progress) -> Iterator[Callable[[], None]]:
-    """Give what brings the bar up to date: always on a terminal, now and then where the output is kept."""
-    on_terminal = sys.stderr.isatty()
+def _bar(shown: Progress) -> Iterator[None]:
+    """Show a bar meanwhile, which a thread brings up to date: always on a terminal, else now and then."""
+    on_terminal, ended = sys.stderr.isatty(), threading.Event()
     every_s = 0.1 if on_terminal else 15.0
     with tqdm(
         total=shown.total, initial=shown.done(), desc=shown.what, unit=f" {shown.unit}", mininterval=every_s
@@ -122,7 +92,17 @@ def _bar(shown: Progress) -> Iterator[Callable[[], None]]:
             if on_terminal:
                 bar.refresh()
 
-        yield show
+        def watch() -> None:
+            while not ended.wait(0.5):
+                show()
+
+        watching = threading.Thread(target=watch, daemon=True)
+        watching.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            watching.join()
         show()
 
 

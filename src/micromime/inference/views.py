@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from micromime.scenario.arrays import Image, Probability
-from micromime.scenario.parameters import Section, section, typed
+from micromime.scenario.parameters import Section
 
 VIEWS = tuple((turns, mirrored) for mirrored in (False, True) for turns in range(4))
 """Quarter turns, and whether a picture is mirrored before them."""
@@ -28,7 +28,7 @@ class JudgeParameters(Section):
 
 def views_of(tree: Mapping[str, Any], use_case: str) -> int:
     """Return in how many views params.yaml has networks judged."""
-    return typed(JudgeParameters, section(dict(tree), use_case, "judge"), f"{use_case}.judge").views
+    return JudgeParameters.of(tree, use_case, "judge").views
 
 
 def in_views(find: Callable[[Image], Probability], views: int) -> Callable[[Image], Probability]:

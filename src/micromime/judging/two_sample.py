@@ -8,12 +8,8 @@ has learnt must hold for specimens that it has not seen.
 from typing import TypedDict
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.stats import kurtosis, skew
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from statsmodels.stats.proportion import proportion_confint
 
 BANDS = 8
 """Rings of spatial frequency, each an octave part of 0 to 0.5 cycles a pixel; of each its energy and its lean."""
@@ -40,6 +36,11 @@ def two_sample(learn: tuple[Pictures, Pictures], ask: tuple[Pictures, Pictures])
 
     It sees `features` only, learns from one pair and is asked about the other. Raises ValueError where one is empty.
     """
+    from sklearn.linear_model import LogisticRegression  # they take seconds, and `features` needs none of them
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from statsmodels.stats.proportion import proportion_confint
+
     if not all(map(len, (*learn, *ask))):
         raise ValueError("the two-sample test needs real and synthetic pictures, to learn from and to be asked about")
     judge = make_pipeline(StandardScaler(), LogisticRegression(C=1.0, class_weight="balanced", max_iter=2000))
@@ -67,7 +68,7 @@ def features(pictures: Pictures) -> NDArray[np.float64]:
     grey = pictures.astype(np.float64)
     flat = grey.reshape(len(grey), -1)
     steps = [np.abs(np.diff(grey, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
-    moments = [np.log(flat.std(axis=1) + 1e-3), skew(flat, axis=1), kurtosis(flat, axis=1)]
+    moments = [np.log(flat.std(axis=1) + 1e-3), scipy.stats.skew(flat, axis=1), scipy.stats.kurtosis(flat, axis=1)]
     columns = [*moments, *(np.log(step + 1e-3) for step in steps), *_bands(grey)]
     found: NDArray[np.float64] = np.nan_to_num(np.stack(columns, axis=1))
     return found

@@ -1,16 +1,15 @@
 """Where everything lies in a project's folder, as dvc.yaml names it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 PARAMS = Path("params.yaml")
 
-SURROGATE_OR_REAL = Path("data/sources")
-"""A file for each use case that says which pictures its test set is made of."""
 
-
-def origin(use_case: str) -> Path:
-    """Return what says which pictures a test set is made of."""
-    return SURROGATE_OR_REAL / f"{use_case}.json"
+def profile(tree: Mapping[str, Any]) -> str:
+    """Return the name of the profile in what a parameter file holds: verdicts and records have a folder for each."""
+    return str(tree.get("profile", ""))
 
 
 def synthetic(use_case: str, name: str = "") -> Path:

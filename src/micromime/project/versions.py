@@ -6,7 +6,7 @@ import os
 import subprocess
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from micromime.mistakes import Mistake
 from micromime.project.dvc_lock import LOCK, recorded_stages
@@ -15,48 +15,32 @@ WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
 """Files in git that differ from the commit while stages run, though nobody has edited anything."""
 
 
-class Revision(NamedTuple):
-    """A version of the code and of params.yaml."""
+def revision() -> dict[str, Any]:
+    """Return the version of the code and of params.yaml that is checked out: its commit, and whether it is dirty.
 
-    commit: str
-    """40 hexadecimal digits; empty outside a git repository."""
-    dirty: bool
-    """Whether a file that git knows or would add differs from the commit (not those that the stages write)."""
-
-
-class DataVersion(NamedTuple):
-    """A version of one data set."""
-
-    name: str
-    path: str
-    """As dvc.yaml writes it: relative to the project's folder, with `..` where the data set lies outside of it."""
-    digest: str
-    """At most 36 characters: DVC's md5, with `.dir` behind it for a folder, or `unversioned-` and 24 digits."""
-    context: str = "training"
-    """What it is for: training, validation or testing."""
-
-
-def revision(root: Path = Path()) -> Revision:
-    """Return the version that is checked out in a folder."""
-    commit = git("rev-parse", "--verify", "HEAD", root=root)
-    changed = commit and git("status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES, root=root)
-    return Revision(commit, dirty=bool(changed))
-
-
-def data_version(name: str, path: Path, context: str = "training", root: Path = Path()) -> DataVersion:
-    """Return the version of the data set that DVC last recorded for `path` in the dvc.lock of `root`.
-
-    Of a data set that is one of several in a folder that DVC keeps as one, that is the version of the folder. Where
-    DVC has recorded none, the digest is made of the hashes of the data set's files and marked `unversioned-`. Raises
-    Mistake where there is no data set either.
+    The commit has 40 hexadecimal digits, or none outside a git repository. It is dirty where a file that git knows or
+    would add differs from the commit (not those that the stages write).
     """
-    folder = root / path
-    written = Path(os.path.relpath(folder, root)).as_posix()
-    return DataVersion(name, written, _recorded(root / LOCK, written) or _counted(folder), context)
+    commit = git("rev-parse", "--verify", "HEAD")
+    return {"commit": commit, "dirty": bool(commit and git("status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES))}
 
 
-def _recorded(lock: Path, path: str) -> str | None:
-    outs = _outs(lock.absolute(), lock.stat().st_mtime_ns) if lock.is_file() else {}
+def data_version(name: str, path: Path, context: str = "training") -> dict[str, str]:
+    """Return the version of the data set that DVC last recorded for `path`: its name, path, digest and context.
+
+    The path is as dvc.yaml writes it: relative to the project's folder, the working directory, with `..` where the data
+    set lies outside of it. The digest has at most 36 characters: DVC's md5, with `.dir` behind it for a folder. Of a
+    data set that is one of several in a folder that DVC keeps as one, that is the version of the folder. Where DVC has
+    recorded none, the digest is made of the hashes of the data set's files: `unversioned-` and 24 digits. `context` is
+    what it is for: training, validation or testing. Raises Mistake where there is no data set either.
+    """
+    written = Path(os.path.relpath(path)).as_posix()
+    return {"name": name, "path": written, "digest": _recorded(written) or _counted(path), "context": context}
+
+
+def _recorded(path: str) -> str | None:
+    lock = Path(LOCK).absolute()
+    outs = _outs(lock, lock.stat().st_mtime_ns) if lock.is_file() else {}
     whole = (each.as_posix() for each in (Path(path), *Path(path).parents))
     return next((outs[each] for each in whole if each in outs), None)
 
@@ -80,10 +64,10 @@ def _counted(folder: Path) -> str:
     return f"unversioned-{hashlib.sha256(content).hexdigest()[:24]}"
 
 
-def git(*words: str, root: Path = Path()) -> str:
+def git(*words: str) -> str:
     """Return what git says, or nothing where it fails: no git, no repository, no such commit."""
     try:  # without its optional locks git cannot get in the way of a DVC that asks at the same time
-        command = ["git", "--no-optional-locks", "-C", str(root), *words]
+        command = ["git", "--no-optional-locks", *words]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return ""

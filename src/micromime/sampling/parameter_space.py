@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.cluster.hierarchy import fcluster, ward
 from threadpoolctl import threadpool_limits
 
 from micromime.scenario.arrays import Indices, Reals
@@ -142,5 +142,6 @@ def _start(points: Coordinates, count: int, rng: np.random.Generator) -> Coordin
     some = points if len(points) <= MOST_LINKED else points[rng.choice(len(points), MOST_LINKED, replace=False)]
     if points.shape[1] == 0 or len(some) == 1:
         return some[:1]
-    labels = fcluster(ward(some), min(count, len(np.unique(some, axis=0))), "maxclust")
+    tree = scipy.cluster.hierarchy.ward(some)
+    labels = scipy.cluster.hierarchy.fcluster(tree, min(count, len(np.unique(some, axis=0))), "maxclust")
     return np.unique([some[labels == label].mean(axis=0) for label in np.unique(labels)], axis=0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,6 +18,11 @@ class Section(BaseModel):
     """Settings of one part of the work, as they stand under one key of params.yaml."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
+
+    @classmethod
+    def of(cls, tree: Mapping[str, Any], *keys: str) -> Self:
+        """Return what stands under a path of keys; Mistake where that is missing, or wrong."""
+        return typed(cls, section(tree, *keys), ".".join(keys))
 
 
 class Measured(Distribution):

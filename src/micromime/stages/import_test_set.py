@@ -2,17 +2,21 @@
 
 from pathlib import Path
 
-from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, given_folder, stored_files
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, given_folder, origin_file, stored_files
+from micromime.project import places
+from micromime.scenario.parameters import read_tree
+from micromime.use_cases import instance_kind
 
 
-def main(use_case: str, source: Path, out: Path, params: Path) -> None:
-    """Make the folder `out` with the test set that `source` describes.
+def import_test_set(use_case: str) -> None:
+    """Make the folder of the micrographs, or of the photographs that tiles are cut from, which data/sources describes.
 
     A real set comes from this machine's MICROMIME_REAL, or from DVC's cache: the stage may have to run again,
     for another simulator or parameter, where the micrographs themselves are no longer given.
     """
-    parameters = typed(TestSetParameters, section(read_tree(params), use_case, "test_set"), f"{use_case}.test_set")
-    origin, given = Origin.read(source), given_folder(use_case)
+    parameters = TestSetParameters.of(read_tree(places.PARAMS), use_case, "test_set")
+    source, given = origin_file(use_case, Path()), given_folder(use_case)
+    origin = Origin.read(source)
     files = {name: given / name for name in origin.files} if given else stored_files(use_case, source, Path())
+    out = places.photographs(use_case) if instance_kind(use_case).classes else places.test_set(use_case)
     bring_in(origin, out, parameters, files)

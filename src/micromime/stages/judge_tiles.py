@@ -1,7 +1,6 @@
 """Judge classifiers on real tiles: every run of every model and pool, beside a line filter; and the textures."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -13,32 +12,34 @@ from micromime.judging import tiles as judging
 from micromime.judging.tiles import EVERY, TEST, Compared, texture_test
 from micromime.judging.verdict import Verdict, write_verdict
 from micromime.pictures.test_set import tested_on
-from micromime.project.places import PARAMS
+from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.reporting.tables.tiles import tile_tables
 from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
 
 
-def main(  # noqa: PLR0913 - a path an argument
-    use_case: str, models: Path, tiles: Path, synthetic: Path, out: Path, records: Path, params: Path = PARAMS
-) -> None:
+def judge_tiles(use_case: str) -> None:
     """Write the verdict, its tables, the answer to every tile and the learning curves."""
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
+    profile, tiles = places.profile(tree), places.tiles(use_case)
+    out, records = places.verdict(profile, use_case), places.records(profile, use_case)
     with sole_maker(out):
-        arms = list(arms_of_models(models, tree, use_case))
+        arms = list(arms_of_models(places.models(use_case), tree, use_case))
         every = Dataset(tiles / EVERY).samples.set_index("id")
         given = answers(arms, records, Question(TILES, tiles / EVERY))
         given = given.assign(source=given["picture"].map(every["specimen"]))
-        said = judged(tree, use_case, given, tiles)
+        said = judged(tree, use_case, given)
         said["textures"] = {
-            pool.name: texture_test(*map(Dataset, (synthetic / pool.name, tiles / pool.subset, tiles / TEST)))
+            pool.name: texture_test(
+                *map(Dataset, (places.synthetic(use_case, pool.name), tiles / pool.subset, tiles / TEST))
+            )
             for pool in pools(tree, use_case)
         }
         write_verdict(out, said, tile_tables(said), given, epochs(arms))
 
 
-def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame, tiles: Path) -> Verdict:
+def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame) -> Verdict:
     """Return what `judging.tiles.judged` says of the arms of params.yaml."""
     plain, others = ([p for p in pools(tree, use_case) if (p.name == p.subset) == same] for same in (True, False))
     models = [Compared(pool.subset, {arm_name(model, pool): str(model) for model in COMPARED}) for pool in plain]
@@ -49,4 +50,5 @@ def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame, tiles: P
             arm_name(model, p): f"{model}, {p.way}" for model in COMPARED if model in ON_EVERY_POOL for p in compared
         }
         textures = Compared(others[0].subset, names), [p.way for p in compared]
+    tiles = places.tiles(use_case)
     return judging.judged(tested_on(tiles, use_case), given, tiles, models, textures)

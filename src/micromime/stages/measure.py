@@ -3,7 +3,6 @@
 import json
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 
@@ -14,11 +13,11 @@ from micromime.fitting.cracks.statistics import CrackStatistics, crack_statistic
 from micromime.fitting.exemplars import calibrated, cut_dictionary, tiles_of, whole_photographs
 from micromime.judging.tiles import TEST
 from micromime.pictures.micrographs import listed_files
-from micromime.project.places import PARAMS
+from micromime.project import places
 from micromime.project.results import FITTING
 from micromime.project.work import fingerprint, sole_maker
 from micromime.reporting.charts.fitted import fitted_chart
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.scenario.parameters import read_tree
 from micromime.scenario.streams import stream
 
 DICTIONARY = "dictionary.npz"
@@ -37,22 +36,22 @@ TITLES = {
 """What the figure shows, in its order."""
 
 
-def main(use_case: str, tiles: Path, photographs: Path, out: Path, params: Path = PARAMS) -> None:
+def measure(use_case: str) -> None:
     """Write what the scenario refers to by `{measured: NAME}`, a folder for each subset.
 
     Of all training tiles whole photographs are measured, of a smaller subset its tiles alone: nothing else is known.
     """
-    tree = read_tree(params)
-    subsets = typed(TileParameters, section(tree, use_case, "tiles"), f"{use_case}.tiles").subsets
-    asked = typed(ExemplarParameters, section(tree, use_case, "exemplars"), f"{use_case}.exemplars")
+    tree, out = read_tree(places.PARAMS), places.exemplars(use_case)
+    subsets = [str(subset) for subset in TileParameters.of(tree, use_case, "tiles").subsets]
+    work = partial(measure_subset, use_case=use_case, asked=ExemplarParameters.of(tree, use_case, "exemplars"))
     with sole_maker(out):
-        work = partial(measure_subset, tiles=tiles, photographs=photographs, out=out, asked=asked)
         done = Progress("measure", "subsets", len(subsets), lambda: len(list(out.glob(f"*/{MEASURED}"))))
-        run_tasks(work, [str(subset) for subset in subsets], cores(), done)
+        run_tasks(work, subsets, cores(), done)
 
 
-def measure_subset(subset: str, tiles: Path, photographs: Path, out: Path, asked: ExemplarParameters) -> None:
+def measure_subset(subset: str, use_case: str, asked: ExemplarParameters) -> None:
     """Measure the cracks of one subset, fit their laws, cut and calibrate its dictionary, and write all of that."""
+    tiles, photographs, out = (each(use_case) for each in (places.tiles, places.photographs, places.exemplars))
     ours, whole = tiles_of(tiles / subset), subset == ALL
     seen = whole_photographs(photographs, tiles / TEST) if whole else [(each.image, each.mask) for each in ours]
     found = crack_statistics(seen, whole, asked.seed, asked.simulated_cracks)
@@ -70,8 +69,7 @@ def write_statistics(folder: Path, found: CrackStatistics, made_from: str) -> No
     `made_from` is the hash of all that decides them.
     """
     by_value = {f"{key}_empirical": values for key, values in found.empirical.items()}
-    written: dict[str, Any] = {"dictionary": (folder / DICTIONARY).as_posix(), **found.parameters, **by_value}
-    written["made_from"] = made_from
+    written = {"dictionary": (folder / DICTIONARY).as_posix(), **found.parameters, **by_value, "made_from": made_from}
     found.cracks.to_csv(folder / "cracks.csv", index=False)
     found.fits.to_csv(folder / "fits.csv", index=False)
     (folder / FITTED).write_text(fitted_chart(found.parameters, found.cracks, found.simulated, TITLES))

@@ -1,7 +1,7 @@
 """Tell MLflow, from the records, of every arm that was trained and of all that has come out."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,12 @@ from micromime.arms.comparisons import arms_of_models
 from micromime.arms.queue import network_of
 from micromime.datasets.store import Dataset
 from micromime.judging.tiles import TEST
-from micromime.judging.verdict import CURVES, SCORES
+from micromime.judging.verdict import SCORES
 from micromime.mistakes import Mistake
 from micromime.project import places
 from micromime.project.versions import data_version
 from micromime.reporting.judged import Judged, JudgedTiles, Part, beside
+from micromime.reporting.trained_arms import epochs
 from micromime.sampling.scores import ORIGIN
 from micromime.scenario.parameters import one_of, read_tree
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
@@ -26,54 +27,56 @@ from micromime.use_cases import instance_kind
 PAGE = "report.html"
 
 
-def publish(use_case: str = "", params: Path = places.PARAMS) -> None:
+def publish(use_case: str = "") -> None:
     """Tell MLflow of a use case's arms, their tables of scores and what the verdict says; of every use case if unnamed.
 
     Told again it changes nothing. Raises Mistake where the store does not answer, or where there is no such use case.
     """
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     known = [key for key in tree if key != "profile"]
     if use_case:
         one_of(use_case, known, "use case")
-    for each in [use_case] if use_case else known:
-        _publish(tree, each)
+    for each in [use_case] if use_case else sorted(known):
+        arms = arms_of(each)
+        for arm in arms:
+            said, table = said_of(arm), places.scores(each, arm.name)
+            publish_arm(said, runs_of(arm))
+            origin = json.loads(pq.read_schema(table).metadata[ORIGIN]) if table.is_file() else {"fingerprint": ""}
+            if origin["fingerprint"] == said["fingerprint"]:
+                publish_file(said, table)
+        print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
+        publish_judged(tree, each)
 
 
-def _publish(tree: dict[str, Any], use_case: str) -> None:
-    arms = arms_of(use_case)
-    for arm in arms:
-        publish_arm(said_of(arm), runs_of(arm))
-    for arm, table in scored(use_case, arms):
-        publish_file(said_of(arm), table)
-    print(f"{use_case}: MLflow knows {len(arms)} arms.", flush=True)
-    verdict = places.verdict(str(tree.get("profile", "")), use_case)
-    folder = verdict.with_suffix("")
-    if not (verdict.is_file() and (folder / SCORES).is_file()):
-        return
-    judged, test_set = what_was_judged(tree, use_case, verdict)
-    if not (set(judged.arms) <= set(arms) and of_these_runs(folder / CURVES, judged.arms)):
-        print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
-        return
-    files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
-    publish_judged(judged, test_set, files, {file.stem: file for file in sorted(folder.glob("*.png"))})
-
-
-def publish_judged(judged: Judged, test_set: Path, files: Sequence[Path], pictures: Mapping[str, Path]) -> None:
+def publish_judged(tree: dict[str, Any], use_case: str) -> None:
     """Tell of each run's means over the pictures, of each arm's statistics with the files, and of the median runs.
 
     The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
-    record has no network here, and is not registered.
+    record has no network here, and is not registered. Nothing is told where there is no verdict on the networks here.
     """
+    verdict = places.verdict(places.profile(tree), use_case)
+    folder = verdict.with_suffix("")
+    if not (verdict.is_file() and (folder / SCORES).is_file()):
+        return
+    if instance_kind(use_case).classes:
+        judged: Judged = judged_tiles(tree, use_case, verdict)
+        test_set = places.tiles(use_case) / TEST
+    else:
+        said, scores, curves = beside(verdict)
+        arms = [places.models(use_case, arm) for arm in said["arms"]]
+        judged, test_set = Judged(said, scores, curves, pd.DataFrame(), arms), places.test_set(use_case)
+    if not (set(judged.arms) <= set(arms_of(use_case)) and of_these_runs(judged)):
+        print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
+        return
+    files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
     named = judged.verdict["test_set"]
-    data = data_version("test_set", test_set, "testing")._asdict()
+    data = data_version("test_set", test_set, "testing")
     tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
     for arm, run in judged.representative.items():
         said, parts = said_of(arm), judged.parts(arm)
-        of_arm: dict[str, Any] = {}
-        for part in parts:
-            of_arm |= _under(part.prefix, statistics_of(part.name, part.verdict))
+        of_arm = {part.prefix: statistics_of(part.name, part.verdict) for part in parts}  # no prefix leaves no trace
         publish_arm(said, runs_of(arm))
-        shown = pictures if arm == judged.arms[0] else {}
+        shown = {file.stem: file for file in sorted(folder.glob("*.png"))} if arm == judged.arms[0] else {}
         publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
         try:
             network = network_of(arm, run)
@@ -95,51 +98,26 @@ def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
     return {run: trained(arm, run) for run in Arm.read(arm).runs}
 
 
-def scored(use_case: str, arms: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
-    """Give arm and table for every table of scores by networks that are here."""
-    known = {said_of(arm)["fingerprint"]: arm for arm in arms}
-    for table in sorted(Path("data/scores", use_case).glob("*.parquet")):
-        origin = json.loads(pq.read_schema(table).metadata[ORIGIN])
-        if origin["fingerprint"] in known:
-            yield known[origin["fingerprint"]], table
+def judged_tiles(tree: dict[str, Any], use_case: str, verdict: Path) -> JudgedTiles:
+    """Return what stands in a verdict on tiles and beside it, of the arms of params.yaml."""
+    made_of = arms_of_models(places.models(use_case), tree, use_case)
+    return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(places.tiles(use_case) / TEST))
 
 
-def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple[Judged, Path]:
-    """Return what stands in a verdict and beside it, and the folder of the test set."""
-    folder = places.models(use_case)
-    if instance_kind(use_case).classes:
-        test_set = places.tiles(use_case) / TEST
-        made_of = arms_of_models(folder, tree, use_case)
-        return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(test_set)), test_set
-    said, scores, epochs = beside(verdict)
-    return Judged(said, scores, epochs, pd.DataFrame(), [folder / arm for arm in said["arms"]]), places.test_set(
-        use_case
-    )
-
-
-def of_these_runs(curves: Path, arms: Sequence[Path]) -> bool:
+def of_these_runs(judged: Judged) -> bool:
     """Return whether the learning curves beside a verdict are those of the runs that are here."""
-    judged = pd.read_csv(curves).groupby(["arm", "run"])["train_loss"].apply(list)
-    here = {
-        (arm.name, number): [each["train_loss"] for each in run["epochs"]]
-        for arm in arms
-        for number, run in runs_of(arm).items()
-    }
-    return bool(judged.to_dict() == here)
+    columns = ["arm", "run", "epoch", "train_loss"]
+    beside, here = (sorted(each[columns].values.tolist()) for each in (judged.epochs, epochs(judged.arms)))
+    return beside == here
 
 
 def means_of(parts: Sequence[Part], metrics: Sequence[str]) -> dict[int, dict[str, Any]]:
-    """Return each run's means over the pictures, those of a part that has a prefix under it."""
+    """Return each run's means over the pictures, those of each part under its prefix."""
     found: dict[int, dict[str, Any]] = {}
     for part in parts:
-        for number, row in part.scores.groupby("run")[list(metrics)].mean().iterrows():
-            means = {str(key): row[key] for key in row.index}
-            found.setdefault(int(str(number)), {}).update(_under(part.prefix, means))
+        for run, means in part.scores.groupby("run")[list(metrics)].mean().to_dict("index").items():
+            found.setdefault(int(str(run)), {})[part.prefix] = means
     return found
-
-
-def _under(prefix: str, numbers: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {prefix: numbers} if prefix else numbers
 
 
 def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:

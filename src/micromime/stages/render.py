@@ -20,8 +20,7 @@ def render(use_case: str, name: str, params: Path = places.PARAMS) -> None:
     """Render `base` (what is trained on), `scoring` (what is scored), or `pools` (a set for each subset of tiles)."""
     one_of(name, PURPOSES, "data set")
     tree = read_tree(params)
-    key = "scoring" if name == "scoring" else "render"
-    asked = typed(RenderParameters, section(tree, use_case, key), f"{use_case}.{key}")
+    asked = RenderParameters.of(tree, use_case, "scoring" if name == "scoring" else "render")
     out = places.synthetic(use_case, "" if name == "pools" else name)
     with sole_maker(out):
         for folder, content in scenarios_of(tree, use_case, name).items():

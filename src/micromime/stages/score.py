@@ -18,19 +18,19 @@ from micromime.tracking.publish import publish_file
 from micromime.tracking.store import best_effort
 
 
-def score(use_case: str, arm: str, params: Path = places.PARAMS) -> None:
+def score(use_case: str, arm: str) -> None:
     """Write the scores of an arm's runs and their means beside every parameter of the samples; log the same file.
 
     Of a round, the scores of the arm that it goes on with stand beside them.
     """
-    tree = read_tree(params)
+    tree = read_tree(places.PARAMS)
     asked = section(tree, use_case, "resample").get("runs", "all")
     folder, out = places.models(use_case, arm), places.scores(use_case, arm)
     scoring = places.synthetic(use_case, "scoring")
     with sole_maker(out):
         trained = Arm.read(folder)
         runs = scoring_runs(trained, asked, f"{use_case}.resample.runs")
-        kept = places.records(str(tree.get("profile", "")), use_case)
+        kept = places.records(places.profile(tree), use_case)
         given = answers([folder], kept, Question(SCORING, scoring, views=1), runs)
         rows = joined(Dataset(scoring).samples, given)
         if trained.start:

@@ -14,20 +14,19 @@ from micromime.judging.two_sample import features
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.pictures.tiles import Tile, read_tiles
-from micromime.project.places import PARAMS
+from micromime.project import places
 from micromime.project.work import sole_maker
-from micromime.scenario.parameters import read_tree, section, typed
+from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Sample
 from micromime.scenario.streams import stream
 from micromime.use_cases import instance_kind
 
 
-def main(use_case: str, photographs: Path, out: Path, params: Path = PARAMS) -> None:
+def tile(use_case: str) -> None:
     """Write `test/`, `every/`, and a folder for each subset to train on."""
-    asked = typed(TileParameters, section(read_tree(params), use_case, "tiles"), f"{use_case}.tiles")
-    classes = instance_kind(use_case).classes
-    tiles = read_tiles(photographs, classes)
-    origin = Origin.read(photographs / ORIGIN_FILE)
+    asked = TileParameters.of(read_tree(places.PARAMS), use_case, "tiles")
+    classes, photographs, out = instance_kind(use_case).classes, places.photographs(use_case), places.tiles(use_case)
+    tiles, origin = read_tiles(photographs, classes), Origin.read(photographs / ORIGIN_FILE)
     with sole_maker(out):
         for name, part in divided(tiles, asked, f"{use_case}.tiles").items():
             write_tiles(part, out / name, {"use_case": use_case, "part": name, "classes": classes, "kind": origin.kind})

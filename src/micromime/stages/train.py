@@ -1,7 +1,6 @@
 """Train arms: their runs go side by side, and go on where they were stopped; what a record tells is taken from it."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from micromime.arms.arm import Arm, planned_arm
@@ -9,7 +8,7 @@ from micromime.arms.comparisons import arms_of_model
 from micromime.arms.queue import train_arms
 from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
-from micromime.project.places import PARAMS, models, records, synthetic
+from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
 from micromime.tracking.publish import publish_arm
@@ -17,14 +16,14 @@ from micromime.tracking.store import best_effort
 from micromime.use_cases import instance_kind
 
 
-def train(use_case: str, names: Sequence[str], params: Path = PARAMS) -> None:
+def train(use_case: str, names: Sequence[str]) -> None:
     """Train `base`, a round, or models that are compared (`synthetic`, `real` ...), and write their networks.
 
     A run whose record fits is taken from it, with its network where DVC's cache has that. MLflow is told meanwhile.
     """
-    tree = read_tree(params)
-    profile = str(tree.get("profile", ""))
-    planned = {models(use_case, name): arms_named(tree, use_case, name) for name in names}
+    tree = read_tree(places.PARAMS)
+    profile = places.profile(tree)
+    planned = {places.models(use_case, name): arms_named(tree, use_case, name) for name in names}
     for out in planned:
         if out.exists():
             raise Mistake(f"{out} is there already; remove it first, or let `make run` do that.")
@@ -33,8 +32,8 @@ def train(use_case: str, names: Sequence[str], params: Path = PARAMS) -> None:
         with best_effort():
             publish_arm(arm.written(profile), runs)
 
-    with sole_maker(models(use_case, "-".join(names))):
-        train_arms(planned, profile, records(profile, use_case), tell)
+    with sole_maker(places.models(use_case, "-".join(names))):
+        train_arms(planned, profile, places.records(profile, use_case), tell)
 
 
 def arms_named(tree: dict[str, Any], use_case: str, name: str) -> list[Arm]:
@@ -44,6 +43,7 @@ def arms_named(tree: dict[str, Any], use_case: str, name: str) -> list[Arm]:
     """
     if instance_kind(use_case).classes:
         return arms_of_model(tree, use_case, name)
-    data = synthetic(use_case, name)
+    data = places.synthetic(use_case, name)
     before = Dataset(data).description.get("arm")
-    return [planned_arm(tree, use_case, data, models(use_case, name), models(use_case, before) if before else None)]
+    start = places.models(use_case, before) if before else None
+    return [planned_arm(tree, use_case, data, places.models(use_case, name), start)]

@@ -167,7 +167,7 @@ def _sources(version: Version, named: Mapping[str, tuple[str, str]]) -> Iterator
 
 def _made_from_it(version: Version, logged: Logged) -> dict[str, Any]:
     """Return every run on a data version, arm by arm, the parent run of each first, and all that was made from it."""
-    digest = version.digest or data_version("", Path(version.path)).digest
+    digest = version.digest or data_version("", Path(version.path))["digest"]
     path, rows = "" if version.path == version.out else version.path, []
     for run, where, purpose in logged.ask(runs_on, digest, path) or ():
         tags = run.data.tags

@@ -119,7 +119,7 @@ class ArmInMlflow:
     def open(cls, said: Mapping[str, Any], test_set: Mapping[str, Any] | None = None) -> Self:
         """Return the place of an arm in the experiment of its use case, which is made if there is none."""
         data = [*said["data"], *([test_set["data"]] if test_set else [])]
-        known = {"revision": revision()._asdict(), **said, "data": data, "test_set": test_set}
+        known = {"revision": revision(), **said, "data": data, "test_set": test_set}
         experiment = prepare_store(said["use_case"])
         return cls(store_client(), experiment, known)
 

@@ -3,9 +3,9 @@
 from functools import cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
 from micromime.scenario.arrays import STEPS, Boundaries
@@ -45,6 +45,7 @@ def contrasted(model: BoundaryContrast, boundaries: Boundaries, rng: np.random.G
 @cache
 def _smooth() -> NDArray[np.float64]:
     """Return (NODES, STEPS + 1): what turns normal numbers at the nodes into normal numbers along an edge."""
-    basis: NDArray[np.float64] = CubicSpline(np.linspace(0, 1, NODES), np.eye(NODES))(np.linspace(0, 1, STEPS + 1)).T
+    spline = scipy.interpolate.CubicSpline(np.linspace(0, 1, NODES), np.eye(NODES))
+    basis: NDArray[np.float64] = spline(np.linspace(0, 1, STEPS + 1)).T
     basis /= np.sqrt((basis**2).sum(axis=0))
     return basis

@@ -3,10 +3,10 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.interpolate import CubicSpline
 
 from micromime.partial_models.boundaries.lines import chord, strip
 from micromime.scenario.arrays import STEPS, Boundaries, Edges, Indices, Reals
@@ -47,7 +47,8 @@ def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.rando
 
 def _spline_basis(control_points: int) -> NDArray[np.float64]:
     """Return (control_points, STEPS + 1): the spline that is 1 at one control point and 0 at all others."""
-    spline = CubicSpline(np.linspace(0, 1, control_points + 2), np.eye(control_points + 2), bc_type="natural")
+    count = control_points + 2
+    spline = scipy.interpolate.CubicSpline(np.linspace(0, 1, count), np.eye(count), bc_type="natural")
     basis: NDArray[np.float64] = spline(np.linspace(0, 1, STEPS + 1)).T[1:-1]
     basis[:, [0, -1]] = 0.0
     return basis

@@ -3,9 +3,9 @@
 from typing import Any
 
 import numpy as np
+import scipy
 from numba import njit
 from pydantic import Field
-from scipy.spatial import ConvexHull
 
 from micromime.scenario.arrays import Edges, Indices, Points, Reals, Tessellation
 from micromime.scenario.partial_model import PartialModel
@@ -56,7 +56,7 @@ def _edges(nuclei: Points, weights: Reals) -> Edges:
     """Return the edges of the power diagram: the lower convex hull of the lifted nuclei, seen from below."""
     origin = nuclei.mean(axis=0)
     flat = nuclei - origin
-    hull = ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
+    hull = scipy.spatial.ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
     start, end, left, right = _dual(hull.equations, hull.simplices, hull.neighbors, nuclei, origin)
     return Edges(start, end, left, right)
 

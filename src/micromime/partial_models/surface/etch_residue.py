@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from pydantic import Field
-from scipy.ndimage import distance_transform_edt
 
 from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import Grey, Mask
@@ -36,7 +36,8 @@ def residue(model: EtchResidue, lines: Mask, diameter_px: float, rng: np.random.
     The width changes over about a grain diameter, the sides over some pixels.
     """
     rows, cols = lines.shape
-    distance = distance_transform_edt(~lines).astype(np.float32) if lines.any() else np.full(lines.shape, np.inf)
+    far = scipy.ndimage.distance_transform_edt
+    distance = far(~lines).astype(np.float32) if lines.any() else np.full(lines.shape, np.inf)
     # Perlin's noise has a standard deviation of about a quarter.
     slow = 4 * smooth_field(rows, cols, 0.8 * diameter_px, rng)
     ragged = 3 * smooth_field(rows, cols, 4 * max(model.raggedness_px, 1), rng)

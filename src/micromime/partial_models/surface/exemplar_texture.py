@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.ndimage import distance_transform_cdt
 from threadpoolctl import threadpool_limits
 
 from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
@@ -156,7 +156,7 @@ def steps(side: int) -> tuple[list[_Step], int]:
     for row, col in _places(rings, canvas):
         window = known[row : row + PATCH_PX, col : col + PATCH_PX]
         if not window.all():
-            from_new = distance_transform_cdt(window, "chessboard")
+            from_new = scipy.ndimage.distance_transform_cdt(window, "chessboard")
             compared = window & (from_new <= OVERLAP_PX)
             weight = np.maximum(0, 1 - from_new / (OVERLAP_PX + 1)).astype(np.float32)
             kind = kinds.setdefault(compared.tobytes(), len(kinds))

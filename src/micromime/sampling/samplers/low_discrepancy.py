@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from scipy.stats.qmc import Sobol
+import scipy
 
 from micromime.sampling.parameter_space import Coordinates
 from micromime.sampling.sampler import Proposal, Sampler, Scored
@@ -24,7 +24,7 @@ class LowDiscrepancy(Sampler):
 
     def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind on purpose
         """Return `count` draws; the first of them are spread evenly too, best where their number is a power of 2."""
-        names, classes = scenario.dimensions[: Sobol.MAXDIM], scenario.kind.classes or ("",)
+        names, classes = scenario.dimensions[: scipy.stats.qmc.Sobol.MAXDIM], scenario.kind.classes or ("",)
         each = -(-count // len(classes))
         points = [spread(each, len(names), rng) for _ in classes]
         proposed = []
@@ -40,7 +40,7 @@ def spread(count: int, dimensions: int, rng: np.random.Generator) -> Coordinates
     """Return (count, dimensions) float64 in [0, 1): the first points of a scrambled Sobol sequence."""
     if count == 0 or dimensions == 0:
         return np.empty((count, dimensions))
-    return Sobol(dimensions, rng=rng).random_base2((count - 1).bit_length())[:count]
+    return scipy.stats.qmc.Sobol(dimensions, rng=rng).random_base2((count - 1).bit_length())[:count]
 
 
 def _placed(names: list[str], point: Any, other: Quantiles) -> Quantiles:
