@@ -41,12 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
         threadpool_limits(1)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the groups that take longest, which have a name, begin first; each other file is a group of its own."""
     named = {item for item in items if item.get_closest_marker("xdist_group")}
     for item in {*items} - named:
         item.add_marker(pytest.mark.xdist_group(str(item.path)))
     items.sort(key=lambda item: item not in named)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """See that groups are heeded: else each worker makes anew what a group shares, and nothing says so."""
+    if getattr(session.config.option, "loadgroup", False):
+        assert all("@" in item.nodeid for item in session.items), "this pytest-xdist forms no groups"
 
 
 @pytest.fixture(scope="session")

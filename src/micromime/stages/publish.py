@@ -58,13 +58,7 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
     folder = verdict.with_suffix("")
     if not (verdict.is_file() and (folder / SCORES).is_file()):
         return
-    if instance_kind(use_case).classes:
-        judged: Judged = judged_tiles(tree, use_case, verdict)
-        test_set = places.tiles(use_case) / TEST
-    else:
-        said, scores, curves = beside(verdict)
-        arms = [places.models(use_case, arm) for arm in said["arms"]]
-        judged, test_set = Judged(said, scores, curves, pd.DataFrame(), arms), places.test_set(use_case)
+    judged, test_set = what_was_judged(tree, use_case, verdict)
     if not (set(judged.arms) <= set(arms_of(use_case)) and of_these_runs(judged)):
         print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
         return
@@ -85,6 +79,15 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
             continue
         made = publish_model(said, tested_on, network)
         print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
+
+
+def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple[Judged, Path]:
+    """Return what stands in a verdict and beside it, and the folder of the test set."""
+    if instance_kind(use_case).classes:
+        return judged_tiles(tree, use_case, verdict), places.tiles(use_case) / TEST
+    said, scores, curves = beside(verdict)
+    arms = [places.models(use_case, arm) for arm in said["arms"]]
+    return Judged(said, scores, curves, pd.DataFrame(), arms), places.test_set(use_case)
 
 
 def arms_of(use_case: str) -> list[Path]:
