@@ -1,25 +1,26 @@
 """The cycle in one process: each stage of dvc.yaml in turn, alone in a folder with nothing but what it declares."""
 
+import gc
 import inspect
 import json
 import os
 import shlex
 import shutil
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import chdir, contextmanager
-from cProfile import Profile
 from functools import partial, reduce
 from importlib import import_module
 from operator import getitem
 from pathlib import Path
 from pkgutil import walk_packages
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
 import networkx
 import pytest
 from dvc.repo import Repo
-from numba.core.event import Listener, install_listener
+from numba.core.dispatcher import Dispatcher
 
 import micromime
 from micromime.cli import app
@@ -106,32 +107,49 @@ def undeclared(stage: Stage, desk: Path) -> list[str]:
     return [str(path) for path in files if not any(path.is_relative_to(each) for each in known)]
 
 
-class Unwatched(Listener):
-    """Lets numba compile without a profiler, as with one it takes ten times as long."""
+WATCHED: list[tuple[FunctionType, CodeType]] = []
+"""Functions of micromime while it is noted of which files some are called, each with its code."""
 
-    def __init__(self, profile: Profile) -> None:
-        self.profile, self.depth = profile, 0
 
-    def on_start(self, _event: object) -> None:
-        self.depth += 1
-        self.profile.disable()
+def first_call(*args: object, **kwargs: object) -> object:
+    """Stand in for a watched function, the one at this place, until a function of its file is called."""
+    from cycle import WATCHED, give_back  # this runs among the names of any module
 
-    def on_end(self, _event: object) -> None:
-        self.depth -= 1
-        if not self.depth:
-            self.profile.enable()
+    function, code = WATCHED["PLACE"]  # type: ignore[call-overload]
+    give_back({code.co_filename})
+    return function(*args, **kwargs)
+
+
+def give_back(files: Container[str]) -> None:
+    """Let the functions of these files be themselves."""
+    for function, code in WATCHED:
+        if code.co_filename in files and function.__code__ is not code:
+            function.__code__ = code
+            del function.__signature__
 
 
 @contextmanager
 def noted(files: set[str]) -> Iterator[None]:
-    """Add the files of micromime of which a function is called meanwhile, as dvc.yaml writes them."""
-    with Profile(builtins=False) as profile, install_listener("numba:compile", Unwatched(profile)):
+    """Add the files of micromime of which a function is called meanwhile, as dvc.yaml writes them.
+
+    A profiler would be asked of every call in all libraries, and take half as long again. Closures and what numba
+    compiles do without.
+    """
+    objects = gc.get_objects()
+    compiled = {id(each.py_func) for each in objects if issubclass(type(each), Dispatcher)}
+    functions = [each for each in objects if type(each) is FunctionType and id(each) not in compiled]
+    ours = [each for each in functions if each.__code__.co_filename.startswith(str(SOURCE)) and not each.__closure__]
+    WATCHED[:] = [(each, each.__code__) for each in ours]
+    for place, (function, _) in enumerate(WATCHED):
+        consts = (place if const == "PLACE" else const for const in first_call.__code__.co_consts)
+        function.__signature__ = inspect.signature(function)  # which typer asks for
+        function.__code__ = first_call.__code__.replace(co_consts=tuple(consts))
+    try:
         yield
-    for each in profile.getstats():
-        if not isinstance(each.code, str) and each.code.co_flags & inspect.CO_OPTIMIZED:  # no class or module as such
-            path = Path(each.code.co_filename)
-            if path.is_relative_to(SOURCE):
-                files.add(f"src/{path.relative_to(SOURCE)}")
+    finally:
+        called = {code.co_filename for function, code in WATCHED if function.__code__ is code}
+        files |= {f"src/{Path(each).relative_to(SOURCE)}" for each in called}
+        give_back({code.co_filename for _, code in WATCHED})
 
 
 class Cycle(NamedTuple):
