@@ -49,5 +49,4 @@ def in_all_views(find: Callable[[Pixels], NDArray[np.float32]], image: Pixels) -
         seen = np.rot90(image[..., ::-1] if mirrored else image, turns, axes=(-2, -1))
         back = np.rot90(find(np.ascontiguousarray(seen)), -turns)
         found += back[:, ::-1] if mirrored else back
-    mean: NDArray[np.float32] = (found / len(VIEWS)).astype(np.float32)
-    return mean
+    return (found / len(VIEWS)).astype(np.float32)

@@ -29,8 +29,7 @@ def architectures(kind: Finds | None = None) -> list[str]:
 
 def build(name: str, *, pretrained: bool) -> "Module":
     """Return a new network; `pretrained` asks for ImageNet weights in its body."""
-    network: Module = _file(name).build(pretrained)
-    return network
+    return _file(name).build(pretrained)
 
 
 def parts(name: str, network: "Module") -> tuple[list["Module"], list["Module"]]:
