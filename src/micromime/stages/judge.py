@@ -9,8 +9,8 @@ from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import tested_on
 from micromime.project import places
 from micromime.project.work import sole_maker
+from micromime.reporting.judged import epochs, origin
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.reporting.trained_arms import epochs, origin
 from micromime.scenario.parameters import read_tree
 
 

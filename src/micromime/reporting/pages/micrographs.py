@@ -24,10 +24,9 @@ from micromime.reporting.charts.base import (
 )
 from micromime.reporting.failures import SCORE, goodness, in_common, lowest, parameter_columns, percentile, score_title
 from micromime.reporting.figures import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
-from micromime.reporting.judged import Judged
+from micromime.reporting.judged import Judged, origin, phases
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, Reported, number, page_of
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.reporting.trained_arms import origin, phases
 from micromime.reporting.words import TITLES, cell, headline, title
 from micromime.scenario.arrays import Image, Probability
 

@@ -25,10 +25,9 @@ from micromime.reporting.figures import (
     figure_3,
     wrong_tiles,
 )
-from micromime.reporting.judged import JudgedTiles
+from micromime.reporting.judged import JudgedTiles, origin, phases
 from micromime.reporting.pages.page import Reported, page_of
 from micromime.reporting.tables.tiles import MODELS, in_order, tile_tables
-from micromime.reporting.trained_arms import origin, phases
 from micromime.reporting.words import headline
 from micromime.scenario.arrays import Image, Mask
 from micromime.use_cases.chip_cracks import ChipTile

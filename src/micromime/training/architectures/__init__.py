@@ -34,8 +34,7 @@ def build(name: str, *, pretrained: bool) -> "Module":
 
 def parts(name: str, network: "Module") -> tuple[list["Module"], list["Module"]]:
     """Return the modules of a network's body and of its head."""
-    body, head = _file(name).parts(network)
-    return body, head
+    return _file(name).parts(network)
 
 
 def finds(name: str) -> Finds:
