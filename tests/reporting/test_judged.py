@@ -40,7 +40,7 @@ def test_the_lower_median_run_stands_for_its_arm(scores, middle):
 def test_each_arm_has_a_run_of_its_own():
     both = pd.concat([rows("base", MIDDLES[1][0]), rows("adaptive", {8: (0.05, 0.05), 9: (0.05, 0.05)})])
     arms = [Path("models/adaptive"), Path("models/base")]
-    judged = Judged({}, both, pd.DataFrame(), pd.DataFrame(), arms)
+    judged = Judged({}, both, pd.DataFrame(), arms)
     assert list(judged.representative.items()) == [(arms[0], 8), (arms[1], 3)]
 
 
@@ -64,9 +64,7 @@ def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gra
         "subsets": {"all": {"test": {"on": "test"}, "every": {"on": "every"}}},
         "ablation": {"test": {"on": "ways"}},
     }
-    judged = JudgedTiles(
-        said, pd.DataFrame(table), *[pd.DataFrame()] * 2, [*made_of], made_of, Dataset(tmp_path / "test")
-    )
+    judged = JudgedTiles(said, pd.DataFrame(table), pd.DataFrame(), [*made_of], made_of, Dataset(tmp_path / "test"))
     parts = judged.parts(real)
     assert [(part.prefix, part.name, part.verdict["on"], len(part.scores)) for part in parts] == [
         ("", "real", "test", 3 * 4),

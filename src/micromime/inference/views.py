@@ -1,8 +1,8 @@
 """All ways in which a micrograph may lie: it has no up and no left, and a network should not care."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +24,6 @@ class JudgeParameters(Section):
     """How networks that find masks are judged: `<use case>.judge`."""
 
     views: Literal[1, 8] = Field(description="Ways in which a picture is asked about; the mean of the answers counts.")
-
-
-def views_of(tree: Mapping[str, Any], use_case: str) -> int:
-    """Return in how many views params.yaml has networks judged."""
-    return JudgeParameters.of(tree, use_case, "judge").views
 
 
 def in_views(find: Callable[[Image], Probability], views: int) -> Callable[[Image], Probability]:

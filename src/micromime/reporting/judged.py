@@ -41,8 +41,6 @@ class Judged:
     scores: pd.DataFrame
     """A row for every arm, run and picture."""
     epochs: pd.DataFrame
-    scoring: pd.DataFrame
-    """A row for every sample of the scoring set: parameters, and scores of the base arm; empty where none is scored."""
     arms: Sequence[Path]
 
     def parts(self, arm: Path) -> list[Part]:

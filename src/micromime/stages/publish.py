@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from micromime.arms.arm import Arm, said_of, trained
 from micromime.arms.comparisons import arms_of_models
 from micromime.arms.queue import network_of
@@ -83,7 +81,7 @@ def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple
         return judged_tiles(tree, use_case, verdict), places.tiles(use_case) / TEST
     said, scores, curves = beside(verdict)
     arms = [places.models(use_case, arm) for arm in said["arms"]]
-    return Judged(said, scores, curves, pd.DataFrame(), arms), places.test_set(use_case)
+    return Judged(said, scores, curves, arms), places.test_set(use_case)
 
 
 def arms_of(use_case: str) -> list[Path]:
@@ -100,7 +98,7 @@ def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
 def judged_tiles(tree: dict[str, Any], use_case: str, verdict: Path) -> JudgedTiles:
     """Return what stands in a verdict on tiles and beside it, of the arms of params.yaml."""
     made_of = arms_of_models(places.models(use_case), tree, use_case)
-    return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(places.tiles(use_case) / TEST))
+    return JudgedTiles(*beside(verdict), list(made_of), made_of, Dataset(places.tiles(use_case) / TEST))
 
 
 def of_these_runs(judged: Judged) -> bool:

@@ -71,11 +71,6 @@ class Report(Reported):
     """A row for every grain, found or true: see `diameters_chart`."""
 
 
-def shown_micrograph(picture: Micrograph, probability: Probability) -> Shown:
-    """Return a test picture with what a network finds in it."""
-    return Shown(picture.name, picture.source, picture.image, picture.mask, probability > THRESHOLD)
-
-
 def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: int) -> Shown:
     """Return a synthetic sample with what a network finds in it."""
     image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
@@ -83,18 +78,23 @@ def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: i
 
 
 def report_of(
-    judged: Judged, scored: tuple[Dataset, str], pictures: Sequence[Micrograph], ask: Callable[[Image], Probability]
+    judged: Judged,
+    scored: tuple[Dataset, pd.DataFrame, str],
+    pictures: Sequence[Micrograph],
+    ask: Callable[[Image], Probability],
 ) -> Report:
     """Return all that the page tells; `ask` is the network that stands for the first arm.
 
-    `scored` has the scoring set, and the metric that samplers go by: the worst samples are those by it.
+    `scored` has the scoring set, the base arm's table of scores on it, and the metric that samplers go by: the worst
+    samples are those by it.
     """
-    samples, metric = scored
+    samples, scoring, metric = scored
     base, run = next(iter(judged.representative.items()))
     found = [ask(each.image) for each in pictures]
     sample = partial(shown_sample, samples, ask)
-    real = list(map(shown_micrograph, pictures, found))
-    scoring = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
+    answered = zip(pictures, found, strict=True)
+    real = [Shown(p.name, p.source, p.image, p.mask, probability > THRESHOLD) for p, probability in answered]
+    scoring = scoring.assign(**{SCORE: goodness(scoring[f"score.{metric}"], metric)})
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     said = f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."
     synthetic = [sample(index) for index in range(min(EXAMPLES, len(samples.images)))]
