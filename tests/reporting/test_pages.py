@@ -261,7 +261,7 @@ def test_grains_stand_beside_the_true_ones():
     (row,) = micrographs.grains_beside(scores, ("y", 2), [picture]).to_dict("records")
     assert (row["arm"], row["run"], row["grains"], row["true_grains"]) == ("y", 2, 9, 2)
     assert row["astm_difference"] == pytest.approx(0.1)
-    diameters = micrographs.diameters_beside([picture], [mask.astype(np.float32)])
+    diameters = micrographs.diameters_beside([(picture, mask.astype(np.float32))])
     assert diameters.groupby("kind")["diameter_px"].count().to_dict() == {"true": 2, "found": 2}
     half = 2 * np.sqrt(40 * 30 / np.pi)
     assert diameters["diameter_px"].tolist() == pytest.approx([half] * 4, rel=0.03)

@@ -90,9 +90,8 @@ def report_of(
     """
     samples, scoring, metric = scored
     base, run = next(iter(judged.representative.items()))
-    found = [ask(each.image) for each in pictures]
+    answered = [(each, ask(each.image)) for each in pictures]
     sample = partial(shown_sample, samples, ask)
-    answered = zip(pictures, found, strict=True)
     real = [Shown(p.name, p.source, p.image, p.mask, probability > THRESHOLD) for p, probability in answered]
     scoring = scoring.assign(**{SCORE: goodness(scoring[f"score.{metric}"], metric)})
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
@@ -117,7 +116,7 @@ def report_of(
         scoring=scoring,
         scored_by=score_title(metric),
         grains=grains_beside(judged.scores, (base.name, run), pictures),
-        diameters=diameters_beside(pictures, found),
+        diameters=diameters_beside(answered),
     )
 
 
@@ -167,10 +166,10 @@ def grains_beside(scores: pd.DataFrame, whose: tuple[str, int], pictures: Sequen
     return rows.assign(astm_difference=(rows["astm_lo"] + rows["astm_hi"]) / 2).reset_index()
 
 
-def diameters_beside(pictures: Sequence[Micrograph], found: Sequence[Probability]) -> pd.DataFrame:
-    """Return a row for every grain of the test pictures: source, kind (`true` or `found`) and diameter_px."""
+def diameters_beside(answered: Sequence[tuple[Micrograph, Probability]]) -> pd.DataFrame:
+    """Return a row for every grain of pictures, each with its answer: source, kind (`true` or `found`), diameter_px."""
     rows = []
-    for each, probability in zip(pictures, found, strict=True):
+    for each, probability in answered:
         kinds = {"true": grains_of_mask(each.mask), "found": close_grains(ClosedGrains(), probability)}
         rows += [(each.source, kind, float(px)) for kind, grains in kinds.items() for px in diameters_px(grains)]
     return pd.DataFrame(rows, columns=["source", "kind", "diameter_px"])
