@@ -154,7 +154,7 @@ def test_an_arm_is_read_back_as_it_was_planned_and_says_what_it_was_made_from(wo
 
 
 def test_no_arm_and_no_run_are_mistakes(workshop, tmp_path):
-    with pytest.raises(Mistake, match=r"holds no arm\.json; train an arm to it first"):
+    with pytest.raises(Mistake, match=r"holds no arm\.json; name the folder of an arm"):
         Arm.read(tmp_path)
     with pytest.raises(Mistake, match=r"run-009/run\.json is not there; the runs of \S+/base are 1 to 3\.$"):
         trained(workshop.train(), 9)

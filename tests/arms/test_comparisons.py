@@ -104,5 +104,5 @@ def test_a_model_that_there_is_not_and_one_without_its_base_are_said(tree):
     with pytest.raises(Mistake, match="model: 'mixt' is not known; use one of: longer, mixed, real, synthetic"):
         arms_of_model(tree, CHIPS, "mixt")
     (MODELS / "synthetic" / "synthetic_all" / "arm.json").unlink()
-    with pytest.raises(Mistake, match=r"synthetic/synthetic_all holds no arm\.json; train an arm to it first"):
+    with pytest.raises(Mistake, match=r"synthetic/synthetic_all holds no arm\.json; name the folder of an arm"):
         arms_of_model(tree, CHIPS, "longer")

@@ -16,7 +16,8 @@ SURROGATE = Origin(kind="surrogate", reason=NO_REAL_SET, files={})
 
 @pytest.fixture
 def given(tmp_path, monkeypatch):
-    """One folder a use case: grains, with two micrographs."""
+    """One folder a use case: grains, with two micrographs; the working directory has none."""
+    monkeypatch.chdir(tmp_path)
     folder = tmp_path / "given" / "grains"
     folder.mkdir(parents=True)
     pictures = (np.full((3, 5), grey, np.uint8) for grey in (10, 20))
@@ -35,7 +36,7 @@ def places(folder, origin):
 
 
 def test_a_given_set_is_described_without_its_place(tmp_path, real):
-    origin = choose_origin("grains", (), tmp_path)
+    origin = choose_origin("grains", ())
     assert origin == real
     origin.write(tmp_path / "s.json")
     text = (tmp_path / "s.json").read_text()
@@ -44,10 +45,10 @@ def test_a_given_set_is_described_without_its_place(tmp_path, real):
     assert Origin.read(tmp_path / "s.json") == origin
 
 
-def test_a_bad_set_is_a_mistake(tmp_path, given):
+def test_a_bad_set_is_a_mistake(given):
     (given / "masks/m10.png").unlink()
     with pytest.raises(Mistake, match=r"line 2: mask masks/m10\.png is not there"):
-        choose_origin("grains", (), tmp_path)
+        choose_origin("grains", ())
 
 
 @pytest.mark.parametrize("variable", [None, "", "given"])
@@ -56,11 +57,11 @@ def test_without_a_real_set_it_is_a_surrogate_that_says_so(tmp_path, real, monke
     monkeypatch.delenv(VARIABLE)
     if variable is not None:
         monkeypatch.setenv(VARIABLE, variable and str(tmp_path / variable))
-    assert choose_origin("cracks", (), tmp_path) == SURROGATE
+    assert choose_origin("cracks", ()) == SURROGATE
     SURROGATE.write(tmp_path / "data/sources/cracks.json")
-    assert choose_origin("cracks", (), tmp_path) == SURROGATE
+    assert choose_origin("cracks", ()) == SURROGATE
     real.write(tmp_path / "data/sources/cracks.json")
-    assert choose_origin("cracks", (), tmp_path) == SURROGATE
+    assert choose_origin("cracks", ()) == SURROGATE
 
 
 @pytest.mark.usefixtures("given")

@@ -1,13 +1,15 @@
-"""Which run stands for its arm, and what is said of an arm."""
+"""Which run stands for its arm, what is said of an arm, and how arms were trained."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from micromime.arms.arm import run_folder
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset
-from micromime.reporting.judged import Judged, JudgedTiles, beside, median_run
+from micromime.reporting.judged import Judged, JudgedTiles, beside, median_run, origin, phases
 from micromime.stages.tile import write_tiles
 
 # Mean IoU of each run on picture a and b, and the run in the middle of the means.
@@ -38,7 +40,7 @@ def test_the_lower_median_run_stands_for_its_arm(scores, middle):
 def test_each_arm_has_a_run_of_its_own():
     both = pd.concat([rows("base", MIDDLES[1][0]), rows("adaptive", {8: (0.05, 0.05), 9: (0.05, 0.05)})])
     arms = [Path("models/adaptive"), Path("models/base")]
-    judged = Judged({}, both, pd.DataFrame(), pd.DataFrame(), arms)
+    judged = Judged({}, both, pd.DataFrame(), arms)
     assert list(judged.representative.items()) == [(arms[0], 8), (arms[1], 3)]
 
 
@@ -62,9 +64,7 @@ def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gra
         "subsets": {"all": {"test": {"on": "test"}, "every": {"on": "every"}}},
         "ablation": {"test": {"on": "ways"}},
     }
-    judged = JudgedTiles(
-        said, pd.DataFrame(table), *[pd.DataFrame()] * 2, [*made_of], made_of, Dataset(tmp_path / "test")
-    )
+    judged = JudgedTiles(said, pd.DataFrame(table), pd.DataFrame(), [*made_of], made_of, Dataset(tmp_path / "test"))
     parts = judged.parts(real)
     assert [(part.prefix, part.name, part.verdict["on"], len(part.scores)) for part in parts] == [
         ("", "real", "test", 3 * 4),
@@ -83,3 +83,33 @@ def test_a_verdict_is_read_with_what_lies_beside_it(tmp_path):
     (tmp_path / "grains" / "curves.csv").write_text("arm,epoch\nbase,1\n")
     said, scores, epochs = beside(tmp_path / "grains.json")
     assert (said, len(scores), epochs["epoch"].tolist()) == ({"arms": {}}, 2, [1])
+
+
+FOUND = [
+    {"size_px": 32, "trainable": "head", "epochs": 2, "peak_rate": "find", "batch_size": 4},
+    {"size_px": 64, "trainable": "all", "epochs": 1, "peak_rate": 0.001, "batch_size": 2},
+]
+
+
+def test_phases_are_told_arm_by_arm_with_how_their_rates_came_about(workshop):
+    workshop.write(phases=FOUND)
+    table = phases([workshop.train("base"), workshop.train("tuned", "base")])
+    told = table[["arm", "phase", "size_px", "epochs", "peak_rate", "how"]].to_numpy().tolist()
+    assert told[:2] == [["base", 1, 32, 2, 0.25, "found"], ["base", 2, 64, 1, 0.001, "given"]]
+    assert [row[:2] for row in told[2:]] == [["tuned", 1]]
+
+
+def test_the_origin_names_profile_runs_data_and_every_kind_of_machine(workshop):
+    base, tuned = workshop.train("base"), workshop.train("tuned", "base")
+    said = origin([base, tuned])
+    assert said["Profile"] == "tiny (`micromime profile tiny && make run`)"
+    assert said["Network"] == "unet_efficientnet_lite0, float32, channels last: False"
+    assert said["Runs"] == "base 3, tuned 2; run number = seed"
+    assert [each.split()[0] for each in said["Data"].split(", ")] == ["base", "tuned"]
+    assert (said["Trained on"], said["PyTorch"]) == ("cpu (none), threads of a run: 1", "none")
+    file = run_folder(base, 2) / "run.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"processor": "other"}))
+    said = origin([base, base], "path")
+    assert said["Trained on"] == "cpu (none), threads of a run: 1; cpu (other), threads of a run: 1"
+    assert said["Data"].split()[0] == "data/synthetic/grain_boundaries/base"
+    assert said["Data"].count("/base ") == 1  # that several arms share

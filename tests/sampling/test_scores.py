@@ -59,9 +59,7 @@ def test_the_same_rows_give_the_same_bytes(table, tmp_path):
 
 
 def test_no_table_is_a_mistake(tmp_path):
-    with pytest.raises(
-        Mistake, match=r"^\S*/base\.parquet is not there; make it with `make run`, or name the run [^.]*\.$"
-    ):
+    with pytest.raises(Mistake, match=r"^\S*/base\.parquet is not there; bring it [^.]*, or name the run [^.]*\.$"):
         read_scores(tmp_path / "base.parquet", "grain_boundaries", "mean_iou")
 
 

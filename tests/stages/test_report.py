@@ -28,7 +28,7 @@ from micromime.use_cases.chip_cracks import ChipTile
 
 GRAINS, CHIPS = "grain_boundaries", "chip_cracks"
 TILES, SYNTHETIC, EXEMPLARS = places.tiles(CHIPS), places.synthetic(CHIPS), places.exemplars(CHIPS)
-TRAINED = places.models(GRAINS)
+TRAINED, SCORES = places.models(GRAINS), places.scores(GRAINS, "base")
 MODELS = ("synthetic", "real", "longer", "mixed")
 
 
@@ -55,24 +55,25 @@ def judged(workshop, micrographs, scoring):
     epochs = epochs.assign(train_loss=0.5, valid_loss=0.75, mean_iou=0.25, images_per_second=8.0)
     by_metric = {f"score.{metric}{run}": [0.9, 0.8, 0.7] for metric in SCORED for run in ("", ".run-001", ".run-002")}
     table = Dataset(scoring).samples.assign(**by_metric | {"score.boundary_f1": [0.1, 0.9, 0.5]})
-    return Judged(said, scores, epochs, table, [base])
+    SCORES.parent.mkdir(parents=True)
+    table.to_parquet(SCORES)
+    return Judged(said, scores, epochs, [base])
 
 
 def written(judged, use_case):
     """Write what was judged as the stages before do, and return where the page will be."""
-    verdict, scores = places.verdict("tiny", use_case), places.scores(use_case, "base")
+    verdict = places.verdict("tiny", use_case)
     folder = verdict.with_suffix("")
-    for each in (folder, scores.parent):
-        each.mkdir(parents=True)
+    folder.mkdir(parents=True)
     verdict.write_text(json.dumps(judged.verdict))
     judged.scores.to_parquet(folder / "scores.parquet")
     judged.epochs.to_csv(folder / "curves.csv", index=False)
-    judged.scoring.to_parquet(scores)
     return folder / "report.html"
 
 
 def reported(judged, micrographs, scoring, metric="mean_iou"):
-    return page_of_micrographs.report_of(judged, (Dataset(scoring), metric), read_micrographs(micrographs), guess_of(2))
+    scored = Dataset(scoring), pd.read_parquet(SCORES), metric
+    return page_of_micrographs.report_of(judged, scored, read_micrographs(micrographs), guess_of(2))
 
 
 def test_the_median_run_predicts_what_is_shown_and_the_worst_samples_come_first(judged, micrographs, scoring):
@@ -166,7 +167,7 @@ def judged_tiles(divided, workshop, tile_verdict):  # noqa: ARG001 - what it has
     epochs = epochs.assign(train_loss=0.5, valid_loss=0.75, error_rate=0.25, images_per_second=8.0)
     said = tile_verdict("surrogate")
     del said["subsets"]["16"]
-    return JudgedTiles(said, pd.DataFrame(rows), epochs, pd.DataFrame(), list(made_of), made_of, test)
+    return JudgedTiles(said, pd.DataFrame(rows), epochs, list(made_of), made_of, test)
 
 
 def test_the_mistakes_shown_are_those_of_the_median_run_on_test_tiles(judged_tiles):

@@ -22,7 +22,7 @@ from micromime.project import places
 from micromime.stages.import_test_set import import_test_set
 
 GRAINS = "grain_boundaries"
-FILE, OUT, CACHE = origin_file(GRAINS, Path()), places.test_set(GRAINS), Path(".dvc/cache")
+FILE, OUT, CACHE = origin_file(GRAINS), places.test_set(GRAINS), Path(".dvc/cache")
 PARAMS = f"{GRAINS}:\n  test_set: {{simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}}\n"
 COMMAND = [sys.executable, "-m", "micromime", "import", GRAINS]
 DVC_YAML = f"""
@@ -134,13 +134,14 @@ def test_a_remote_that_does_not_answer_is_given_up_and_one_known_to_be_dead_not_
 @pytest.mark.usefixtures("project", "no_dvc")
 def test_a_file_lost_or_another_origin_than_the_recorded_one_is_not_stored():
     real = Origin.read(FILE)
-    assert stored_files(GRAINS, FILE, Path()).keys() == {*real.files, "source.json"}
+    assert stored_files(GRAINS).keys() == {*real.files, "source.json"}
     real.model_copy(update={"files": real.files | {"masks/m.png": "0" * 64}}).write(FILE)
-    assert stored_files(GRAINS, FILE, Path()) == {}
+    assert stored_files(GRAINS) == {}
     real.write(FILE)
     next(path for path in (CACHE / "files").rglob("*") if path.is_file() and not path.suffix).unlink()
     assert kind_now() == "surrogate"
-    assert stored_files(GRAINS, FILE, FILE.parent) == {}  # a folder that is no project
+    shutil.rmtree(".dvc")
+    assert stored_files(GRAINS) == {}  # a folder that is no project
 
 
 @pytest.mark.usefixtures("project")

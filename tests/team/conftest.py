@@ -11,7 +11,8 @@ import pytest
 from ruamel.yaml import YAML
 from stores import judged_on, stored
 
-from micromime.team.history import arms_in, lock_at, version_at
+from micromime.project.versions import lock_at
+from micromime.team.history import arms_in, version_at
 from micromime.tracking.publish import publish_verdict
 from micromime.tracking.store import OFFLINE, store_client
 

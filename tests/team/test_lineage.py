@@ -13,7 +13,8 @@ from team.conftest import ADAPTIVE, ARM, BASE, BASE_ARM, MIXED, PHOTOGRAPHS, POO
 
 from micromime.cli import main
 from micromime.mistakes import Mistake
-from micromime.team.history import Version, command_for, lock_at, names_in, read_json, tags_of, version_at, version_of
+from micromime.project.versions import lock_at
+from micromime.team.history import Version, command_for, names_in, read_json, tags_of, version_at, version_of
 from micromime.team.lineage import as_text, lineage
 
 TEXTURE, OF_32 = "data/exemplars/chip_cracks/32", f"{MIXED}/mixed_32"

@@ -7,7 +7,7 @@ import pytest
 from team.conftest import ARM, BASE_ARM, MIXED, SYNTHETIC, git
 
 from micromime.mistakes import Mistake
-from micromime.team.history import lock_at
+from micromime.project.versions import lock_at
 from micromime.team.tag import tag
 from micromime.tracking.store import store_client
 

@@ -115,12 +115,12 @@ def said_of(folder: Path) -> dict[str, Any]:
     """Return what arm.json says of the arm that was trained to a folder; Mistake if none was."""
     file = folder / "arm.json"
     try:
-        said: dict[str, Any] = json.loads(file.read_text())
-    except FileNotFoundError:
-        raise Mistake(f"{folder} holds no arm.json; train an arm to it first, for example with `make run`.") from None
+        return json.loads(file.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        advice = "name the folder of an arm that was trained, bring this one with `micromime pull`, or train it"
+        raise Mistake(f"{folder} holds no arm.json; {advice} with `make run`.") from None
     except ValueError:
         raise Mistake(f"{file} is damaged, or of another version; train the arm anew.") from None
-    return said
 
 
 def run_folder(arm: Path, run: int) -> Path:
@@ -132,7 +132,6 @@ def trained(arm: Path, run: int) -> dict[str, Any]:
     """Return what run.json says of a run; Mistake where there is none."""
     file = run_folder(arm, run) / "run.json"
     try:
-        said: dict[str, Any] = json.loads(file.read_text())
+        return json.loads(file.read_text())
     except FileNotFoundError:
         raise Mistake(f"{file} is not there; the runs of {arm} are 1 to {Arm.read(arm).settings.runs}.") from None
-    return said

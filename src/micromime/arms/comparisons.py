@@ -20,7 +20,7 @@ from micromime.datasets.store import Dataset
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.exemplar_texture import ExemplarTexture
 from micromime.project import places
-from micromime.scenario.parameters import Section, one_of, read_tree
+from micromime.scenario.parameters import Section, one_of
 from micromime.scenario.streams import LARGEST_SEED
 from micromime.training.settings import FinetuneParameters, TrainParameters
 
@@ -98,11 +98,6 @@ def pools(tree: Mapping[str, Any], use_case: str) -> list[Pool]:
     filled = ExemplarTexture.model_fields["way"].default
     plain = [Pool(str(subset), str(subset), filled) for subset in asked.subsets]
     return plain + [Pool(f"{ablation.subset}_{way}", str(ablation.subset), way) for way in ablation.ways]
-
-
-def measured(folder: Path) -> dict[str, Any]:
-    """Return what was measured on a subset, by the name that `{measured: NAME}` refers to."""
-    return read_tree(folder / MEASURED)
 
 
 def pools_of(model: Model, tree: dict[str, Any], use_case: str) -> list[Pool]:

@@ -42,8 +42,8 @@ def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:
     """
     check_given(use_cases_in(tree))
     for use_case in use_cases_in(tree):
-        origin = choose_origin(use_case, instance_kind(use_case).classes, Path(), fetch)
-        origin.write(origin_file(use_case, Path()))
+        origin = choose_origin(use_case, instance_kind(use_case).classes, fetch)
+        origin.write(origin_file(use_case))
 
 
 def _say_where_to_look(use_case: str, verdict: Path) -> None:

@@ -57,8 +57,7 @@ class Rehearsed:
         """One row a sample, in order."""
         import pandas as pd  # takes part of a second, and most that import this file never ask for rows
 
-        rows: pd.DataFrame = pd.concat([each.samples.iloc[[n]] for each, n in self._places], ignore_index=True)
-        return rows
+        return pd.concat([each.samples.iloc[[n]] for each, n in self._places], ignore_index=True)
 
     @cached_property
     def class_numbers(self) -> NDArray[np.int64]:

@@ -57,8 +57,7 @@ def probability(network: nn.Module, image: Image) -> NDArray[np.float32]:
     The image keeps its size: it is mirrored outward to multiples of 32 (where a side has 32 px or fewer, its last
     pixels are repeated) and the answer is cropped.
     """
-    found: NDArray[np.float32] = probabilities(network, np.broadcast_to(image, (1, 3, *image.shape)))[0]
-    return found
+    return probabilities(network, np.broadcast_to(image, (1, 3, *image.shape)))[0]
 
 
 def probabilities(network: nn.Module, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

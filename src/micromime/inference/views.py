@@ -1,8 +1,8 @@
 """All ways in which a micrograph may lie: it has no up and no left, and a network should not care."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,11 +26,6 @@ class JudgeParameters(Section):
     views: Literal[1, 8] = Field(description="Ways in which a picture is asked about; the mean of the answers counts.")
 
 
-def views_of(tree: Mapping[str, Any], use_case: str) -> int:
-    """Return in how many views params.yaml has networks judged."""
-    return JudgeParameters.of(tree, use_case, "judge").views
-
-
 def in_views(find: Callable[[Image], Probability], views: int) -> Callable[[Image], Probability]:
     """Return what gives the mean of a network's answers in all views of a picture, or its one answer."""
     return find if views == 1 else partial(in_all_views, find)
@@ -49,5 +44,4 @@ def in_all_views(find: Callable[[Pixels], NDArray[np.float32]], image: Pixels) -
         seen = np.rot90(image[..., ::-1] if mirrored else image, turns, axes=(-2, -1))
         back = np.rot90(find(np.ascontiguousarray(seen)), -turns)
         found += back[:, ::-1] if mirrored else back
-    mean: NDArray[np.float32] = (found / len(VIEWS)).astype(np.float32)
-    return mean
+    return (found / len(VIEWS)).astype(np.float32)

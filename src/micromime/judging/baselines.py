@@ -26,8 +26,7 @@ def otsu(image: Image) -> Mask:
     threshold = threshold_otsu(image)
     if threshold >= image.max():
         return nothing_found(image)
-    dark: Mask = image <= threshold
-    return dark
+    return image <= threshold
 
 
 def local_threshold(image: Image) -> Mask:
@@ -42,8 +41,7 @@ def local_threshold(image: Image) -> Mask:
     mean, mean_square = (uniform_filter(values, size=51, mode="reflect") for values in (grey, grey**2))
     variance = np.maximum(mean_square - mean**2, 0)  # rounding may leave it just below 0
     contrast = np.maximum(0.5 * np.sqrt(variance), 1.0)
-    dark: Mask = gaussian_filter(grey, sigma=1.0) < mean - contrast
-    return dark
+    return gaussian_filter(grey, sigma=1.0) < mean - contrast
 
 
 def line_response(image: Image) -> float:

@@ -87,8 +87,7 @@ def diameters_px(labels: Labels) -> Reals:
     true.
     """
     areas = np.bincount(labels.ravel())[1:]
-    diameters: Reals = 2 * np.sqrt(areas[areas > 0] / np.pi)
-    return diameters
+    return 2 * np.sqrt(areas[areas > 0] / np.pi)
 
 
 def label_intercept_px(labels: Labels) -> float | None:
@@ -119,8 +118,7 @@ def crossings_per_px(labels: Labels, spacing_px: float) -> Reals:
     down, across = _changes(labels)
     rows, cols = (_places(side, spacing_px) for side in labels.shape)
     along_rows, along_cols = across[rows].sum(axis=1), down[:, cols].sum(axis=0)
-    found: Reals = np.concatenate([along_rows / labels.shape[1], along_cols / labels.shape[0]])
-    return found
+    return np.concatenate([along_rows / labels.shape[1], along_cols / labels.shape[0]])
 
 
 def mean_intercept(labels: Labels) -> MeanIntercept | None:
@@ -273,8 +271,7 @@ def _summary(values: "pd.Series[float]") -> dict[str, float | None]:
 
 def _places(side_px: int, spacing_px: float) -> NDArray[np.intp]:
     count = max(int(side_px // spacing_px), 1)
-    places: NDArray[np.intp] = ((np.arange(count) + 0.5) * side_px / count).astype(np.intp)
-    return places
+    return ((np.arange(count) + 0.5) * side_px / count).astype(np.intp)
 
 
 def _changes(labels: Labels) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -76,8 +76,7 @@ def grains_of_mask(mask: Mask) -> Labels:
         raise ValueError(f"a mask must be boolean, not {mask.dtype}")
     regions, _ = label(~mask)
     kept = _large(regions, LEAST_GRAIN_PX)
-    grown: Labels = expand_labels(kept, distance=sum(mask.shape)) if kept.any() else kept
-    return grown
+    return expand_labels(kept, distance=sum(mask.shape)) if kept.any() else kept
 
 
 class MatchedGrains(TypedDict):
@@ -127,8 +126,7 @@ def _large(regions: NDArray[np.integer], least_px: int) -> Labels:
     large[0] = False
     if large.sum() > np.iinfo(np.uint16).max:
         raise ValueError(f"{large.sum()} grains do not fit a label map, which holds 65535")
-    numbers: Labels = (np.cumsum(large) * large).astype(np.uint16)[regions]
-    return numbers
+    return (np.cumsum(large) * large).astype(np.uint16)[regions]
 
 
 def _check(probability: Probability) -> None:

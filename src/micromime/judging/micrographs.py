@@ -116,11 +116,6 @@ def at_operating_points(answers: pd.DataFrame, points: pd.DataFrame) -> pd.DataF
     return rows[["arm", "run", "picture", "source"]].assign(**scores)
 
 
-def with_sources(answers: pd.DataFrame, pictures: Sequence[Micrograph]) -> pd.DataFrame:
-    """Return the rows with the source of each picture."""
-    return answers.assign(source=answers["picture"].map({each.name: each.source for each in pictures}))
-
-
 def said_of(
     tested_on: Mapping[str, Any],
     answered: tuple[pd.DataFrame, pd.DataFrame],

@@ -113,7 +113,6 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     gc.freeze()  # statsmodels 0.15 collects garbage in every call, in all that was ever imported: most of a second
     try:
-        corrected: list[float] = multipletests(list(p_values), method="holm")[1].tolist()
+        return multipletests(list(p_values), method="holm")[1].tolist()
     finally:
         gc.unfreeze()
-    return corrected

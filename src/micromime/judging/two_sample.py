@@ -70,8 +70,7 @@ def features(pictures: Pictures) -> NDArray[np.float64]:
     steps = [np.abs(np.diff(grey, axis=axis)).mean(axis=(1, 2)) for axis in (1, 2)]
     moments = [np.log(flat.std(axis=1) + 1e-3), scipy.stats.skew(flat, axis=1), scipy.stats.kurtosis(flat, axis=1)]
     columns = [*moments, *(np.log(step + 1e-3) for step in steps), *_bands(grey)]
-    found: NDArray[np.float64] = np.nan_to_num(np.stack(columns, axis=1))
-    return found
+    return np.nan_to_num(np.stack(columns, axis=1))
 
 
 def _bands(grey: NDArray[np.float64]) -> list[NDArray[np.float64]]:

@@ -21,7 +21,7 @@ from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, stays_inside
 from micromime.pictures.tiles import read_tiles, tile_files
 from micromime.project.dvc_cache import cached_file, dvc_settings
-from micromime.project.dvc_lock import LOCK, recorded_stages
+from micromime.project.versions import lock_at
 from micromime.project.work import sha256
 from micromime.scenario.parameters import Section
 from micromime.scenario.streams import LARGEST_SEED
@@ -85,7 +85,7 @@ def tested_on(folder: Path, use_case: str) -> dict[str, Any]:
     return {"kind": origin.kind, "name": use_case, "reason": origin.reason}
 
 
-def choose_origin(use_case: str, classes: Sequence[str], project: Path, fetch: bool = True) -> Origin:
+def choose_origin(use_case: str, classes: Sequence[str], fetch: bool = True) -> Origin:
     """Return the origin to use here and now: given, else stored, else surrogate.
 
     A set under MICROMIME_REAL is checked whole; where there are `classes`, it has tiles of each. Without one, a real
@@ -96,15 +96,15 @@ def choose_origin(use_case: str, classes: Sequence[str], project: Path, fetch: b
         if classes:
             read_tiles(given, classes)
         return Origin(kind="real", reason=None, files=listed_files(given) | tile_files(given))
-    file = origin_file(use_case, project)
-    if file.exists() and (known := Origin.read(file)).kind == "real" and _obtained(use_case, file, project, fetch):
+    file = origin_file(use_case)
+    if file.exists() and (known := Origin.read(file)).kind == "real" and _obtained(use_case, fetch):
         return known
     return Origin(kind="surrogate", reason=NO_REAL_SET, files={})
 
 
-def origin_file(use_case: str, project: Path) -> Path:
+def origin_file(use_case: str) -> Path:
     """Return where the origin of a use case's test set stands."""
-    return project / "data" / "sources" / f"{use_case}.json"
+    return Path("data/sources", f"{use_case}.json")
 
 
 def given_folder(use_case: str) -> Path | None:
@@ -122,15 +122,15 @@ def check_given(use_cases: Sequence[str]) -> None:
         raise Mistake(f"{VARIABLE} is set but has no folder {folders} ({root}); add one or unset {VARIABLE}.")
 
 
-def stored_files(use_case: str, file: Path, project: Path) -> dict[str, Path]:
-    """Return relative name -> file in DVC's cache of the test set last brought in as the origin `file` describes it.
+def stored_files(use_case: str) -> dict[str, Path]:
+    """Return relative name -> file in DVC's cache of the test set last brought in as its origin describes it.
 
-    Empty unless dvc.lock records stage `import_<use case>` with `file` as it stands now and the cache holds
-    all of its out. Neither DVC nor the network is started.
+    Empty unless dvc.lock records that it was brought in by the origin's file as it stands now, and the cache holds all
+    of it. Neither DVC nor the network is started.
     """
-    listed = cached_file(_recorded_out(use_case, file, project), project)
+    listed = cached_file(_recorded_out(use_case))
     entries = json.loads(listed.read_bytes()) if listed else []
-    files = {entry["relpath"]: cached_file(entry["md5"], project) for entry in entries}
+    files = {entry["relpath"]: cached_file(entry["md5"]) for entry in entries}
     found = {name: path for name, path in files.items() if path}
     return found if len(found) == len(files) else {}
 
@@ -160,45 +160,40 @@ def bring_in(origin: Origin, out: Path, parameters: TestSetParameters, places: M
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _obtained(use_case: str, file: Path, project: Path, fetch: bool) -> bool:
-    """Return whether the cache holds the test set that `file` describes, fetched from the remote if need be."""
-    if stored_files(use_case, file, project):
+def _obtained(use_case: str, fetch: bool) -> bool:
+    """Return whether the cache holds the test set that its origin describes, fetched from the remote if need be."""
+    if stored_files(use_case):
         return True
-    remote = dvc_settings(project)["core"].get("remote")
-    if remote is None or not _recorded_out(use_case, file, project):
+    remote = dvc_settings()["core"].get("remote")
+    if remote is None or not _recorded_out(use_case):
         return False
-    why = _fetch(f"import_{use_case}", project) if fetch else "it does not answer"
-    if fetch and stored_files(use_case, file, project):  # `dvc fetch` ends well where a remote cannot be reached, too
+    why = _fetch(f"import_{use_case}") if fetch else "it does not answer"
+    if fetch and stored_files(use_case):  # `dvc fetch` ends well where a remote cannot be reached, too
         return True
     print(
         f"micromime: the DVC remote {remote!r} does not give the stored test set of {use_case} ({why}); "
-        f"a surrogate takes its place until {file.name} is restored.",
+        f"a surrogate takes its place until {use_case}.json is restored.",
         file=sys.stderr,
     )
     return False
 
 
-def _fetch(stage: str, project: Path) -> str:
+def _fetch(stage: str) -> str:
     """Try to fetch a stage's outs into the cache; return where to look if they are not there then."""
     command, none = [sys.executable, "-m", "dvc", "fetch", "--quiet", stage], subprocess.DEVNULL
-    given = {"cwd": project, "stdin": none, "stdout": none, "stderr": none}
     try:  # in a session of its own it cannot ask for a password
-        subprocess.run(command, **given, start_new_session=True, timeout=PATIENCE_S)  # type: ignore[call-overload]
+        subprocess.run(command, stdin=none, stdout=none, stderr=none, start_new_session=True, timeout=PATIENCE_S)
     except subprocess.TimeoutExpired:
         return f"no answer within {PATIENCE_S:g} s"
     return f"`dvc fetch {stage}` says why"
 
 
-def _recorded_out(use_case: str, file: Path, project: Path) -> str:
-    """Return the hash in dvc.lock of the folder that was brought in from `file` as it stands now; else nothing."""
-    lock = project / LOCK
-    stages = recorded_stages(lock.read_text(), "here") if lock.exists() else {}
-    stage = stages.get(f"import_{use_case}", {})
-    recorded = {entry["path"]: entry.get("md5") for entry in stage.get("deps", [])}
+def _recorded_out(use_case: str) -> str:
+    """Return the hash in dvc.lock of the folder brought in by the origin's file as it stands now; else nothing."""
+    lock, file = lock_at(), origin_file(use_case)
     now = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
-    if recorded.get(Path(os.path.relpath(file, project)).as_posix()) != now:
-        return ""
-    return next((entry["md5"] for entry in stage.get("outs", []) if entry.get("md5", "").endswith(".dir")), "")
+    made = (lock.outs[out] for out, read in lock.deps.items() if read.get(file.as_posix()) == now)
+    return next((md5 for md5 in made if md5.endswith(".dir")), "")
 
 
 def _copy(origin: Origin, places: Mapping[str, Path], folder: Path) -> None:

@@ -7,18 +7,18 @@ from dvc.config import Config, ConfigError
 from micromime.mistakes import Mistake
 
 
-def dvc_settings(project: Path) -> Config:
-    """Return DVC's settings in a project's folder; Mistake where they cannot be read."""
+def dvc_settings() -> Config:
+    """Return DVC's settings in a project's folder, the working directory; Mistake where they cannot be read."""
     try:
-        return Config(project / ".dvc")
+        return Config(".dvc")
     except ConfigError as error:
-        raise Mistake(f"DVC's settings in {project / '.dvc'} cannot be read ({error}); correct them.") from None
+        raise Mistake(f"DVC's settings in .dvc cannot be read ({error}); correct them.") from None
 
 
-def cached_file(md5: str, project: Path = Path()) -> Path | None:
+def cached_file(md5: str) -> Path | None:
     """Return the file with this MD5 (of a folder: `<md5>.dir`, its listing) in DVC's cache, if it is there."""
-    if not (project / ".dvc").is_dir():
+    if not Path(".dvc").is_dir():
         return None
-    cache = Path(dvc_settings(project)["cache"].get("dir") or project / ".dvc" / "cache")
+    cache = Path(dvc_settings()["cache"].get("dir") or ".dvc/cache")
     file = cache / "files" / "md5" / md5[:2] / md5[2:]
     return file if file.is_file() else None

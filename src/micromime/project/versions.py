@@ -1,18 +1,42 @@
-"""Which version of the code and of each data set a run has seen: git's commit, and DVC's hash of the content."""
+"""Which version of the code and of each data set a run has seen: git's commit, and DVC's hash of the content.
+
+DVC's hashes are those in dvc.lock: of every stage, of what it has read and what it has made.
+"""
 
 import hashlib
 import json
 import os
 import subprocess
+from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import yaml  # type: ignore[import-untyped]  # libyaml reads a dvc.lock in a tenth of ruamel's time; every stage does
 
 from micromime.mistakes import Mistake
-from micromime.project.dvc_lock import LOCK, recorded_stages
+
+LOCK = "dvc.lock"
 
 WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
 """Files in git that differ from the commit while stages run, though nobody has edited anything."""
+
+
+HERE = ""
+"""Stands for the working directory where a commit could stand."""
+
+DATA = ("data/", "models/")
+MARKER = "data/checked.txt"
+"""A file that stages wait for, and that none takes anything from."""
+
+
+class Lock(NamedTuple):
+    """What one dvc.lock says."""
+
+    outs: Mapping[str, str]
+    """Path -> DVC's hash, of everything that stages have made."""
+    deps: Mapping[str, Mapping[str, str]]
+    """Path of an out -> path -> hash of the data and networks that its stage has read."""
 
 
 def revision() -> dict[str, Any]:
@@ -35,21 +59,39 @@ def data_version(name: str, path: Path, context: str = "training") -> dict[str, 
     what it is for: training, validation or testing. Raises Mistake where there is no data set either.
     """
     written = Path(os.path.relpath(path)).as_posix()
-    return {"name": name, "path": written, "digest": _recorded(written) or _counted(path), "context": context}
+    kept = kept_whole(lock_at().outs, written)
+    digest = kept[1] if kept and kept[1] else _counted(path)
+    return {"name": name, "path": written, "digest": digest, "context": context}
 
 
-def _recorded(path: str) -> str | None:
-    lock = Path(LOCK).absolute()
-    outs = _outs(lock, lock.stat().st_mtime_ns) if lock.is_file() else {}
-    whole = (each.as_posix() for each in (Path(path), *Path(path).parents))
-    return next((outs[each] for each in whole if each in outs), None)
+def lock_at(commit: str = HERE) -> Lock:
+    """Return what dvc.lock says at a commit, or in the working directory; nothing where there is none."""
+    if commit:
+        return _parsed(git("show", f"{commit}:./{LOCK}"), f"at {commit}")
+    return _parsed(Path(LOCK).read_text() if Path(LOCK).is_file() else "", "here")
 
 
-@lru_cache(maxsize=1)  # many arms ask
-def _outs(lock: Path, _changed_ns: int) -> dict[str, str]:
-    """Return path -> hash of every out in a dvc.lock, as it was when it was changed last."""
-    stages = recorded_stages(lock.read_text(), "here")
-    return {out["path"]: str(out["md5"]) for stage in stages.values() for out in stage.get("outs", [])}
+@lru_cache(maxsize=64)  # many arms and chains ask for the same few again and again
+def _parsed(text: str, where: str) -> Lock:
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        stages = (yaml.load(text, loader) or {}).get("stages", {})
+    except (yaml.YAMLError, AttributeError):
+        raise Mistake(f"{LOCK} {where} is not what DVC writes; if two branches were merged, run `dvc repro`.") from None
+    outs: dict[str, str] = {}
+    deps: dict[str, Mapping[str, str]] = {}
+    for stage in stages.values():
+        read = {each["path"]: str(each["md5"]) for each in stage.get("deps", []) if "md5" in each}
+        data = {path: md5 for path, md5 in read.items() if path.startswith(DATA) and path != MARKER}
+        for out in stage.get("outs", []):
+            outs[out["path"]], deps[out["path"]] = str(out.get("md5", "")), data
+    return Lock(outs, deps)
+
+
+def kept_whole(hashes: Mapping[str, str], path: str) -> tuple[str, str] | None:
+    """Return which of these paths holds `path`, and its hash: the path itself, or the nearest folder above it."""
+    whole = (each.as_posix() for each in (PurePosixPath(path), *PurePosixPath(path).parents))
+    return next(((each, hashes[each]) for each in whole if each in hashes), None)
 
 
 def _counted(folder: Path) -> str:

@@ -264,8 +264,7 @@ def reduced(colours: Colours, largest_px: int) -> Colours:
     factor = math.ceil(max(rows, cols) / largest_px)
     filled = np.pad(colours, ((0, -rows % factor), (0, -cols % factor), (0, 0)), mode="edge")
     squares = filled.reshape(filled.shape[0] // factor, factor, filled.shape[1] // factor, factor, 3)
-    means: Colours = np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
-    return means
+    return np.rint(squares.mean(axis=(1, 3))).astype(np.uint8)
 
 
 def fitted(colours: Colours, side_px: int) -> Colours:

@@ -1,13 +1,14 @@
-"""What the stages before the report have found, and the run that stands for each arm."""
+"""What the stages before the report have found, the run that stands for each arm, and how arms were trained."""
 
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import pandas as pd
 
+from micromime.arms.arm import FIRST, Arm, said_of, trained
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset
 from micromime.judging.metrics import TESTED
@@ -40,8 +41,6 @@ class Judged:
     scores: pd.DataFrame
     """A row for every arm, run and picture."""
     epochs: pd.DataFrame
-    scoring: pd.DataFrame
-    """A row for every sample of the scoring set: parameters, and scores of the base arm; empty where none is scored."""
     arms: Sequence[Path]
 
     def parts(self, arm: Path) -> list[Part]:
@@ -91,3 +90,46 @@ def median_run(scores: pd.DataFrame, metric: str = Judged.median_by) -> int:
     """Return the median run of one arm's rows by a metric over the pictures (the lower one of two in the middle)."""
     means = scores.groupby("run")[metric].mean().sort_values(kind="stable")
     return int(means.index[(len(means) - 1) // 2])
+
+
+def phases(arms: Sequence[Path]) -> pd.DataFrame:
+    """Return a row for each arm and phase, with the learning rate that was used and how it came about."""
+    rows = [
+        {"arm": arm.name, "phase": number, **phase.model_dump(), "peak_rate": rate}
+        | {"how": "found" if phase.peak_rate == "find" else "given"}
+        for arm in arms
+        for number, (phase, rate) in enumerate(
+            zip(Arm.read(arm).settings.phases, trained(arm, FIRST)["rates"], strict=True), 1
+        )
+    ]
+    return pd.DataFrame(rows)
+
+
+def origin(arms: Sequence[Path], data_by: Literal["name", "path"] = "name") -> dict[str, str]:
+    """Return how all of it was made: profile, settings and machine of the trainings, data by name or by path."""
+    read = [Arm.read(arm) for arm in arms]
+    said, settings = [said_of(arm) for arm in arms], read[0].settings
+    runs = [trained(folder, number) for folder, arm in zip(arms, read, strict=True) for number in arm.runs]
+    machines = [f"{each['device']} ({each['processor']}), threads of a run: {each['threads']}" for each in runs]
+    data = [f"{each[data_by]} {each['digest']}" for arm in said for each in arm["data"]]
+    return {
+        "Profile": f"{said[0]['profile']} (`micromime profile {said[0]['profile']} && make run`)",
+        "Network": f"{settings.architecture}, {settings.precision}, channels last: {settings.channels_last}",
+        "Runs": ", ".join(f"{a.name} {arm.settings.runs}" for a, arm in zip(arms, read, strict=True))
+        + "; run number = seed",
+        "Data": ", ".join(dict.fromkeys(data)),
+        "Trained on": "; ".join(dict.fromkeys(machines)),
+        "PyTorch": ", ".join(dict.fromkeys(each["torch"] for each in runs)),
+    }
+
+
+def epochs(arms: Sequence[Path]) -> pd.DataFrame:
+    """Return a row for every arm, run and epoch: its phase, losses, metrics and speed, without the machine's load."""
+    rows = [
+        {"arm": arm.name, "run": run, "epoch": number}
+        | {key: epoch[key] for key in epoch if not key.startswith("system/")}
+        for arm in arms
+        for run in Arm.read(arm).runs
+        for number, epoch in enumerate(trained(arm, run)["epochs"], 1)
+    ]
+    return pd.DataFrame(rows)

@@ -1,9 +1,10 @@
 """The table of scores: a row a sample of the scoring set, with every parameter and what every run scored on it."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,32 @@ from micromime.use_cases import instance_kind
 
 ORIGIN = b"micromime"
 """Key under which the file says what was scored by which networks."""
+
+
+class ScoreTable(NamedTuple):
+    """A table of scores, what its file says of what was scored by which networks, and where it was found."""
+
+    rows: pd.DataFrame
+    origin: dict[str, Any]
+    place: str
+
+    @classmethod
+    def read(cls, file: Path, place: str = "") -> Self:
+        """Return the table in a file; Mistake where it is none."""
+        place = place or file.as_posix()
+        try:
+            table = pq.read_table(file)
+            return cls(table.to_pandas(), json.loads(table.schema.metadata[ORIGIN]), place)
+        except FileNotFoundError:
+            advice = "bring it with `micromime pull`, make it with `make run`, or name the run that logged it"
+            raise Mistake(f"{place} is not there; {advice}.") from None
+        except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
+            raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
+
+    def known(self, pattern: str) -> list[str]:
+        """Return what matches the group of a pattern in the names of the columns of scores: metrics, or runs."""
+        found = (re.fullmatch(rf"score\.{pattern}", str(name)) for name in self.rows)
+        return list(dict.fromkeys(each[1] for each in found if each))
 
 
 def joined(samples: pd.DataFrame, given: pd.DataFrame) -> pd.DataFrame:
@@ -48,19 +75,13 @@ def write_scores(table: Path, rows: pd.DataFrame, origin: Mapping[str, Any]) -> 
 
 def read_scores(table: Path, use_case: str, score: str) -> tuple[Scored, dict[str, Any]]:
     """Return the scored instances, less being worse whatever the metric, and what the table says of its origin."""
-    try:
-        read = pq.read_table(table)
-        origin: dict[str, Any] = json.loads(read.schema.metadata[ORIGIN])
-    except FileNotFoundError:
-        raise Mistake(f"{table} is not there; make it with `make run`, or name the run that logged it.") from None
-    except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
-        raise Mistake(f"{table} is no table of scores; make it anew with `make run`.") from None
+    read = ScoreTable.read(table)
+    rows, origin, _ = read
     if origin["use_case"] != use_case:
         raise Mistake(f"{table} has scores of {origin['use_case']}, not of {use_case}; give that use case's table.")
-    rows = read.to_pandas()
     if f"score.{score}" not in rows:
-        known = sorted(name[6:] for name in rows if name.startswith("score.") and name.count(".") == 1)
-        raise Mistake(f"{use_case}.resample.score: {score!r} is not in {table}; use one of: {', '.join(known)}.")
+        known = ", ".join(sorted(read.known(r"(\w+)")))
+        raise Mistake(f"{use_case}.resample.score: {score!r} is not in {table}; use one of: {known}.")
     kind = instance_kind(use_case)
     try:
         instances = [kind.from_row({str(key): value for key, value in row.items()}) for _, row in rows.iterrows()]

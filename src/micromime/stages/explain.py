@@ -9,7 +9,8 @@ from micromime.project import places
 from micromime.project.versions import data_version
 from micromime.project.work import sole_maker
 from micromime.reporting.explanation.page import Told, write_explanation
-from micromime.reporting.explanation.scored_arm import ScoredArm, ScoreTable, told_of
+from micromime.reporting.explanation.scored_arm import ScoredArm, told_of
+from micromime.sampling.scores import ScoreTable
 from micromime.scenario.parameters import read_tree
 from micromime.tracking.logged import fetch_logged
 

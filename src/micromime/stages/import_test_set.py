@@ -1,7 +1,5 @@
 """Bring the test set of a use case in: real micrographs where its origin says so, else a surrogate."""
 
-from pathlib import Path
-
 from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, given_folder, origin_file, stored_files
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
@@ -15,8 +13,7 @@ def import_test_set(use_case: str) -> None:
     for another simulator or parameter, where the micrographs themselves are no longer given.
     """
     parameters = TestSetParameters.of(read_tree(places.PARAMS), use_case, "test_set")
-    source, given = origin_file(use_case, Path()), given_folder(use_case)
-    origin = Origin.read(source)
-    files = {name: given / name for name in origin.files} if given else stored_files(use_case, source, Path())
+    origin, given = Origin.read(origin_file(use_case)), given_folder(use_case)
+    files = {name: given / name for name in origin.files} if given else stored_files(use_case)
     out = places.photographs(use_case) if instance_kind(use_case).classes else places.test_set(use_case)
     bring_in(origin, out, parameters, files)

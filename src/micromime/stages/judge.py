@@ -2,15 +2,15 @@
 
 from micromime.arms.answers import CHOOSING, SCORING, TEST, Question, answers
 from micromime.arms.rounds import BASE, compared, rounds_of
-from micromime.inference.views import views_of
-from micromime.judging.micrographs import said_of, with_sources
+from micromime.inference.views import JudgeParameters
+from micromime.judging.micrographs import said_of
 from micromime.judging.verdict import write_verdict
 from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import tested_on
 from micromime.project import places
 from micromime.project.work import sole_maker
+from micromime.reporting.judged import epochs, origin
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.reporting.trained_arms import epochs, origin
 from micromime.scenario.parameters import read_tree
 
 
@@ -20,10 +20,11 @@ def judge(use_case: str) -> None:
     profile, test_set = places.profile(tree), places.test_set(use_case)
     out, records = places.verdict(profile, use_case), places.records(profile, use_case)
     with sole_maker(out):
-        rounds, views = rounds_of(tree, use_case), views_of(tree, use_case)
+        rounds, views = rounds_of(tree, use_case), JudgeParameters.of(tree, use_case, "judge").views
         arms = [places.models(use_case, name) for name in (BASE, *rounds)]
         pictures = read_micrographs(test_set)
-        given = with_sources(answers(arms, records, Question(TEST, test_set, views)), pictures)
+        given = answers(arms, records, Question(TEST, test_set, views))
+        given = given.assign(source=given["picture"].map({each.name: each.source for each in pictures}))
         purpose = SCORING if views == 1 else CHOOSING  # in one view they have been asked all of it for the samplers
         chosen_on = answers(arms, records, Question(purpose, places.synthetic(use_case, "scoring"), views))
         said = said_of(tested_on(test_set, use_case), (given, chosen_on), pictures, compared(rounds))

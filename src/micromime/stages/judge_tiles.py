@@ -14,8 +14,8 @@ from micromime.judging.verdict import Verdict, write_verdict
 from micromime.pictures.test_set import tested_on
 from micromime.project import places
 from micromime.project.work import sole_maker
+from micromime.reporting.judged import epochs
 from micromime.reporting.tables.tiles import tile_tables
-from micromime.reporting.trained_arms import epochs
 from micromime.scenario.parameters import read_tree
 
 

@@ -1,12 +1,8 @@
 """Tell MLflow, from the records, of every arm that was trained and of all that has come out."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
-import pyarrow.parquet as pq
 
 from micromime.arms.arm import Arm, said_of, trained
 from micromime.arms.comparisons import arms_of_models
@@ -17,9 +13,8 @@ from micromime.judging.verdict import SCORES
 from micromime.mistakes import Mistake
 from micromime.project import places
 from micromime.project.versions import data_version
-from micromime.reporting.judged import Judged, JudgedTiles, Part, beside
-from micromime.reporting.trained_arms import epochs
-from micromime.sampling.scores import ORIGIN
+from micromime.reporting.judged import Judged, JudgedTiles, Part, beside, epochs
+from micromime.sampling.scores import ScoreTable
 from micromime.scenario.parameters import one_of, read_tree
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
 from micromime.use_cases import instance_kind
@@ -41,8 +36,7 @@ def publish(use_case: str = "") -> None:
         for arm in arms:
             said, table = said_of(arm), places.scores(each, arm.name)
             publish_arm(said, runs_of(arm))
-            origin = json.loads(pq.read_schema(table).metadata[ORIGIN]) if table.is_file() else {"fingerprint": ""}
-            if origin["fingerprint"] == said["fingerprint"]:
+            if table.is_file() and ScoreTable.read(table).origin["fingerprint"] == said["fingerprint"]:
                 publish_file(said, table)
         print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
         publish_judged(tree, each)
@@ -87,7 +81,7 @@ def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple
         return judged_tiles(tree, use_case, verdict), places.tiles(use_case) / TEST
     said, scores, curves = beside(verdict)
     arms = [places.models(use_case, arm) for arm in said["arms"]]
-    return Judged(said, scores, curves, pd.DataFrame(), arms), places.test_set(use_case)
+    return Judged(said, scores, curves, arms), places.test_set(use_case)
 
 
 def arms_of(use_case: str) -> list[Path]:
@@ -104,7 +98,7 @@ def runs_of(arm: Path) -> dict[int, dict[str, Any]]:
 def judged_tiles(tree: dict[str, Any], use_case: str, verdict: Path) -> JudgedTiles:
     """Return what stands in a verdict on tiles and beside it, of the arms of params.yaml."""
     made_of = arms_of_models(places.models(use_case), tree, use_case)
-    return JudgedTiles(*beside(verdict), pd.DataFrame(), list(made_of), made_of, Dataset(places.tiles(use_case) / TEST))
+    return JudgedTiles(*beside(verdict), list(made_of), made_of, Dataset(places.tiles(use_case) / TEST))
 
 
 def of_these_runs(judged: Judged) -> bool:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from micromime.arms.comparisons import measured, pools
+from micromime.arms.comparisons import MEASURED, pools
 from micromime.datasets.render import RenderParameters, render_dataset
 from micromime.engines.local import cores
 from micromime.project import places
@@ -60,7 +60,7 @@ def scenario_of(tree: dict[str, Any], use_case: str, exemplars: Path | None) -> 
     content = section(tree, use_case, "scenario")
     if exemplars is None:
         return {"scenario": content}
-    found = measured(exemplars)
+    found = read_tree(exemplars / MEASURED)
     filled = filled_in(content, found, f"{use_case}.scenario")
     made_from = {"scenario": dict(content), "measured": found.get("made_from")}
     return {"scenario": filled, "named_files": named_files(filled), "made_from": made_from}

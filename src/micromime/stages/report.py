@@ -26,11 +26,11 @@ def report(use_case: str) -> None:
     out = verdict.with_suffix("") / PAGE
     with sole_maker(out):
         arms = [places.models(use_case, name) for name in arms_of(tree, use_case)]
-        judged = Judged(*beside(verdict), pd.read_parquet(places.scores(use_case, BASE)), arms)
+        judged = Judged(*beside(verdict), arms)
         network = network_of(*next(iter(judged.representative.items())))
         ask = in_views(predictor(network), judged.verdict["views"])
-        scored = Dataset(places.synthetic(use_case, "scoring")), score_of(tree, use_case)
-        told = report_of(judged, scored, read_micrographs(places.test_set(use_case)), ask)
+        scored = Dataset(places.synthetic(use_case, "scoring")), pd.read_parquet(places.scores(use_case, BASE))
+        told = report_of(judged, (*scored, score_of(tree, use_case)), read_micrographs(places.test_set(use_case)), ask)
         write_page(out, page(told), told.pictures)
         with best_effort():
             publish_judged(tree, use_case)

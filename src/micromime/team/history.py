@@ -13,25 +13,8 @@ from pathlib import Path, PurePosixPath
 from shlex import quote
 from typing import Any, NamedTuple
 
-from micromime.project.dvc_lock import LOCK, recorded_stages
-from micromime.project.versions import git
+from micromime.project.versions import DATA, HERE, LOCK, git, kept_whole, lock_at
 from micromime.team.remote import default_remote
-
-HERE = ""
-"""Stands for the working directory where a commit could stand."""
-
-DATA = ("data/", "models/")
-MARKER = "data/checked.txt"
-"""A file that stages wait for, and that none takes anything from."""
-
-
-class Lock(NamedTuple):
-    """What one dvc.lock says."""
-
-    outs: Mapping[str, str]
-    """Path -> DVC's hash, of everything that stages have made."""
-    deps: Mapping[str, Mapping[str, str]]
-    """Path of an out -> path -> hash of the data and networks that its stage has read."""
 
 
 class Version(NamedTuple):
@@ -55,31 +38,6 @@ def commit_of(revision: str) -> str:
 def short(commit: str) -> str:
     """Return the first digits of a commit, as many as tell it from all others."""
     return git("rev-parse", "--short", commit) or commit[:7]
-
-
-def lock_at(commit: str = HERE) -> Lock:
-    """Return what dvc.lock says at a commit, or in the working directory; nothing where there is none."""
-    if commit:
-        return _parsed(git("show", f"{commit}:./{LOCK}"), f"at {commit}")
-    return _parsed(Path(LOCK).read_text() if Path(LOCK).is_file() else "", "here")
-
-
-@lru_cache(maxsize=64)  # a chain asks for the same few again and again
-def _parsed(text: str, where: str) -> Lock:
-    outs: dict[str, str] = {}
-    deps: dict[str, Mapping[str, str]] = {}
-    for stage in recorded_stages(text, where).values():
-        read = {each["path"]: str(each["md5"]) for each in stage.get("deps", []) if "md5" in each}
-        data = {path: md5 for path, md5 in read.items() if path.startswith(DATA) and path != MARKER}
-        for out in stage.get("outs", []):
-            outs[out["path"]], deps[out["path"]] = str(out.get("md5", "")), data
-    return Lock(outs, deps)
-
-
-def kept_whole(hashes: Mapping[str, str], path: str) -> tuple[str, str] | None:
-    """Return which of these paths holds `path`, and its hash: the path itself, or the nearest folder above it."""
-    whole = (each.as_posix() for each in (PurePosixPath(path), *PurePosixPath(path).parents))
-    return next(((each, hashes[each]) for each in whole if each in hashes), None)
 
 
 def commits(digest: str) -> list[str]:

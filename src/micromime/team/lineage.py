@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from micromime.mistakes import Mistake
-from micromime.project.versions import data_version
+from micromime.project.versions import HERE, data_version, lock_at
 from micromime.project.work import fingerprint
 from micromime.team import history
 from micromime.team.history import Version, arms_in, names_in, read_json, run_numbers, version_of
@@ -71,7 +71,7 @@ def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
     folder = path.parent if path.name == WEIGHTS else path
     version = history.version_at(str(folder), commit)
     if version is None and not commit and folder.name and Path(folder).is_dir():  # DVC does not keep it
-        version = Version(str(folder), str(folder), "", history.HERE)
+        version = Version(str(folder), str(folder), "", HERE)
     if version is None or names_in(version) == set():
         place = f"at --rev {revision} " if commit else ""
         raise Mistake(f"{asked} {place}is nothing that DVC keeps here; {GIVE}.")
@@ -84,7 +84,7 @@ def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
 def _with_hash(asked: str, logged: Logged) -> tuple[Version, int | None, dict[str, Any]]:
     """Return the out that has a hash, or the arm or run that has it as its id in MLflow."""
     for digest in (asked, f"{asked}.dir"):
-        for lock in map(history.lock_at, (history.HERE, *history.commits(digest))):
+        for lock in map(lock_at, (HERE, *history.commits(digest))):
             if path := next((out for out, md5 in lock.outs.items() if md5 == digest), None):
                 return version_of(path, digest), None, {}
     if run := logged.run(asked):
@@ -98,8 +98,8 @@ def _tagged(tags: Mapping[str, str]) -> tuple[Version, int | None]:
     """Return the version of the arm that MLflow's tags name, at the linked commit, here or before, and the run."""
     data = {value for key, value in tags.items() if re.match(r"micromime\.data\.(?!test_set$)", key)}
     commits = (commit for digest in sorted(data) for commit in history.commits(digest))
-    places = (history.commit_of(tags.get(COMMIT, "")), history.HERE, *commits)
-    for out, digest in dict.fromkeys(each for place in places for each in history.lock_at(place).outs.items()):
+    places = (history.commit_of(tags.get(COMMIT, "")), HERE, *commits)
+    for out, digest in dict.fromkeys(each for place in places for each in lock_at(place).outs.items()):
         for arm, said in arms_in(version_of(out, digest, places[0])).items() if out.startswith("models/") else ():
             if all(said.get(key) == tags.get(f"micromime.{key}") for key in ("fingerprint", "arm")):
                 run = int(tags.get("micromime.seed", 0))

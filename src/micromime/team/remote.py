@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from micromime.mistakes import Mistake
 from micromime.project.dvc_cache import dvc_settings
-from micromime.project.dvc_lock import LOCK
+from micromime.project.versions import LOCK
 
 PASSWORD = "MICROMIME_REMOTE_PASSWORD"
 """Environment variable with the password of an SSH or WebDAV remote, for where nobody can be asked."""
@@ -69,12 +69,12 @@ class Login(NamedTuple):
 
 def default_remote() -> str:
     """Return the name of the remote that push, pull and run use; empty where there is none."""
-    return str(dvc_settings(Path())["core"].get("remote") or "") if Path(".dvc").is_dir() else ""
+    return str(dvc_settings()["core"].get("remote") or "") if Path(".dvc").is_dir() else ""
 
 
 def address(name: str) -> str:
     """Return where a remote is."""
-    return str(dvc_settings(Path())["remote"][name]["url"])
+    return str(dvc_settings()["remote"][name]["url"])
 
 
 def add_remote(url: str, name: str, endpoint: str, login: Login, check: bool = True) -> None:
@@ -95,7 +95,7 @@ def add_remote(url: str, name: str, endpoint: str, login: Login, check: bool = T
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl() if scheme else str(folder)
     if endpoint and scheme != "s3":
         raise Mistake(f"--endpoint is for S3-compatible servers, and {bare} is none; leave it out.")
-    if name in dvc_settings(Path())["remote"] and address(name) != bare:
+    if name in dvc_settings()["remote"] and address(name) != bare:
         raise Mistake(f"The remote {name!r} is {address(name)} already; give the new one another --name.")
     personal = login._replace(user=login.user or user).settings(scheme, unquote(password))
     _write(name, {"url": bare, **TIMEOUTS[scheme], **({"endpointurl": endpoint} if endpoint else {})}, personal, check)
@@ -104,7 +104,7 @@ def add_remote(url: str, name: str, endpoint: str, login: Login, check: bool = T
 def log_in(login: Login) -> None:
     """Write down how this person gets into the remote that the project has, in .dvc/config.local alone."""
     name = _remote_or_mistake()
-    own = dict(dvc_settings(Path()).load_one("local").get("remote", {}).get(name, {}))
+    own = dict(dvc_settings().load_one("local").get("remote", {}).get(name, {}))
     _write(name, None, own | login.settings(urlsplit(address(name)).scheme))
 
 
@@ -116,7 +116,7 @@ def _remote_or_mistake() -> str:
 
 def _write(name: str, shared: Mapping[str, Any] | None, personal: Mapping[str, str], check: bool = True) -> None:
     """Write both files of DVC's settings, or neither: the remote is tried in between, and they are put back."""
-    config = dvc_settings(Path())
+    config = dvc_settings()
     files = [Path(config.files["repo"]), Path(config.files["local"])]
     before = [file.read_bytes() if file.exists() else None for file in files]
     try:

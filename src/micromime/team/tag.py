@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from micromime.mistakes import Mistake
-from micromime.project.dvc_lock import LOCK
-from micromime.project.versions import git
-from micromime.team.history import Version, arms_in, commit_of, lock_at, names_in, run_numbers, short, version_at
+from micromime.project.versions import LOCK, git, lock_at
+from micromime.team.history import Version, arms_in, commit_of, names_in, run_numbers, short, version_at
 from micromime.tracking.logged import COMMIT, GIT_TAG, MODEL, runs_of, store, versions_of
 
 

@@ -7,19 +7,25 @@ runs, and the versions it ran with. The profile is in the name lest a test's toy
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
+import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib.metadata import packages_distributions
+from importlib.metadata import version as installed
+from modulefinder import ModuleFinder
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+import micromime
 from micromime.mistakes import Mistake
-from micromime.tracking.imported import SOURCES, needed_by
+from micromime.project.work import sha256
 from micromime.training.architectures import finds
 
 if TYPE_CHECKING:
@@ -35,6 +41,11 @@ EXAMPLE = np.linspace(0, 255, 3 * 16 * 24).astype(np.uint8).reshape(1, 3, 16, 24
 """Pixel values that MLflow shows beside the model: (n, 3, rows, cols)."""
 
 WEIGHTS = "micromime.weights_sha256"
+
+
+SOURCES = Path(micromime.__file__).parents[1]
+
+packages = cache(packages_distributions)  # reads the lists of files of everything that is installed
 
 
 class Registered(NamedTuple):
@@ -92,8 +103,7 @@ def _tags(network: Path) -> dict[str, str]:
         own = {"micromime.seed": str(said["run"]), "micromime.architecture": str(said["architecture"])}
     except (ValueError, KeyError, TypeError):
         raise Mistake(f"The network in {network} is damaged, or of another version; train it anew.") from None
-    with (network / "weights.safetensors").open("rb") as weights:
-        return own | {WEIGHTS: hashlib.file_digest(weights, "sha256").hexdigest()}
+    return own | {WEIGHTS: sha256(network / "weights.safetensors")}
 
 
 def _logged(client: MlflowClient, arm: Run, tags: Mapping[str, str], network: Path) -> LoggedModel:
@@ -142,3 +152,30 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         input_example=EXAMPLE,
         pip_requirements=packages,
     )
+
+
+class Ours(ModuleFinder):
+    """Follows imports within this package, and only counts those of others."""
+
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        """Return where a module lies; ImportError, by which it is counted as missing, where that is elsewhere."""
+        if path is None and name != "micromime":
+            raise ImportError(name)
+        return super().find_module(name, path, parent)
+
+
+def needed_by(*modules: str) -> tuple[set[Path], list[str]]:
+    """Return the files of this package that modules need, late imports included, and what they import of others.
+
+    Files are `micromime/arrays.py` and so on: the modules' own, those of all that they import, and the packages' above.
+    Packages are `name==version` for pip, in the versions installed here, without what follows a plus sign (2.14.1+cpu):
+    that names a build for one kind of machine.
+    """
+    finder = Ours([str(SOURCES)])
+    for module in modules:
+        with suppress(ImportError):  # an architecture may lie elsewhere, and is not brought
+            finder.import_hook(module)
+    roots = {name.partition(".")[0] for name in finder.badmodules} - sys.stdlib_module_names - {"micromime"}
+    names = {name for root in roots for name in packages()[root]}
+    files = {Path(vars(module)["__file__"]).relative_to(SOURCES) for module in finder.modules.values()}
+    return files, [f"{name}=={installed(name).partition('+')[0]}" for name in sorted(names)]

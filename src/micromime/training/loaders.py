@@ -90,7 +90,7 @@ def augmentations(asked: Augmentation) -> list[Any]:
     moved = [AffineCoordTfm(aff_fs=partial(stretch_mat, largest=asked.stretch))] if asked.stretch > 1 else []
     moved += [] if asked.quarter_turns else [AffineCoordTfm(aff_fs=upside_down_mat)]
     moved += [AffineCoordTfm(coord_fs=Jitter(asked.jitter_px))] if asked.jitter_px > 0 else []
-    joined: list[Any] = aug_transforms(
+    return aug_transforms(
         flip_vert=asked.quarter_turns,  # fastai then turns by quarters, too
         max_rotate=asked.rotation_deg,
         max_zoom=asked.zoom,
@@ -100,7 +100,6 @@ def augmentations(asked: Augmentation) -> list[Any]:
         p_lighting=LIKELY,
         xtra_tfms=moved,
     )
-    return joined
 
 
 def stretch_mat(images: Tensor, largest: float) -> Tensor:
@@ -116,16 +115,14 @@ def stretch_mat(images: Tensor, largest: float) -> Tensor:
     shift = (1 - scale) * images.new_empty(count).uniform_(-1, 1)
     cols = [torch.where(along_cols, part, other) for part, other in ((scale, one), (shift, zero))]
     rows = [torch.where(along_cols, other, part) for part, other in ((scale, one), (shift, zero))]
-    matrices: Tensor = affine_mat(cols[0], zero, cols[1], zero, rows[0], rows[1])
-    return matrices
+    return affine_mat(cols[0], zero, cols[1], zero, rows[0], rows[1])
 
 
 def upside_down_mat(images: Tensor) -> Tensor:
     """Return (n, 3, 3): every second image, at random, upside down."""
     one, zero = images.new_ones(len(images)), images.new_zeros(len(images))
     turned = torch.where(images.new_empty(len(images)).uniform_() < 0.5, -one, one)
-    matrices: Tensor = affine_mat(one, zero, zero, zero, turned, zero)
-    return matrices
+    return affine_mat(one, zero, zero, zero, turned, zero)
 
 
 class Jitter:

@@ -40,8 +40,7 @@ def load_network(folder: Path) -> nn.Module:
 
 def description_of(folder: Path) -> dict[str, Any]:
     """Return model.json of a network's folder: architecture, classes, run, and for classifiers the size they see."""
-    described: dict[str, Any] = json.loads((folder / "model.json").read_text())
-    return described
+    return json.loads((folder / "model.json").read_text())
 
 
 def resized(pictures: Iterable[NDArray[np.uint8]], size_px: int) -> torch.Tensor:

@@ -85,10 +85,9 @@ def imagenet_weights(published: Published, instead: str) -> dict[str, Tensor]:
     if hashlib.sha256(content).hexdigest() != published.sha256:
         raise Mistake(f"{file} is not the file that torchvision publishes (another SHA-256); remove it and {remedy}.")
     try:
-        weights: dict[str, Tensor] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except (RuntimeError, ValueError, EOFError, UnpicklingError):
         raise Mistake(f"{file} holds no weights that this torch can read; {instead}.") from None
-    return weights
 
 
 def _download(published: Published, file: Path) -> None:

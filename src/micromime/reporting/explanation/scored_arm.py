@@ -1,7 +1,5 @@
 """An arm whose networks have scored the scoring set, and what its files tell of why they fail."""
 
-import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,15 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 
+from micromime.arms.arm import run_folder, said_of
 from micromime.datasets.store import Dataset, identity
 from micromime.mistakes import Mistake
 from micromime.reporting.explanation.page import WORST, Told
 from micromime.reporting.explanation.scores import beside, column_of, explained, factors, scoring_set
 from micromime.reporting.failures import SCORE, lowest, score_title
-from micromime.sampling.scores import ORIGIN
+from micromime.sampling.scores import ScoreTable
 from micromime.scenario.arrays import Image, Mask
 from micromime.use_cases import instance_kind, use_cases
 
@@ -42,17 +39,14 @@ class ScoredArm:
     @classmethod
     def read(cls, folder: Path, run: int | None = None) -> Self:
         """Return the arm in a folder, or a run of it; Mistake where there is no arm.json, or a damaged one."""
+        said = said_of(folder)
         try:
-            said = json.loads((folder / "arm.json").read_text())
             start = (Path(said["start"]).name, said["base"]) if said.get("start") else None
             data = (said["data"][0]["path"], said["data"][0]["digest"])
-            named = folder if run is None else folder / f"run-{run:03d}"
+            named = folder if run is None else run_folder(folder, run)
             known = said["use_case"], said["arm"], said["fingerprint"]
             return cls(*known, data, run, start, named=named.as_posix())
-        except (FileNotFoundError, NotADirectoryError):
-            advice = "name the folder of an arm that was trained, or bring this one with `micromime pull`"
-            raise Mistake(f"{folder} holds no arm.json; {advice}.") from None
-        except (ValueError, LookupError, TypeError, AttributeError):
+        except (LookupError, TypeError, AttributeError):
             raise Mistake(f"{folder / 'arm.json'} is damaged, or of another version; train the arm anew.") from None
 
     @property
@@ -64,33 +58,6 @@ class ScoredArm:
     def title(self) -> str:
         """The arm and the run, as a heading has it."""
         return f"arm {self.name} of {self.use_case}" + ("" if self.run is None else f", run {self.run}")
-
-
-@dataclass(frozen=True)
-class ScoreTable:
-    """A table of scores, what its file says of what was scored by which networks, and where it was found."""
-
-    rows: pd.DataFrame
-    origin: Mapping[str, Any]
-    place: str
-
-    @classmethod
-    def read(cls, file: Path, place: str = "") -> Self:
-        """Return the table in a file; Mistake where it is none."""
-        place = place or file.as_posix()
-        try:
-            table = pq.read_table(file)
-            return cls(table.to_pandas(), json.loads(table.schema.metadata[ORIGIN]), place)
-        except FileNotFoundError:
-            advice = "bring it with `micromime pull`, or make it with `make run`"
-            raise Mistake(f"{place} is not there; {advice}.") from None
-        except (pa.ArrowInvalid, KeyError, TypeError, ValueError):
-            raise Mistake(f"{place} is no table of scores; make it anew with `make run`.") from None
-
-    def known(self, pattern: str) -> list[str]:
-        """Return what matches the group of a pattern in the names of the columns of scores: metrics, or runs."""
-        found = (re.fullmatch(rf"score\.{pattern}", str(name)) for name in self.rows)
-        return list(dict.fromkeys(each[1] for each in found if each))
 
 
 def told_of(

@@ -24,10 +24,9 @@ from micromime.reporting.charts.base import (
 )
 from micromime.reporting.failures import SCORE, goodness, in_common, lowest, parameter_columns, percentile, score_title
 from micromime.reporting.figures import LEGEND, Colours, Shown, figure_4, panel, reduced, triple
-from micromime.reporting.judged import Judged
+from micromime.reporting.judged import Judged, origin, phases
 from micromime.reporting.pages.page import LARGEST_SIDE_PX, Reported, number, page_of
 from micromime.reporting.tables.verdict import verdict_table
-from micromime.reporting.trained_arms import origin, phases
 from micromime.reporting.words import TITLES, cell, headline, title
 from micromime.scenario.arrays import Image, Probability
 
@@ -72,11 +71,6 @@ class Report(Reported):
     """A row for every grain, found or true: see `diameters_chart`."""
 
 
-def shown_micrograph(picture: Micrograph, probability: Probability) -> Shown:
-    """Return a test picture with what a network finds in it."""
-    return Shown(picture.name, picture.source, picture.image, picture.mask, probability > THRESHOLD)
-
-
 def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: int) -> Shown:
     """Return a synthetic sample with what a network finds in it."""
     image, name = np.array(samples.images[index]), f"sample {samples.samples['id'].iloc[index]}"
@@ -84,18 +78,22 @@ def shown_sample(samples: Dataset, ask: Callable[[Image], Probability], index: i
 
 
 def report_of(
-    judged: Judged, scored: tuple[Dataset, str], pictures: Sequence[Micrograph], ask: Callable[[Image], Probability]
+    judged: Judged,
+    scored: tuple[Dataset, pd.DataFrame, str],
+    pictures: Sequence[Micrograph],
+    ask: Callable[[Image], Probability],
 ) -> Report:
     """Return all that the page tells; `ask` is the network that stands for the first arm.
 
-    `scored` has the scoring set, and the metric that samplers go by: the worst samples are those by it.
+    `scored` has the scoring set, the base arm's table of scores on it, and the metric that samplers go by: the worst
+    samples are those by it.
     """
-    samples, metric = scored
+    samples, scoring, metric = scored
     base, run = next(iter(judged.representative.items()))
-    found = [ask(each.image) for each in pictures]
+    answered = [(each, ask(each.image)) for each in pictures]
     sample = partial(shown_sample, samples, ask)
-    real = list(map(shown_micrograph, pictures, found))
-    scoring = judged.scoring.assign(**{SCORE: goodness(judged.scoring[f"score.{metric}"], metric)})
+    real = [Shown(p.name, p.source, p.image, p.mask, probability > THRESHOLD) for p, probability in answered]
+    scoring = scoring.assign(**{SCORE: goodness(scoring[f"score.{metric}"], metric)})
     predicted_by = f"{base.name}, run {run}, the median run by mean IoU on the test set"
     said = f"{headline(judged.verdict['test_set'])}. Predictions: {predicted_by}."
     synthetic = [sample(index) for index in range(min(EXAMPLES, len(samples.images)))]
@@ -118,7 +116,7 @@ def report_of(
         scoring=scoring,
         scored_by=score_title(metric),
         grains=grains_beside(judged.scores, (base.name, run), pictures),
-        diameters=diameters_beside(pictures, found),
+        diameters=diameters_beside(answered),
     )
 
 
@@ -168,10 +166,10 @@ def grains_beside(scores: pd.DataFrame, whose: tuple[str, int], pictures: Sequen
     return rows.assign(astm_difference=(rows["astm_lo"] + rows["astm_hi"]) / 2).reset_index()
 
 
-def diameters_beside(pictures: Sequence[Micrograph], found: Sequence[Probability]) -> pd.DataFrame:
-    """Return a row for every grain of the test pictures: source, kind (`true` or `found`) and diameter_px."""
+def diameters_beside(answered: Sequence[tuple[Micrograph, Probability]]) -> pd.DataFrame:
+    """Return a row for every grain of pictures, each with its answer: source, kind (`true` or `found`), diameter_px."""
     rows = []
-    for each, probability in zip(pictures, found, strict=True):
+    for each, probability in answered:
         kinds = {"true": grains_of_mask(each.mask), "found": close_grains(ClosedGrains(), probability)}
         rows += [(each.source, kind, float(px)) for kind, grains in kinds.items() for px in diameters_px(grains)]
     return pd.DataFrame(rows, columns=["source", "kind", "diameter_px"])

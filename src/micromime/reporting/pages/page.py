@@ -27,7 +27,7 @@ class Reported:
     epochs: pd.DataFrame
     """Columns arm, run, epoch (from 1 within a run), phase, train_loss, valid_loss, the metrics, images_per_second."""
     rates: pd.DataFrame
-    """See `trained_arms.phases`."""
+    """See `judged.phases`."""
     origin: Mapping[str, str]
     """How the report was made: what, in a word or two -> the answer. No dates: they would change its bytes."""
     pictures: Mapping[str, Colours]
@@ -49,14 +49,12 @@ def page_of(template: str, report: Reported, tables: str, values: Mapping[str, A
     )
 
 
-def write_page(path: Path, page: str, pictures: Mapping[str, Colours]) -> dict[str, Path]:
-    """Write a page, and its pictures as PNG files beside it; return name -> file of these. The same gives the same."""
+def write_page(path: Path, page: str, pictures: Mapping[str, Colours]) -> None:
+    """Write a page, and its pictures as PNG files, `<name>.png`, beside it. The same gives the same bytes."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
-    files = {name: path.with_name(f"{name}.png") for name in pictures}
-    for name, file in files.items():
-        file.write_bytes(png(pictures[name]))
-    return files
+    for name, picture in pictures.items():
+        path.with_name(f"{name}.png").write_bytes(png(picture))
 
 
 def data_uri(colours: Colours) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from micromime.arms.comparisons import ALL, FITTED, measured
+from micromime.arms.comparisons import ALL, FITTED, MEASURED
 from micromime.datasets.store import Dataset
 from micromime.judging.tiles import METRIC
 from micromime.mistakes import Mistake
@@ -25,12 +25,12 @@ from micromime.reporting.figures import (
     figure_3,
     wrong_tiles,
 )
-from micromime.reporting.judged import JudgedTiles
+from micromime.reporting.judged import JudgedTiles, origin, phases
 from micromime.reporting.pages.page import Reported, page_of
 from micromime.reporting.tables.tiles import MODELS, in_order, tile_tables
-from micromime.reporting.trained_arms import origin, phases
 from micromime.reporting.words import headline
 from micromime.scenario.arrays import Image, Mask
+from micromime.scenario.parameters import read_tree
 from micromime.use_cases.chip_cracks import ChipTile
 
 SHOWN_WRONG = ("synthetic", "real", "mixed")
@@ -72,7 +72,7 @@ def report_of(judged: JudgedTiles, sources: Sources) -> TileReport:
     subsets = sorted(said["subsets"], key=lambda name: int(said["subsets"][name]["tiles"]))
     smallest, largest = subsets[0], subsets[-1]
     real, pool = Dataset(sources.tiles / largest), Dataset(sources.synthetic / largest)
-    dictionary = Dictionary.read(Path(measured(sources.exemplars / largest)["dictionary"]))
+    dictionary = Dictionary.read(Path(read_tree(sources.exemplars / largest / MEASURED)["dictionary"]))
     fitted_to = ALL if ALL in said["subsets"] else next(iter(said["subsets"]))
     arms = [arm for subset in dict.fromkeys((largest, smallest)) for arm in in_order(judged.arms_of(subset)).values()]
     return TileReport(

@@ -29,14 +29,12 @@ def architectures(kind: Finds | None = None) -> list[str]:
 
 def build(name: str, *, pretrained: bool) -> "Module":
     """Return a new network; `pretrained` asks for ImageNet weights in its body."""
-    network: Module = _file(name).build(pretrained)
-    return network
+    return _file(name).build(pretrained)
 
 
 def parts(name: str, network: "Module") -> tuple[list["Module"], list["Module"]]:
     """Return the modules of a network's body and of its head."""
-    body, head = _file(name).parts(network)
-    return body, head
+    return _file(name).parts(network)
 
 
 def finds(name: str) -> Finds:

@@ -46,8 +46,7 @@ class SmallUnet(nn.Module):
         found = levels.pop()
         for block in self.up:
             found = block(torch.cat([interpolate(found, scale_factor=2.0, mode="nearest"), levels.pop()], dim=1))
-        scores: Tensor = self.answer(found)
-        return scores
+        return self.answer(found)
 
 
 def _block(before: int, after: int) -> nn.Sequential:

@@ -17,8 +17,7 @@ def build(pretrained: bool) -> nn.Module:
         weights = {f"model.{name}": value for name, value in lite0_weights().items()}
         wanted = network.encoder.state_dict().items()
         network.encoder.load_state_dict({name: v if name.endswith(COUNTER) else weights[name] for name, v in wanted})
-    built: nn.Module = network
-    return built
+    return network
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:

@@ -18,8 +18,7 @@ def build(pretrained: bool) -> nn.Module:
     """
     classifier, cut = partial(whole, instead="unet_efficientnet_lite0"), WITHOUT_POOLING_AND_CLASSIFIER
     # fastai sends an image of 64 px through while it builds, to see where sizes halve: it decides no weight's shape.
-    network: nn.Module = create_unet_model(classifier, 2, (64, 64), pretrained=pretrained, cut=cut)
-    return network
+    return create_unet_model(classifier, 2, (64, 64), pretrained=pretrained, cut=cut)
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:

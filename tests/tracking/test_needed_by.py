@@ -4,8 +4,8 @@ import re
 
 import grimp
 
-from micromime.tracking import imported
-from micromime.tracking.imported import needed_by
+from micromime.tracking import registry
+from micromime.tracking.registry import needed_by
 from micromime.training.architectures import architectures
 
 SERVED = "micromime.tracking.served_model"
@@ -38,5 +38,5 @@ def test_an_architecture_does_not_bring_the_packages_of_another_one():
 
 
 def test_a_version_stands_without_the_build(monkeypatch):
-    monkeypatch.setattr(imported, "installed", lambda name: f"{len(name)}.1+cpu")
+    monkeypatch.setattr(registry, "installed", lambda name: f"{len(name)}.1+cpu")
     assert "torch==5.1" in needed_by("micromime.inference.networks")[1]
