@@ -132,16 +132,9 @@ def scenario(content):
 
 def test_every_unit_of_the_committed_settings_is_left_out_and_added_and_has_its_records(evidence):
     asked = read(read_tree(HERE / "params.yaml"), evidence)
-    only = {f"only_{name}" for name in asked.asked.units} - {
-        "only_styles"
-    }  # without other units, styles have nothing to say
-    every = {
-        ALL,
-        NONE,
-        *(f"without_{name}" for name in asked.asked.units),
-        *only,
-        *(f"with_{name}" for name in asked.asked.settings),
-    }
+    every = {ALL, NONE, *(f"with_{name}" for name in asked.asked.settings)}
+    every |= {f"{kind}_{name}" for kind in ("without", "only") for name in asked.asked.units}
+    every.remove("only_styles")  # without other units, styles have nothing to say
     assert asked.variants.keys() == every
     assert len(asked.gains) == len(every) - 2
     for number in (1, 2, 3):
