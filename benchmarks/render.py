@@ -7,7 +7,6 @@ measured in a process of its own, with one thread; its memory is what that proce
 had rendered and nothing else had.
 """
 
-import argparse
 import json
 import multiprocessing
 import resource
@@ -181,21 +180,19 @@ def in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def main() -> None:
+def main(turns: int = 9) -> None:
     """Measure and write metrics/benchmarks.json."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--turns", type=int, default=9)
-    asked.add_argument("--out", type=Path, default=PROJECT / "metrics" / "benchmarks.json")
-    chosen = asked.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         dictionary = Path(folder, "dictionary.npz")
         in_new_process(write_dictionary, dictionary)
         contests = [(grain_boundaries, profile, scenario_of(profile)) for profile in SCENARIOS]
-        rows = [in_new_process(measure, chosen.turns, *each) for each in (*contests, (chip_cracks, dictionary))]
-    chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
+        rows = [in_new_process(measure, turns, *each) for each in (*contests, (chip_cracks, dictionary))]
+    (PROJECT / "metrics" / "benchmarks.json").write_text(json.dumps(rows, indent=1) + "\n")
     for row in rows:
         print(f"{row['name']}: {row['per_second']:.0f} a second, {row['ratio']['median']:.0f} times the reference")
 
 
 if __name__ == "__main__":
-    main()
+    from micromime.cli import command  # not above: it would count as the renderer's memory
+
+    command(main)

@@ -1,9 +1,9 @@
 """Which precision, order in memory and number of threads train fastest on this machine.
 
-    python benchmarks/train_speed.py grain_boundaries        prints a table, and the lines to write into params.yaml
+    python benchmarks/train_speed.py grain_boundaries
 
 Timed are whole training steps of the last phase (augmentation, forward, loss, backward, optimiser) on random images,
-by as many runs side by side as would be trained. params.yaml stays as it is.
+by as many runs side by side as would be trained. What comes out is a table; params.yaml stays as it is.
 """
 
 import os
@@ -27,7 +27,6 @@ from typer import Option
 
 from micromime.cli import command
 from micromime.engines.local import KEEP_MEMORY, ONE_THREAD, cores, trainings
-from micromime.mistakes import Mistake
 from micromime.scenario.parameters import one_of, read_tree
 from micromime.training.architectures import architectures, build
 from micromime.training.learner import FREEZE_TO, learner_for, this_device
@@ -35,10 +34,10 @@ from micromime.training.loaders import loaders
 from micromime.training.settings import TrainParameters
 
 TUNED = ("precision", "channels_last", "threads")
-"""The keys of `train` that are measured and proposed."""
+"""The keys of `train` that are measured."""
 
-WORTH, BUSY = 1.1, 0.25
-"""How many times as fast other settings must be; processes a core that want to run, from which on they are felt."""
+BUSY = 0.25
+"""Processes a core that want to run, from which on they are felt."""
 
 WARM_UP_STEPS, BATCHES = 2, 4
 """In the first steps memory is asked for and kernels are chosen; so many different batches lie in memory."""
@@ -61,7 +60,7 @@ def main(
     seconds: Annotated[float, Option(min=0.1, help="How long each combination is timed.")] = 10.0,
     params: Annotated[Path, Option(help="The file with <use case>.train.")] = Path("params.yaml"),
 ) -> None:
-    """Time every combination, and print a table and the lines to write into params.yaml, which stays as it is."""
+    """Time every combination, and print a table, first what params.yaml says, which stays as it is."""
     settings = TrainParameters.of(read_tree(params), use_case, "train")
     one_of(settings.architecture, architectures(), f"{use_case}.train.architecture")
     gpu, now = torch.cuda.is_available(), os.getloadavg()[0]
@@ -71,20 +70,15 @@ def main(
     timed = list[Timed]()
     for each in tqdm(combinations(settings, {1} if gpu else {1, cores()})):
         timed.append(time_settings(each, seconds, max((one.speed for one in timed), default=0)))
-    print(f"\n{table(timed)}\n\n{proposal(timed, use_case)}")
+    print(f"\n{table(timed)}")
 
 
 def combinations(now: TrainParameters, threads: set[int]) -> list[TrainParameters]:
-    """Return the settings to time: those of params.yaml, then those that differ in ever more from them."""
+    """Return the settings to time: those of params.yaml, then all others."""
     precisions = get_args(TrainParameters.model_fields["precision"].annotation)
     values = product(precisions, (False, True), sorted(threads | {now.threads}))
     every = [now.model_copy(update=dict(zip(TUNED, each, strict=True))) for each in values]
-    return sorted(every, key=lambda each: changes(each, now))
-
-
-def changes(settings: TrainParameters, now: TrainParameters) -> int:
-    """Return how many of the tuned settings differ."""
-    return sum(getattr(settings, key) != getattr(now, key) for key in TUNED)
+    return [now, *(each for each in every if each != now)]
 
 
 def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> Timed:
@@ -157,20 +151,6 @@ def training_speed(settings: TrainParameters, seconds: float) -> float:
     return phase.batch_size * (len(stopwatch.ends) - 1) / (stopwatch.ends[-1] - stopwatch.ends[0])
 
 
-def proposed(timed: Sequence[Timed]) -> TrainParameters:
-    """Return the settings of now, the first, or of those 10 % faster, and nearly the fastest, what changes least.
-
-    Raises Mistake where all have failed.
-    """
-    now, best = timed[0], max(timed, key=lambda each: each.speed)
-    if best.failed:
-        raise Mistake(f"nothing could be timed ({best.failed[:200]}); lower train.phases.batch_size, say.")
-    if best.speed < WORTH * now.speed:
-        return now.settings
-    worth = [each for each in timed if each.speed >= max(WORTH * now.speed, best.speed / WORTH)]
-    return min(worth, key=lambda each: (changes(each.settings, now.settings), -each.speed)).settings
-
-
 def table(timed: Sequence[Timed]) -> str:
     """Return a line for each combination, with its speed as a multiple of that of params.yaml, which is the first."""
     now = timed[0]
@@ -180,15 +160,6 @@ def table(timed: Sequence[Timed]) -> str:
         lines.append(line + (failed[:60] or f"{runs:12}  {speed:15.2f}  {speed / now.speed if now.speed else 0:6.2f}"))
     lines[1] += "  <- now"
     return "\n".join(lines)
-
-
-def proposal(timed: Sequence[Timed], use_case: str) -> str:
-    """Return the lines for params.yaml, and what to know of them."""
-    chosen = proposed(timed)
-    other = changes(chosen, timed[0].settings)
-    said = "Proposed, for other runs than those of now:" if other else "Nothing is 10 % faster; keep"
-    lines = (f"    {key}: {str(getattr(chosen, key)).lower()}" for key in TUNED)
-    return "\n".join([said, f"{use_case}:", "  train:", *lines])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,12 @@ Three remotes: a folder, OpenSSH and S3 (SeaweedFS), the servers on this machine
 caches of its own, and is void unless the pulled files are the bytes that were pushed.
 """
 
-import argparse
 import json
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 
 from PIL import Image
 
+from micromime.cli import command
 from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.engines.local import cores
@@ -99,7 +99,7 @@ def measure(data: Path, settings: dict[str, str], folder: Path) -> dict[str, flo
     return {verb: found[verb] for verb in VERBS}
 
 
-def run(tiles: int, remotes: list[str], work: Path) -> dict[str, Any]:
+def run(tiles: int, remotes: Sequence[str], work: Path) -> dict[str, Any]:
     """Return a record of each combination, and of each remote how many times longer PNG files take."""
     write_tiles(tiles, work)
     records, ratios = [], []
@@ -138,19 +138,15 @@ each file at least once, and its bandwidth for each MB (shards are not compresse
 """
 
 
-def main() -> None:
+def main(tiles: int = 20_000) -> None:
     """Measure and write metrics/transfer.json and metrics/transfer.md."""
-    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    asked.add_argument("--tiles", type=int, default=20_000)
-    asked.add_argument("--remotes", nargs="+", choices=("folder", "SSH", "S3"), default=["folder", "SSH", "S3"])
-    asked.add_argument("--out", type=Path, default=PROJECT / "metrics" / "transfer.json")
-    chosen = asked.parse_args()
-    with TemporaryDirectory(dir=chosen.out.parent) as work:
-        result = run(chosen.tiles, chosen.remotes, Path(work).absolute())
-    chosen.out.write_text(json.dumps(result, indent=1) + "\n")
-    chosen.out.with_suffix(".md").write_text(page(result))
+    out = PROJECT / "metrics" / "transfer.json"
+    with TemporaryDirectory(dir=out.parent) as work:
+        result = run(tiles, ("folder", "SSH", "S3"), Path(work))
+    out.write_text(json.dumps(result, indent=1) + "\n")
+    out.with_suffix(".md").write_text(page(result))
     print(page(result))
 
 
 if __name__ == "__main__":
-    main()
+    command(main)

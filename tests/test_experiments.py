@@ -1,10 +1,9 @@
 """Experiments stand apart: DVC's commands in the project's folder name none, and each says what it is made of."""
 
 import shutil
-import subprocess
-import sys
 
 import pytest
+from clones import committed, git, module
 from ruamel.yaml import YAML
 
 EXPERIMENTS = ("ablation", "planted_gap")
@@ -19,21 +18,14 @@ def copy(project, tmp_path_factory):
         shutil.copytree(project / name, folder / name, ignore=without)
     for name in ("dvc.yaml", "params.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(project / name, folder)
-    who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
-    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "as it stands"]):
-        subprocess.run(["git", *who, *words], cwd=folder, check=True)
+    git(folder, "init", "--quiet")
+    committed(folder, "as it stands")
     return folder
-
-
-def said(copy, *words):
-    ended = subprocess.run([sys.executable, "-m", "dvc", *words], cwd=copy, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout + ended.stderr
 
 
 @pytest.mark.parametrize("command", ["status", "metrics show", "exp show --csv"])
 def test_dvcs_commands_in_the_projects_folder_name_no_experiment(copy, command):
-    found = said(copy, *command.split())
+    found = module(copy, "dvc", *command.split())
     assert found
     assert "experiments/" not in found
     assert "planted_gap" not in found
@@ -43,11 +35,10 @@ def test_dvcs_commands_in_the_projects_folder_name_no_experiment(copy, command):
 def test_an_experiment_depends_on_its_code_and_settings_and_makes_what_git_keeps(project, copy, name):
     folder = project / "experiments" / name
     (stage,) = YAML(typ="safe").load((folder / "dvc.yaml").read_text())["stages"].values()
-    kinds = ("py", "yaml")
-    own = {each.name for kind in kinds for each in folder.glob(f"*.{kind}")} - {"__init__.py", "dvc.yaml"}
+    own = {each.name for each in folder.iterdir() if each.suffix in (".py", ".yaml")} - {"__init__.py", "dvc.yaml"}
     assert own | {"../gains.py", "../runs.py"} <= set(stage["deps"])
     assert stage.keys() == {"desc", "cmd", "deps", "outs"}
     outs = {key: each for out in stage["outs"] for key, each in out.items()}
     assert all(each == {"cache": False} and (folder / out).is_file() for out, each in outs.items())
     assert "results.json" in outs
-    assert said(copy, "--cd", f"experiments/{name}", "stage", "list").startswith(name)
+    assert module(copy, "dvc", "--cd", f"experiments/{name}", "stage", "list").startswith(name)

@@ -3,11 +3,10 @@
 import io
 import shutil
 import subprocess
-import sys
 from contextlib import chdir, redirect_stdout
 
 import pytest
-from clones import environment
+from clones import module
 from cycle import call
 from readme import blocks
 from ruamel.yaml import YAML
@@ -17,9 +16,7 @@ def test_its_numbers_are_those_in_metrics(project):
     changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", "metrics"], cwd=project, check=False)
     if changed.returncode:
         pytest.skip("metrics/ is not what was committed: somebody has run the pipeline since")
-    command, env = [sys.executable, "-m", "docs.write_readme", "--check"], environment(project)
-    checked = subprocess.run(command, cwd=project, env=env, capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stderr
+    module(project, "docs.write_readme", "--check")
 
 
 def test_its_round_is_that_of_params(project):

@@ -6,13 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
-from experiments.planted_gap.oracle import Oracle
 from experiments.runs import VERSIONS
 from micromime.mistakes import Mistake
 from micromime.project.work import fingerprint
-from micromime.sampling.sampler import Sampler
+from micromime.sampling.sampler import Proposal, Sampler, Scored, fresh
 from micromime.sampling.samplers import read_sampler
 from micromime.scenario.distributions import Value
 from micromime.scenario.parameters import Section, distributions, one_of, read_tree, typed
@@ -61,6 +61,17 @@ EXPERIMENTS = {
 """By name, in the order of every table."""
 
 SIDE_PX: int = EXPERIMENTS["gap"].test["rows"]
+
+
+class Oracle(Sampler):
+    """Knows what the test is drawn from, as no sampler can: what there is to be gained at most."""
+
+    scenario: dict[str, Any]
+    """That of the test itself, as in params.yaml."""
+
+    def propose(self, scenario: Scenario[Any], scored: Scored, count: int, rng: np.random.Generator) -> list[Proposal]:  # noqa: ARG002 - blind on purpose
+        """Return `count` fresh draws from the given scenario."""
+        return fresh(Scenario.read(scenario.kind, self.scenario, "oracle"), count, rng)
 
 
 class Images(Section):

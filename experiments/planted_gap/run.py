@@ -93,13 +93,11 @@ class Seed:
             before, network = now, self.folder / name / str(number)
             train(self.number, settings, seen, network, start)
             (now, means), earlier, start = self.judged(network), [*earlier, new], network
-            rows.append({"round": number, "images": number * len(new.images), **self._shares(new), **means})
+            of_mode = float(np.mean([EXPERIMENTS[self.experiment].of_mode(each) for each in new.instances]))
+            hopeless = float(np.mean([each.style == "hopeless" for each in new.instances]))
+            shares = {"asked_of_mode": of_mode, "asked_hopeless": hopeless}
+            rows.append({"round": number, "images": number * len(new.images), **shares, **means})
         return rows
-
-    def _shares(self, new: Rendered) -> dict[str, float]:
-        of_mode = [EXPERIMENTS[self.experiment].of_mode(each) for each in new.instances]
-        hopeless = [each.style == "hopeless" for each in new.instances]
-        return {"asked_of_mode": float(np.mean(of_mode)), "asked_hopeless": float(np.mean(hopeless))}
 
 
 class Task(NamedTuple):

@@ -9,7 +9,7 @@ from experiments.gains import Verdict, gain_text
 from experiments.planted_gap.plan import CONTROL, ORACLE
 from experiments.planted_gap.verdict import BEATS_P, BLIND, ENDPOINTS, LEARNT, PRIMARY, Statement, beats, images_text
 from micromime.reporting.charts.base import BLUE, FAINT_INK, chart, svg
-from micromime.reporting.words import cell, made_lines, markdown, p_text
+from micromime.reporting.words import cell, made_lines, markdown, mean_cell, p_text
 
 HEAD = f"""\
 Synthetic pictures throughout: what is shown holds for these scenarios, this network and these sizes. Each run has a
@@ -102,14 +102,12 @@ def _experiment(name: str, part: Verdict) -> Iterator[str]:
 def _row(sampler: str, each: Verdict, runs: int, trap: bool) -> list[str]:
     last = each["rounds"][-1]
     asked = [_by_round(each, name, ".2f", 1) for name in ("asked_of_mode", "asked_hopeless")[: 1 + trap]]
-    ends = ["none" if last[name] is None else cell(last[name]) for name in ("rest_f1", "all_iou")]
-    learnt = f"{each['learnt']} of {runs}"
-    return [sampler, *asked, _by_round(each, "mode_f1"), learnt, *ends, _by_round(each, "training_iou", ".3f")]
+    said = [f"{each['learnt']} of {runs}", cell(last["rest_f1"]), cell(last["all_iou"])]
+    return [sampler, *asked, _by_round(each, "mode_f1"), *said, _by_round(each, "training_iou", ".3f")]
 
 
 def _by_round(each: Verdict, name: str, form: str = ".2f", first: int = 0) -> str:
-    cells = [part[name] for part in each["rounds"][first:]]
-    return " / ".join("none" if cell is None else f"{cell['mean']:{form}}" for cell in cells)
+    return " / ".join(mean_cell(part[name], form) for part in each["rounds"][first:])
 
 
 def _tests(tests: Mapping[str, Verdict]) -> str:

@@ -1,6 +1,7 @@
 """The plain filling as an oracle of itself: where the answer is known, it finds it, and it copies and nothing else."""
 
 import numpy as np
+import plain_criminisi as plain
 import pytest
 from scipy.ndimage import binary_dilation
 
@@ -14,15 +15,7 @@ SIDE, SEED, PATCH = 40, 12, 9
 MIDDLE = np.s_[14:26, 14:26]
 
 
-@pytest.fixture
-def plain(project, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "benchmarks"))
-    import plain_criminisi
-
-    return plain_criminisi
-
-
-def test_it_copies_pixels_where_they_stand_in_a_patch_and_keeps_the_seed_patch(plain):
+def test_it_copies_pixels_where_they_stand_in_a_patch_and_keeps_the_seed_patch():
     """Every pixel of every patch has a grey of its own, which says where in which patch it was."""
     count = 50
     patches = np.arange(PATCH * PATCH * count, dtype=np.float32).reshape(PATCH, PATCH, count)
@@ -42,7 +35,7 @@ def test_it_copies_pixels_where_they_stand_in_a_patch_and_keeps_the_seed_patch(p
     assert len(np.unique(laid[:2], axis=1).T) == len(laid.T)  # one patch at a place
 
 
-def test_a_picture_that_repeats_goes_on_as_it_is(plain):
+def test_a_picture_that_repeats_goes_on_as_it_is():
     row, col = np.indices((SIDE + 7, SIDE + 7))
     picture = (10 * (row % 5) + 50 * (col % 3) + (row % 5) * (col % 3)).astype(np.float32)
     patches = np.stack([picture[r : r + PATCH, c : c + PATCH] for r in range(5) for c in range(3)], axis=-1)
@@ -50,7 +43,7 @@ def test_a_picture_that_repeats_goes_on_as_it_is(plain):
     np.testing.assert_array_equal(tile, picture[:SIDE, :SIDE])
 
 
-def test_the_best_fit_is_over_the_pixels_that_are_there(plain):
+def test_the_best_fit_is_over_the_pixels_that_are_there():
     patches = np.array([[[0, 9], [4, 9]], [[0, 1], [200, 0]]], dtype=np.float32)  # (2, 2, 2)
     wanted = np.array([[9, 9], [0, 0]], dtype=np.float32)
     assert plain.best_fit(patches, wanted, np.array([[True, True], [False, False]])) == 1
@@ -58,7 +51,7 @@ def test_the_best_fit_is_over_the_pixels_that_are_there(plain):
     assert plain.best_fit(patches, wanted, np.array([[True, True], [True, False]])) == 0
 
 
-def test_edges_that_meet_the_front_come_first(plain):
+def test_edges_that_meet_the_front_come_first():
     """Half of what is known is dark, half bright: the line between them goes on, upright to a level front."""
     known, tile = np.zeros((30, 30), dtype=np.bool_), np.zeros((30, 30), dtype=np.float32)
     known[5:15, 5:25] = True
@@ -73,7 +66,7 @@ def test_edges_that_meet_the_front_come_first(plain):
     assert trust == pytest.approx(36 / 81)
 
 
-def test_the_line_lies_on_that_of_the_package(plain):
+def test_the_line_lies_on_that_of_the_package():
     crack = Crack(
         segments=6,
         segment_px=14,
@@ -99,7 +92,7 @@ def test_the_line_lies_on_that_of_the_package(plain):
     assert not (mask & ~binary_dilation(line, iterations=2)).any()
 
 
-def test_the_benchmarks_tiles_render_plainly(plain, tmp_path):
+def test_the_benchmarks_tiles_render_plainly(tmp_path):
     render = pytest.importorskip("render", reason="needs the package noise, which needs a compiler")
     rng = stream(0, "exemplars")
     patches, seeds, whole = (

@@ -12,19 +12,11 @@ from micromime.scenario.arrays import STEPS
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.streams import stream
 
-pytest.importorskip("noise", reason="the plain reading needs the package noise, which needs a compiler")
-
-
-@pytest.fixture
-def plain(project, monkeypatch):
-    monkeypatch.syspath_prepend(str(project / "benchmarks"))
-    import plain_grains
-
-    return plain_grains
+plain = pytest.importorskip("plain_grains", reason="it needs the package noise, which needs a compiler")
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_both_draw_the_same_grains_and_lines(plain, seed):
+def test_both_draw_the_same_grains_and_lines(seed):
     rows, cols, diameter_px = 80, 100, 24.0
     cells = tessellate(GrainStructure(diameter_px=diameter_px), rows, cols, stream(seed, "cells"))
     model = GrainBoundaries(control_points=3, waviness=0.05, thickness_px=3, darkness=1)
@@ -58,7 +50,7 @@ def test_both_draw_the_same_grains_and_lines(plain, seed):
 
 
 @pytest.mark.parametrize("profile", ["paper", "demo"])
-def test_the_benchmark_makes_a_row_of_a_contest(plain, project, profile):  # noqa: ARG001 - beside it
+def test_the_benchmark_makes_a_row_of_a_contest(project, profile):
     import render
 
     content = read_tree(project / "params.yaml")["grain_boundaries"]["scenario"] | {"rows": 72, "cols": 96}

@@ -126,22 +126,11 @@ def test_what_is_wrong_is_named(tree, changed, said):
         plan(tree, **changed)
 
 
-def scenario(content):
-    return Scenario.read(KIND, dict(content) | {"rows": 64, "cols": 64}, "scenario")
-
-
 def test_every_unit_of_the_committed_settings_is_left_out_and_added_and_has_its_records(evidence):
     asked = read(read_tree(HERE / "params.yaml"), evidence)
-    only = {f"only_{name}" for name in asked.asked.units} - {
-        "only_styles"
-    }  # without other units, styles have nothing to say
-    every = {
-        ALL,
-        NONE,
-        *(f"without_{name}" for name in asked.asked.units),
-        *only,
-        *(f"with_{name}" for name in asked.asked.settings),
-    }
+    every = {ALL, NONE, *(f"with_{name}" for name in asked.asked.settings)}
+    every |= {f"{kind}_{name}" for kind in ("without", "only") for name in asked.asked.units}
+    every.remove("only_styles")  # without other units, styles have nothing to say
     assert asked.variants.keys() == every
     assert len(asked.gains) == len(every) - 2
     for number in (1, 2, 3):
@@ -191,7 +180,8 @@ def trained(tree, tmp_path, monkeypatch):
     Origin(kind="surrogate", reason="nothing is given", files={}).write(test_set / ORIGIN_FILE)
     masks = [lines(width_px) for width_px in (4, 8, 12)]
     samples = [Sample(np.where(mask, 50, 200).astype(np.uint8), mask) for mask in masks]
-    instances = [scenario(CONTENT).draw_one(1, n, "scoring") for n in range(3)]
+    drawn_from = Scenario.read(KIND, CONTENT, "scenario")
+    instances = [drawn_from.draw_one(1, n, "scoring") for n in range(3)]
     write_shard(Path("scoring/shard-00000"), 0, instances, samples)
     write_description(Path("scoring"), {"use_case": "grain_boundaries", "scenario": CONTENT, "count": 3, "seed": 1})
     done, tasks = [], []

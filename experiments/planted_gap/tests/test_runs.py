@@ -11,8 +11,7 @@ import pytest
 from experiments import runs
 from experiments.planted_gap import __main__ as planted_gap
 from experiments.planted_gap import run as gap_run
-from experiments.planted_gap.oracle import Oracle
-from experiments.planted_gap.plan import EXPERIMENTS, Cell
+from experiments.planted_gap.plan import EXPERIMENTS, Cell, Oracle
 from experiments.planted_gap.plan import planted_gap as read
 from experiments.planted_gap.run import known_of, missing, tasks
 from micromime.arms.records import read_record
@@ -94,9 +93,8 @@ def test_the_mode_is_rare_in_training_and_frequent_in_the_test(name, share):
 
 def test_the_oracle_draws_from_the_scenario_that_it_is_given():
     training, test = EXPERIMENTS["gap"].scenarios
-    drawn = Oracle(scenario=EXPERIMENTS["gap"].test).propose(
-        training, Scored([], [], np.empty(0)), 9, stream(0, "test")
-    )
+    oracle = Oracle(scenario=EXPERIMENTS["gap"].test)
+    drawn = oracle.propose(training, Scored([], [], np.empty(0)), 9, stream(0, "test"))
     rng = stream(0, "test")
     assert [each.instance for each in drawn] == [test.draw(rng) for _ in range(9)]
     assert {each.parent for each in drawn} == {""}
