@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from itertools import product
 from multiprocessing import active_children, get_context
 from pathlib import Path
@@ -36,9 +35,6 @@ from micromime.training.settings import TrainParameters
 TUNED = ("precision", "channels_last", "threads")
 """The keys of `train` that are measured."""
 
-BUSY = 0.25
-"""Processes a core that want to run, from which on they are felt."""
-
 WARM_UP_STEPS, BATCHES = 2, 4
 """In the first steps memory is asked for and kernels are chosen; so many different batches lie in memory."""
 
@@ -63,10 +59,9 @@ def main(
     """Time every combination, and print a table, first what params.yaml says, which stays as it is."""
     settings = TrainParameters.of(read_tree(params), use_case, "train")
     one_of(settings.architecture, architectures(), f"{use_case}.train.architecture")
-    gpu, now = torch.cuda.is_available(), os.getloadavg()[0]
+    gpu = torch.cuda.is_available()
     name = torch.cuda.get_device_name() if gpu else torch.backends.cpu.get_cpu_capability()
-    said = "; other work is going on here: better repeat this at rest" if now > BUSY * cores() else ""
-    print(f"{name}, {cores()} cores, load {now:.1f}{said}; torch {torch.__version__}, {settings.architecture}")
+    print(f"{name}, {cores()} cores, load {os.getloadavg()[0]:.1f}; torch {torch.__version__}, {settings.architecture}")
     timed = list[Timed]()
     for each in tqdm(combinations(settings, {1} if gpu else {1, cores()})):
         timed.append(time_settings(each, seconds, max((one.speed for one in timed), default=0)))
@@ -96,8 +91,6 @@ def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> 
             return Timed(settings, count, sum(run.result() for run in as_completed(runs, limit_s)))
         except TimeoutError:
             failed = "given up: still not done"
-        except BrokenProcessPool:
-            failed = "a process was ended, perhaps for lack of memory"
         except Exception as error:  # settings that do not work here are a result
             failed = " ".join(f"{type(error).__name__}: {error}".split())
         finally:

@@ -64,21 +64,17 @@ def sources() -> None:
     write_sources(read_tree(places.PARAMS))
 
 
-def _stage(name: str, about: str, *modules: str) -> None:
-    """Add a stage that depends on a use case alone: one module, or one where networks find masks, one where classes."""
+def _stage(name: str, about: str) -> None:
+    """Add a stage that depends on a use case alone: a function of the file of its name."""
 
-    @app.command(name, help=f"Stage: {about}")
+    @app.command(name.partition("_")[0], help=f"Stage: {about}")
     def run_stage(use_case: UseCase) -> None:
-        from micromime.use_cases import instance_kind
-
-        stage = modules[-1 if instance_kind(use_case).classes else 0]
-        getattr(import_module(f"micromime.stages.{stage}"), stage)(use_case)
+        getattr(import_module(f"micromime.stages.{name}"), name)(use_case)
 
 
-BRINGS_IN = "bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says."
-_stage("import", BRINGS_IN, "import_test_set")
-_stage("tile", "divide the real tiles into the test set and the nested subsets to train on.", "tile")
-_stage("measure", "measure cracks and surfaces on each subset of the real tiles.", "measure")
+_stage("import_test_set", "bring the pictures of the test set in, real ones or a surrogate, as data/sources/ says.")
+_stage("tile", "divide the real tiles into the test set and the nested subsets to train on.")
+_stage("measure", "measure cracks and surfaces on each subset of the real tiles.")
 
 
 @app.command()
@@ -173,8 +169,8 @@ def resample(  # noqa: PLR0913 - one argument an option
     print(f"{out} holds the new samples; {out / 'preview.png'} shows the first.")
 
 
-_stage("judge", "every network on the test set, beside what anybody could apply.", "judge", "judge_tiles")
-_stage("report", "one page of all that came out, and its pictures.", "report", "report_tiles")
+_stage("judge", "every network on the test set, beside what anybody could apply.")
+_stage("report", "one page of all that came out, and its pictures.")
 
 
 @app.command()

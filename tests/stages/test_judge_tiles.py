@@ -10,7 +10,7 @@ from micromime.arms.comparisons import arms_of_models
 from micromime.pictures.test_set import NO_REAL_SET, ORIGIN_FILE, Origin
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
-from micromime.stages.judge_tiles import judged
+from micromime.stages.judge import judged
 from micromime.stages.tile import write_tiles
 
 TILES = places.tiles("chip_cracks")

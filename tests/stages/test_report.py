@@ -21,7 +21,6 @@ from micromime.reporting.judged import Judged, JudgedTiles
 from micromime.reporting.pages import micrographs as page_of_micrographs
 from micromime.reporting.pages import tiles as page_of_tiles
 from micromime.stages.report import report
-from micromime.stages.report_tiles import report_tiles
 from micromime.stages.tile import TEST, write_tiles
 from micromime.stages.train import train
 from micromime.use_cases.chip_cracks import ChipTile
@@ -185,7 +184,7 @@ def test_the_mistakes_shown_are_those_of_the_median_run_on_test_tiles(judged_til
 
 def test_a_report_on_tiles_is_written_about_the_largest_subset(judged_tiles):
     out = written(judged_tiles, CHIPS)
-    report_tiles(CHIPS)
+    report(CHIPS)
     page = out.read_text()
     assert '<svg aria-label="fitted to all"></svg>' in page
     assert "training tiles of the subset “all” (of n = 12)" in page

@@ -13,15 +13,7 @@ from micromime.arms.rounds import score_of
 from micromime.mistakes import Mistake
 from micromime.project import places
 from micromime.project.work import OURS
-from micromime.reporting.explanation.page import (
-    WORST,
-    Told,
-    about_round,
-    about_scores,
-    correlation,
-    p_value,
-    write_explanation,
-)
+from micromime.reporting.explanation import page
 from micromime.reporting.explanation.scored_arm import ScoredArm
 from micromime.reporting.failures import SCORE, in_common, lowest
 from micromime.scenario.parameters import read_tree
@@ -56,13 +48,13 @@ def explain(named: str, out: Path | None = None, score: str | None = None) -> No
     metric = usual_score(arm.use_case) if score is None else score
     told = told_by(arm, metric)
     run = "" if arm.run is None else f"-run-{arm.run:03d}"
-    page = out or PAGES / f"{arm.use_case}-{arm.name}{run}{'' if score is None else f'-{score}'}.html"
+    file = out or PAGES / f"{arm.use_case}-{arm.name}{run}{'' if score is None else f'-{score}'}.html"
     try:
-        write_explanation(page, told)
+        page.write_explanation(file, told)
     except OSError as error:
-        raise Mistake(f"{page} cannot be written ({error.strerror}); give another file with --out.") from None
+        raise Mistake(f"{file} cannot be written ({error.strerror}); give another file with --out.") from None
     show(told)
-    print(f"The page: {page}")
+    print(f"The page: {file}")
 
 
 def arm_of(named: str) -> ScoredArm:
@@ -103,21 +95,21 @@ def usual_score(use_case: str) -> str:
     return score_of(tree, use_case) if "resample" in (tree.get(use_case) or {}) else "mean_iou"
 
 
-def show(told: Told) -> None:
+def show(told: page.Told) -> None:
     """Print the score, the first lines of the page's table of parameters, the worst samples, and the round."""
-    print(f"Why networks fail: {told.subject}\n\n{about_scores(told)}\n")
+    print(f"Why networks fail: {told.subject}\n\n{page.about_scores(told)}\n")
     table = told.explanation.table.set_index("parameter")
-    table["rank_correlation"] = [correlation(row) for row in told.explanation.table.to_dict("records")]
+    table["rank_correlation"] = [page.correlation(row) for row in told.explanation.table.to_dict("records")]
     if not told.explanation.explains:
         table["importance"] = math.nan
-    written = {"p (Holm)": p_value, "importance": "{:.3f}".format}
+    written = {"p (Holm)": page.p_value, "importance": "{:.3f}".format}
     _print(table.rename(columns=HEADS)[list(HEADS.values())].head(LINES), written)
     if len(table) > LINES:
         print(f"{len(table) - LINES} more parameters are on the page.\n")
-    worst = lowest(told.scoring, WORST).rename(columns={"id": "worst samples", SCORE: told.score})
+    worst = lowest(told.scoring, page.WORST).rename(columns={"id": "worst samples", SCORE: told.score})
     differing = in_common(told.scoring)["parameter"].head(3)
     _print(worst.set_index("worst samples")[[told.score, *differing]], {told.score: "{:.3f}".format})
-    print(f"{about_round(told) or told.remark}")
+    print(f"{page.about_round(told) or told.remark}")
 
 
 def _print(table: pd.DataFrame, written: Mapping[str, Callable[[float], str]]) -> None:

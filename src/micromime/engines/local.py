@@ -82,10 +82,8 @@ def _keep_memory() -> None:
 def _bar(shown: Progress) -> Iterator[None]:
     """Show a bar meanwhile, which a thread brings up to date: always on a terminal, else now and then."""
     on_terminal, ended = sys.stderr.isatty(), threading.Event()
-    every_s = 0.1 if on_terminal else 15.0
-    with tqdm(
-        total=shown.total, initial=shown.done(), desc=shown.what, unit=f" {shown.unit}", mininterval=every_s
-    ) as bar:
+    about = {"desc": shown.what, "unit": f" {shown.unit}", "mininterval": 0.1 if on_terminal else 15.0}
+    with tqdm(total=shown.total, initial=shown.done(), **about) as bar:
 
         def show() -> None:
             bar.update(shown.done() - bar.n)
@@ -129,31 +127,25 @@ def _end() -> None:
 @contextmanager
 def _environment(values: dict[str, str]) -> Iterator[None]:
     """Set environment variables for processes started meanwhile; numpy and torch read them when imported."""
-    before = {key: os.environ.get(key) for key in values}
+    before = {key: os.environ[key] for key in values if key in os.environ}
     os.environ.update(values)
     try:
         yield
     finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
+        for key in values:
+            del os.environ[key]
+        os.environ.update(before)
 
 
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Hold a folder of unfinished work for this process only, until it ends, however it ends."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(folder / "lock", timeout=0)
     try:
-        lock.acquire()
+        with FileLock(folder / "lock", timeout=0):
+            yield
     except Timeout:
         raise Mistake(f"{folder} is being worked on by another micromime; wait until it ends, or end it.") from None
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def trainings(threads: int = 1) -> int:

@@ -1,36 +1,47 @@
-"""Write the report of a use case with micrographs: one page and its pictures, of all that came out."""
+"""Write the report: one page and its pictures, of all that came out."""
+
+from pathlib import Path
 
 import pandas as pd
 
 from micromime.arms.queue import network_of
-from micromime.arms.rounds import BASE, arms_of, score_of
+from micromime.arms.rounds import BASE, score_of
 from micromime.datasets.store import Dataset
 from micromime.inference.views import in_views
 from micromime.pictures.micrographs import read_micrographs
 from micromime.project import places
 from micromime.project.work import sole_maker
-from micromime.reporting.judged import Judged, beside
-from micromime.reporting.pages.micrographs import page, report_of
+from micromime.reporting.judged import Judged, JudgedTiles
+from micromime.reporting.pages import micrographs, tiles
 from micromime.reporting.pages.page import write_page
 from micromime.scenario.parameters import read_tree
-from micromime.stages.publish import PAGE, publish_judged
+from micromime.stages.publish import PAGE, publish_judged, what_was_judged
 from micromime.tracking.store import best_effort
 
 
 def report(use_case: str) -> None:
-    """Write the page and its pictures, from the network that stands for the first arm."""
-    from micromime.inference.networks import predictor  # torch takes seconds
-
+    """Write the page and its pictures; of networks that find masks, with what the first arm's has found."""
     tree = read_tree(places.PARAMS)
     verdict = places.verdict(places.profile(tree), use_case)
     out = verdict.with_suffix("") / PAGE
     with sole_maker(out):
-        arms = [places.models(use_case, name) for name in arms_of(tree, use_case)]
-        judged = Judged(*beside(verdict), arms)
-        network = network_of(*next(iter(judged.representative.items())))
-        ask = in_views(predictor(network), judged.verdict["views"])
-        scored = Dataset(places.synthetic(use_case, "scoring")), pd.read_parquet(places.scores(use_case, BASE))
-        told = report_of(judged, (*scored, score_of(tree, use_case)), read_micrographs(places.test_set(use_case)), ask)
-        write_page(out, page(told), told.pictures)
+        judged, test_set = what_was_judged(tree, use_case, verdict)
+        if isinstance(judged, JudgedTiles):
+            shown = tiles.Sources(*(each(use_case) for each in (places.tiles, places.synthetic, places.exemplars)))
+            on_tiles = tiles.report_of(judged, shown)
+            write_page(out, tiles.page(on_tiles), on_tiles.pictures)
+        else:
+            scored = places.synthetic(use_case, "scoring"), places.scores(use_case, BASE), score_of(tree, use_case)
+            told = on_micrographs(judged, test_set, *scored)
+            write_page(out, micrographs.page(told), told.pictures)
         with best_effort():
             publish_judged(tree, use_case)
+
+
+def on_micrographs(judged: Judged, test_set: Path, scoring: Path, scores: Path, score: str) -> micrographs.Report:
+    """Return all that is told of a verdict on micrographs."""
+    from micromime.inference.networks import predictor  # torch takes seconds
+
+    ask = in_views(predictor(network_of(*next(iter(judged.representative.items())))), judged.verdict["views"])
+    scored = Dataset(scoring), pd.read_parquet(scores), score
+    return micrographs.report_of(judged, scored, read_micrographs(test_set), ask)

@@ -1,7 +1,8 @@
 """Link runs to the commit made after them: as they began, none had the dvc.lock that names their networks yet."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from micromime.mistakes import Mistake
@@ -27,16 +28,15 @@ def tag(name: str = "") -> str:
             raise Mistake(f"MLflow's store has no run of the arms in {LOCK} (they are {len(arms)}); {advice}.")
         for version, arm in arms:
             tags = {MODEL: version.digest, **({GIT_TAG: name} if name else {}), COMMIT: commit}  # which says: all done
-            for run in runs[version]:
-                missing = [key for key in tags if key not in run.data.tags]
-                for key in missing:
-                    client.set_tag(run.info.run_id, key, tags[key])
-                counted["run" if COMMIT in missing else "before"] += 1
-            for model in versions_of(client, arm):
-                missing = [key for key in tags if key not in model.tags]
-                for key in missing:
-                    client.set_model_version_tag(model.name, model.version, key, tags[key])
-                counted["model" if COMMIT in missing else "before"] += 1
+            found: list[tuple[str, Any, Callable[..., object]]] = [
+                ("run", each.data.tags, partial(client.set_tag, each.info.run_id)) for each in runs[version]
+            ]
+            for each in versions_of(client, arm):
+                found.append(("model", each.tags, partial(client.set_model_version_tag, each.name, each.version)))
+            for kind, known, set_tag in found:
+                for key in (missing := [key for key in tags if key not in known]):
+                    set_tag(key, tags[key])
+                counted[kind if COMMIT in missing else "before"] += 1
             said += [] if runs[version] else [f"{version.path}: MLflow has no run of it."]
     if name:
         said.append(f"The tag {name} {'is at this commit already' if exists else _made(name, commit)}.")
