@@ -1,7 +1,7 @@
 # `make run` and `make test` are all that is needed; each makes .venv first where it is missing.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --disable-pip-version-check
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
 # Test files go side by side: one a core, four at most, as some train two networks at once. `make test WORKERS=1` has one.
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
@@ -48,4 +48,5 @@ transfer: .venv/installed
 	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	@$(PIP) --quiet --no-deps --no-build-isolation noise==1.2.2 >.venv/noise.log 2>&1 || \
 	  echo "The package noise was not installed (it needs a C compiler): tests that compare with it are skipped."
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib >/dev/null 2>&1 || true  # by all cores; some packages hold no Python 3
 	@touch $@

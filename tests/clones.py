@@ -51,8 +51,7 @@ def stages_in(said: str) -> list[str]:
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
     """The clone's code in front (or ours, where it has none), two workers, and all that is set outside forgotten."""
-    # Without bytecode, tens of processes would each compile all of a clone's code anew.
-    ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_", "PYTHONDONTWRITEBYTECODE")
+    ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     code = clone / "src" if (clone / "src").exists() else Path(micromime.__file__).parents[1]
     given = {"MICROMIME_WORKERS": 2, "PYTHONPATH": code, "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}

@@ -33,9 +33,11 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 def pytest_configure(config: pytest.Config) -> None:
     """Let a worker of pytest-xdist, and what it starts, use one core: threads of several would hinder one another.
 
-    And let what is started heed Ctrl-C, which a shell's background jobs ignore, and all that they start.
+    And let what is started heed Ctrl-C, which a shell's background jobs ignore, and all that they start; and keep its
+    bytecode, as a hundred processes would each compile all of our code anew.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if hasattr(config, "workerinput"):
         os.environ.update(ONE_THREAD)
         threadpool_limits(1)
