@@ -50,11 +50,11 @@ def stages_in(said: str) -> list[str]:
 
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
-    """The clone's code in front (or ours, where it has none), two workers, and all that is set outside forgotten."""
+    """The clone's code in front (or ours, where it has none), one worker, and all that is set outside forgotten."""
     ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     code = clone / "src" if (clone / "src").exists() else Path(micromime.__file__).parents[1]
-    given = {"MICROMIME_WORKERS": 2, "PYTHONPATH": code, "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}
+    given = {"MICROMIME_WORKERS": 1, "PYTHONPATH": code, "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}
     return kept | {name: str(text) for name, text in (given | settings).items()}
 
 

@@ -29,11 +29,11 @@ class First(NamedTuple):
 
 @pytest.fixture(scope="session")
 def first(project, tmp_path_factory) -> First:
-    """One worker until it is killed, so that one run surely has ended and the other has not; two after that."""
+    """One worker until it is killed, so that one run has ended and the other has not; then two, and later one."""
     clone = working_tree(project, tmp_path_factory.mktemp("pipeline") / "a")
     record = "metrics/tiny/runs/grain_boundaries/base/run-001.json"
     said = run_killed(clone, record, ".micromime/networks/unfinished-*/epochs.jsonl", MICROMIME_WORKERS=1)
-    return First(said, run(clone))
+    return First(said, run(clone, MICROMIME_WORKERS=2))
 
 
 @pytest.fixture(scope="session")
