@@ -30,7 +30,7 @@ def run_pipeline() -> None:
             "dvc repro did not end well; what it says above names the stage, and `make run` goes on from there."
         )
     for use_case in use_cases_in(tree):
-        _say_where_to_look(use_case, places.verdict(places.profile(tree), use_case))
+        _say_where_to_look(use_case, places.metrics(places.profile(tree), use_case))
     print("Every run:          mlflow ui")
 
 
@@ -46,12 +46,12 @@ def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:
         origin.write(origin_file(use_case))
 
 
-def _say_where_to_look(use_case: str, verdict: Path) -> None:
-    table = verdict.with_suffix(".md")
-    if not table.exists():
-        raise Mistake(f"{table} was not made; add the stages of {use_case} to dvc.yaml.")
-    print(f"\n{table.read_text()}")
-    print(f"The report:         {verdict.with_suffix('')}/report.html, its pictures beside it (dvc plots show)")
-    print(f"This table:         {table}, its numbers {verdict} (dvc metrics show)")
+def _say_where_to_look(use_case: str, folder: Path) -> None:
+    page = folder.with_suffix(".md")
+    if not page.exists():
+        raise Mistake(f"{page} was not made; add the stages of {use_case} to dvc.yaml.")
+    print(f"\n{page.read_text()}")
+    print(f"The report:         {folder}/report.html, its pictures in {folder}/pictures/")
+    print(f"This page:          {page}, its numbers {folder.with_suffix('.json')} (dvc metrics show)")
     print(f"Synthetic pictures: {places.synthetic(use_case)}/, preview.png in each folder")
     print(f"Networks:           {places.models(use_case)}/")

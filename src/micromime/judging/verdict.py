@@ -19,8 +19,8 @@ REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
 KEYS = frozenset({"arm", "baseline", "run", "picture", "source"})
 """Columns of score tables that are no metric."""
 
-SCORES, CURVES = "scores.parquet", "curves.csv"
-"""In the folder beside a verdict: the scores of every picture, and the learning curves that `dvc plots` shows."""
+SCORES, CURVES, DETAILS = "scores.parquet", "curves.csv", "details.md"
+"""Beside a verdict: the scores of every picture, the learning curves, and all of its tables."""
 
 Pairs = Sequence[tuple[str, str]]
 """Names of arms that are compared: (later, earlier)."""
@@ -76,14 +76,13 @@ def verdict(
     return said
 
 
-def write_verdict(out: Path, said: Verdict, table: str, scores: pd.DataFrame, curves: pd.DataFrame) -> None:
-    """Write a verdict (JSON), its table beside it (.md), and scores and learning curves in the folder of its name."""
-    folder = out.with_suffix("")
-    folder.mkdir(parents=True, exist_ok=True)
+def write_verdict(out: Path, said: Verdict, tables: str, scores: pd.DataFrame, curves: pd.DataFrame) -> None:
+    """Write a verdict (JSON), and beside it its tables, the scores of every picture and the learning curves."""
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(said, indent=1) + "\n")
-    out.with_suffix(".md").write_text(table)
-    scores.to_parquet(folder / SCORES, index=False)
-    curves.to_csv(folder / CURVES, index=False)
+    out.with_name(DETAILS).write_text(tables)
+    scores.to_parquet(out.with_name(SCORES), index=False)
+    curves.to_csv(out.with_name(CURVES), index=False)
 
 
 def _parts(table: pd.DataFrame, key: str) -> Iterator[tuple[str, pd.DataFrame]]:

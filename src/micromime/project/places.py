@@ -47,9 +47,14 @@ def models(use_case: str, arm: str = "") -> Path:
     return Path("models", use_case, arm)
 
 
+def metrics(profile: str, use_case: str) -> Path:
+    """Return the folder of what has come out; beside it, under its name, a page of it (.md) and DVC's metrics (.json)."""
+    return Path("metrics", profile, use_case)
+
+
 def verdict(profile: str, use_case: str) -> Path:
-    """Return the verdict, JSON; its tables (.md) and a folder of its name lie beside it."""
-    return Path("metrics", profile, f"{use_case}.json")
+    """Return the whole verdict, JSON."""
+    return metrics(profile, use_case) / "verdict.json"
 
 
 def records(profile: str, use_case: str) -> Path:

@@ -81,9 +81,9 @@ class JudgedTiles(Judged):
 
 
 def beside(verdict: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Return a verdict and, from the folder of its name, the scores of every picture and the learning curves."""
-    folder = verdict.with_suffix("")
-    return json.loads(verdict.read_text()), pd.read_parquet(folder / SCORES), pd.read_csv(folder / CURVES)
+    """Return a verdict and, from beside it, the scores of every picture and the learning curves."""
+    scores, curves = pd.read_parquet(verdict.with_name(SCORES)), pd.read_csv(verdict.with_name(CURVES))
+    return json.loads(verdict.read_text()), scores, curves
 
 
 def median_run(scores: pd.DataFrame, metric: str = Judged.median_by) -> int:

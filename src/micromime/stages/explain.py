@@ -21,7 +21,7 @@ def explain(use_case: str) -> None:
     The scores are those that samplers go by, `resample.score`.
     """
     tree = read_tree(places.PARAMS)
-    out = places.verdict(places.profile(tree), use_case).with_suffix("") / "explanations"
+    out = places.metrics(places.profile(tree), use_case) / "explanations"
     with sole_maker(out):
         for name in arms_of(tree, use_case):
             arm = ScoredArm.read(places.models(use_case, name))

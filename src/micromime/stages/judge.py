@@ -8,10 +8,11 @@ import pandas as pd
 
 from micromime.arms.answers import CHOOSING, SCORING, TEST, TILES, Question, answers
 from micromime.arms.comparisons import COMPARED, ON_EVERY_POOL, arm_name, arms_of_models, pools
-from micromime.arms.rounds import arms_of, compared, rounds_of
+from micromime.arms.rounds import arms_of, compared, main_comparison, rounds_of
 from micromime.datasets.store import Dataset
 from micromime.inference.views import JudgeParameters
 from micromime.judging import tiles as judging
+from micromime.judging.main_scores import write_numbers
 from micromime.judging.micrographs import said_of
 from micromime.judging.tiles import EVERY, Compared, texture_test
 from micromime.judging.verdict import Verdict, write_verdict
@@ -20,6 +21,8 @@ from micromime.pictures.test_set import tested_on
 from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.reporting.judged import epochs, origin
+from micromime.reporting.plots import BY_SOURCE, BY_TILES, by_source, by_tiles
+from micromime.reporting.tables.summary import summary
 from micromime.reporting.tables.tiles import tile_tables
 from micromime.reporting.tables.verdict import verdict_table
 from micromime.scenario.parameters import read_tree
@@ -27,7 +30,7 @@ from micromime.use_cases import instance_kind
 
 
 def judge(use_case: str) -> None:
-    """Write the verdict, its tables, what every picture or tile scored and the learning curves."""
+    """Write the verdict, its first page and all tables, what every picture or tile scored, and the plots' tables."""
     tree = read_tree(places.PARAMS)
     profile, classes = places.profile(tree), bool(instance_kind(use_case).classes)
     out, records = places.verdict(profile, use_case), places.records(profile, use_case)
@@ -36,6 +39,12 @@ def judge(use_case: str) -> None:
     with sole_maker(out):
         said, scores = (on_tiles if classes else on_micrographs)(tree, use_case, arms, records)
         write_verdict(out, said, (tile_tables if classes else verdict_table)(said), scores, epochs(arms))
+        numbers = places.metrics(profile, use_case).with_suffix(".json")
+        write_numbers(numbers, said)
+        numbers.with_suffix(".md").write_text(summary(said))
+        by_source(said).to_csv(out.with_name(BY_SOURCE), index=False)
+        if classes:
+            by_tiles(said).to_csv(out.with_name(BY_TILES), index=False)
 
 
 def on_micrographs(
@@ -50,7 +59,7 @@ def on_micrographs(
     purpose = SCORING if views == 1 else CHOOSING  # in one view they have been asked all of it for the samplers
     chosen_on = answers(arms, records, Question(purpose, places.synthetic(use_case, "scoring"), views))
     said = said_of(tested_on(test_set, use_case), (given, chosen_on), pictures, compared(rounds))
-    return said | {"views": views, "made": origin(arms)}, given
+    return said | {"main_comparison": main_comparison(rounds), "views": views, "made": origin(arms)}, given
 
 
 def on_tiles(tree: Mapping[str, Any], use_case: str, arms: list[Path], records: Path) -> tuple[Verdict, pd.DataFrame]:

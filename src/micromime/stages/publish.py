@@ -9,11 +9,12 @@ from micromime.arms.comparisons import arms_of_models
 from micromime.arms.queue import network_of
 from micromime.datasets.store import Dataset
 from micromime.judging.tiles import TEST
-from micromime.judging.verdict import SCORES
+from micromime.judging.verdict import DETAILS, SCORES
 from micromime.mistakes import Mistake
 from micromime.project import places
 from micromime.project.versions import data_version
 from micromime.reporting.judged import Judged, JudgedTiles, Part, beside, epochs
+from micromime.reporting.pages.page import PICTURES
 from micromime.sampling.scores import ScoreTable
 from micromime.scenario.parameters import one_of, read_tree
 from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
@@ -48,15 +49,16 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
     The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
     record has no network here, and is not registered. Nothing is told where there is no verdict on the networks here.
     """
+    folder = places.metrics(places.profile(tree), use_case)
     verdict = places.verdict(places.profile(tree), use_case)
-    folder = verdict.with_suffix("")
     if not (verdict.is_file() and (folder / SCORES).is_file()):
         return
     judged, test_set = what_was_judged(tree, use_case, verdict)
     if not (set(judged.arms) <= set(arms_of(use_case)) and of_these_runs(judged)):
         print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
         return
-    files = [file for file in (verdict.with_suffix(".md"), folder / PAGE, folder / SCORES) if file.is_file()]
+    told = folder.with_suffix(".md"), folder / DETAILS, folder / PAGE, folder / SCORES
+    files = [file for file in told if file.is_file()]
     named = judged.verdict["test_set"]
     data = data_version("test_set", test_set, "testing")
     tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
@@ -64,7 +66,7 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
         said, parts = said_of(arm), judged.parts(arm)
         of_arm = {part.prefix: statistics_of(part.name, part.verdict) for part in parts}  # no prefix leaves no trace
         publish_arm(said, runs_of(arm))
-        shown = {file.stem: file for file in sorted(folder.glob("*.png"))} if arm == judged.arms[0] else {}
+        shown = {file.stem: file for file in sorted((folder / PICTURES).glob("*.png"))} if arm == judged.arms[0] else {}
         publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
         try:
             network = network_of(arm, run)

@@ -14,6 +14,7 @@ from micromime.project.work import sole_maker
 from micromime.reporting.judged import Judged, JudgedTiles
 from micromime.reporting.pages import micrographs, tiles
 from micromime.reporting.pages.page import write_page
+from micromime.reporting.plots import BY_PARAMETER, by_parameter
 from micromime.scenario.parameters import read_tree
 from micromime.stages.publish import PAGE, publish_judged, what_was_judged
 from micromime.tracking.store import best_effort
@@ -23,7 +24,7 @@ def report(use_case: str) -> None:
     """Write the page and its pictures; of networks that find masks, with what the first arm's has found."""
     tree = read_tree(places.PARAMS)
     verdict = places.verdict(places.profile(tree), use_case)
-    out = verdict.with_suffix("") / PAGE
+    out = verdict.with_name(PAGE)
     with sole_maker(out):
         judged, test_set = what_was_judged(tree, use_case, verdict)
         if isinstance(judged, JudgedTiles):
@@ -34,6 +35,7 @@ def report(use_case: str) -> None:
             scored = places.synthetic(use_case, "scoring"), places.scores(use_case, BASE), score_of(tree, use_case)
             told = on_micrographs(judged, test_set, *scored)
             write_page(out, micrographs.page(told), told.pictures)
+            by_parameter(told.scoring).to_csv(out.with_name(BY_PARAMETER), index=False)
         with best_effort():
             publish_judged(tree, use_case)
 

@@ -16,6 +16,9 @@ from micromime.reporting.words import TEMPLATES, headline, rendered
 LARGEST_SIDE_PX = 256
 """Of the pictures of the worst samples."""
 
+PICTURES = "pictures"
+"""The folder of pictures beside a page."""
+
 PAPER_DOI = "10.3390/cryst11030258"
 
 
@@ -50,11 +53,12 @@ def page_of(template: str, report: Reported, tables: str, values: Mapping[str, A
 
 
 def write_page(path: Path, page: str, pictures: Mapping[str, Colours]) -> None:
-    """Write a page, and its pictures as PNG files, `<name>.png`, beside it. The same gives the same bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write a page, and beside it a folder of its pictures, `<name>.png`. The same gives the same bytes."""
+    folder = path.with_name(PICTURES)
+    folder.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     for name, picture in pictures.items():
-        path.with_name(f"{name}.png").write_bytes(png(picture))
+        (folder / f"{name}.png").write_bytes(png(picture))
 
 
 def data_uri(colours: Colours) -> str:
