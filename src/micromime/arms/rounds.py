@@ -97,6 +97,6 @@ def compared(rounds: Mapping[str, RoundParameters]) -> list[tuple[str, str]]:
 
 def main_comparison(rounds: Mapping[str, RoundParameters]) -> list[str]:
     """Return the last round that goes by scores, and its control; nothing where there is none."""
-    control = {generation(rounds, name): name for name in reversed(rounds) if _random_throughout(rounds, name)}
+    control = {generation(rounds, name): name for name in reversed([*rounds]) if _random_throughout(rounds, name)}
     others = [name for name in rounds if not _random_throughout(rounds, name)]
     return [others[-1], control[generation(rounds, others[-1])]] if others else []

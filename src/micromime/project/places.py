@@ -48,7 +48,7 @@ def models(use_case: str, arm: str = "") -> Path:
 
 
 def metrics(profile: str, use_case: str) -> Path:
-    """Return the folder of what has come out; beside it, under its name, a page of it (.md) and DVC's metrics (.json)."""
+    """Return the folder of what has come out; beside it are a page of it (.md) and DVC's metrics (.json)."""
     return Path("metrics", profile, use_case)
 
 

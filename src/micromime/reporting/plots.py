@@ -35,14 +35,14 @@ def by_tiles(said: Verdict) -> pd.DataFrame:
 
 
 def by_parameter(scoring: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for every sample: its value of the parameter that the score goes with most (Spearman), and the score.
+    """Return a row for every sample: its score, and its value of the parameter that scores go with most (Spearman).
 
     The column `parameter` names it, with the rank correlation and the number of samples. Empty where all samples have
     the same parameters or the same score.
     """
-    found = in_common(scoring).dropna(subset="rank_correlation")
+    found = in_common(scoring).set_index("parameter")["rank_correlation"].dropna()
     if found.empty:
         return pd.DataFrame(columns=["parameter", "value", SCORE])
-    first = found.loc[found["rank_correlation"].abs().idxmax()]
-    named = f"{first['parameter']} (rank correlation {first['rank_correlation']:+.2f}, n = {len(scoring)})"
-    return pd.DataFrame({"parameter": named, "value": scoring[first["parameter"]], SCORE: scoring[SCORE]})
+    name = str(found.abs().idxmax())
+    named = f"{name} (rank correlation {found[name]:+.2f}, n = {len(scoring)})"
+    return pd.DataFrame({"parameter": named, "value": scoring[name], SCORE: scoring[SCORE]})
