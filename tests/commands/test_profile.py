@@ -5,11 +5,13 @@ import shutil
 import subprocess
 
 import pytest
+from dvc.utils.serialize import modify_yaml
 from ruamel.yaml import YAML
 
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
 from micromime.scenario.parameters import read_tree
+from micromime.training.settings import Phase
 
 NAMES = ["demo", "evidence", "paper", "tiny"]
 DISTRIBUTIONS = {"uniform", "log_uniform", "integers", "normal", "lognormal", "choice"}
@@ -71,7 +73,19 @@ def test_a_profile_changes_what_it_names_and_keeps_the_comments(demo, params, na
     assert comments[0] == comments[1]
     changes = [line for line in difflib.ndiff(outside_rounds(before), outside_rounds(after)) if line[0] in "+-"]
     named = {key for way in leaves(profile) for key in way}
-    assert {line[2:].partition(":")[0].strip() for line in changes} <= named | {"- {size_px", "batch_size"}
+    assert {line[2:].strip(" -{").partition(":")[0] for line in changes} <= named | {*Phase.model_fields}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_dvc_changes_the_line_that_it_sets_and_no_other(params, name):
+    """As `dvc exp run --set-param` writes it; it breaks what is long, and has an indentation of its own."""
+    write(name, params)
+    before = params.read_text().splitlines()
+    with modify_yaml(params) as tree:
+        tree["grain_boundaries"]["train"]["runs"] = 7
+    after = params.read_text().splitlines()
+    assert [line for line in difflib.ndiff(before, after) if line[0] == "+"] == ["+     runs: 7"]
+    assert len(before) == len(after)
 
 
 def test_there_and_back_is_the_same_file(demo, params):

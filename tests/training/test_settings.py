@@ -55,8 +55,8 @@ def test_every_number_has_two_ends_and_nothing_beyond_is_taken(kind):
 
 
 @pytest.mark.parametrize(("kind", "content"), SECTIONS)
-def test_nothing_has_a_default_and_nothing_else_is_taken(kind, content):
-    for key in content:
+def test_nothing_that_counts_has_a_default_and_nothing_else_is_taken(kind, content):
+    for key in content.keys() - {"runs" if kind is FinetuneParameters else ""}:
         with pytest.raises(ValidationError, match="Field required"):
             kind(**{other: content[other] for other in content if other != key})
     with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
@@ -67,6 +67,11 @@ def test_nothing_has_a_default_and_nothing_else_is_taken(kind, content):
 def test_a_run_has_the_epochs_of_all_its_phases(epochs):
     phases = [PHASE | {"epochs": each} for each in epochs]
     assert TrainParameters(**TRAIN | {"phases": phases}).epochs == sum(epochs)
+
+
+@pytest.mark.parametrize(("written", "runs"), [({}, 3), ({"runs": "all"}, 3), ({"runs": 2}, 2)])
+def test_an_arm_that_goes_on_has_as_many_runs_unless_it_is_told_otherwise(written, runs):
+    assert TrainParameters(**TRAIN).finetuning(FinetuneParameters(**written, phases=[PHASE])).runs == runs
 
 
 def with_peaks(*rates):

@@ -72,9 +72,10 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
         each.of(tree, use_case, key)
     fitting = architectures("class" if kind.classes else "mask")
     one_of(content["train"]["architecture"], fitting, f"{use_case}.train.architecture")
-    runs, trained = (content[key]["runs"] for key in ("finetune", "train"))
-    if runs > trained:
-        raise Mistake(f"{use_case}.finetune.runs is {runs}, but {use_case}.train.runs is {trained}; lower the first.")
+    trained, runs = content["train"]["runs"], content["finetune"].get("runs", "all")
+    if runs != "all" and runs > trained:
+        said = f"{use_case}.finetune.runs is {runs}, but {use_case}.train.runs is {trained}"
+        raise Mistake(f"{said}; lower the first, or write all.")
     _check_effect(content, use_case, bool(kind.classes))
     if kind.classes:
         pools(tree, use_case)
@@ -98,10 +99,13 @@ def _check_effect(content: Mapping[str, Any], use_case: str, classes: bool) -> N
 
 
 def _check_rounds(tree: Mapping[str, Any], use_case: str) -> None:
-    scoring, runs = section(tree, use_case, "resample"), section(tree, use_case, "finetune")["runs"]
+    scoring, key = section(tree, use_case, "resample"), f"{use_case}.finetune.runs"
+    runs = section(tree, use_case, "finetune").get("runs", "all")
+    if runs == "all":
+        key, runs = f"{use_case}.train.runs", section(tree, use_case, "train")["runs"]
     one_of(scoring["score"], SCORED, f"{use_case}.resample.score")
     if scoring["runs"] != "all" and scoring["runs"] > runs:
-        said = f"{use_case}.resample.runs is {scoring['runs']}, but {use_case}.finetune.runs is {runs}"
+        said = f"{use_case}.resample.runs is {scoring['runs']}, but {key} is {runs}"
         raise Mistake(f"{said}; lower the first, or write all.")
     for name in section(tree, use_case, "rounds"):
         if not str(name).isidentifier() or name in (BASE, "scoring") or RESERVED.fullmatch(str(name)):

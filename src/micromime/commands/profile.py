@@ -2,12 +2,10 @@
 
 import io
 import subprocess
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
 
 from micromime.commands.check import check_tree
 from micromime.mistakes import Mistake
@@ -36,34 +34,15 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
 
 
 def overlaid(text: str, overlay: str) -> str:
-    """Return a YAML text with the values of another laid over it, key by key; lists and rounds are replaced whole."""
-    yaml = YAML()
-    yaml.width = 4096  # it would break lines within a pair
-    yaml.indent(mapping=2, sequence=4, offset=2)
+    """Return a YAML text with the values of another laid over it, key by key; lists and rounds are replaced whole.
+
+    It is written as DVC writes it, so that `dvc exp run --set-param` changes no line but the one that it sets.
+    """
+    yaml, out = YAML(), io.StringIO()
     tree = yaml.load(text)
     _lay(tree, yaml.load(overlay))
-    out = io.StringIO()
     yaml.dump(tree, out)
-    return "".join(map(_broken, out.getvalue().splitlines(keepends=True)))
-
-
-WIDTH = 80
-"""Columns of a line that holds a mapping in braces."""
-
-
-def _broken(line: str) -> str:
-    """Return a line with a long mapping in braces as several lines, broken after its outermost commas."""
-    if len(line.rstrip()) <= WIDTH or "{" not in line or "#" in line:
-        return line
-    depths = accumulate((letter in "{[") - (letter in "}]") for letter in line)
-    commas = [
-        place for place, (letter, depth) in enumerate(zip(line, depths, strict=True)) if letter == "," and depth == 1
-    ]
-    fitting = [place for place in commas if place < WIDTH]
-    if not fitting:
-        return line
-    indent = " " * (len(line) - len(line.lstrip(" -")) + 2)
-    return line[: fitting[-1] + 1] + "\n" + _broken(indent + line[fitting[-1] + 2 :])
+    return out.getvalue()
 
 
 def _lay(tree: Any, overlay: Any) -> None:
@@ -73,8 +52,6 @@ def _lay(tree: Any, overlay: Any) -> None:
         elif isinstance(value, dict) and isinstance(tree.get(key), dict) and key != "rounds":  # one more is more to run
             _lay(tree[key], value)
         else:
-            if isinstance(value, CommentedSeq) and isinstance(tree.get(key), CommentedSeq):
-                value.ca.comment, value.ca.end = tree[key].ca.comment, tree[key].ca.end  # of its key, and what follows
             tree[key] = value
             comment = tree.ca.items.get(key, [None] * 3)[2]
             if comment:

@@ -93,13 +93,16 @@ class TrainParameters(Section):
 
     def finetuning(self, asked: "FinetuneParameters") -> Self:
         """Return the settings of an arm that goes on with this one's networks: its phases, all else as here."""
-        changed = {"runs": asked.runs, "phases": asked.phases, "rehearsal_share": asked.rehearsal_share}
+        runs = self.runs if asked.runs == "all" else asked.runs
+        changed = {"runs": runs, "phases": asked.phases, "rehearsal_share": asked.rehearsal_share}
         return self.model_copy(update=changed)
 
 
 class FinetuneParameters(Section):
     """What differs in an arm that goes on with another arm's networks."""
 
-    runs: int = Field(ge=1, le=10_000, description="Runs; each goes on with the network of the same number.")
+    runs: Literal["all"] | Annotated[int, Field(ge=1, le=10_000)] = Field(
+        "all", description="Runs, all or the first ones; each goes on with the network of the same number."
+    )
     rehearsal_share: float = Field(0.0, ge=0, le=0.9, description=REHEARSAL)
     phases: tuple[Phase, ...] = Field(strict=False, min_length=1, description="In this order, weights handed on.")
