@@ -1,5 +1,6 @@
 """The test set over its life, in a real DVC project: given, stored, fetched, lost."""
 
+import json
 import os
 import shutil
 import socket
@@ -96,6 +97,23 @@ def test_given_then_stored_and_without_both_a_surrogate(project, monkeypatch):
     monkeypatch.delenv(VARIABLE)
     Path(".dvc/config").write_text("[core]\n    no_scm = True\n[cache]\n    dir = ../../store\n")
     assert kind_now() == bring_in() == "real"
+
+
+def test_plain_dvc_repro_in_a_fresh_clone_takes_what_is_there(project, monkeypatch):
+    """What is committed says real, which this clone has not: DVC must be content with what the stage has written."""
+
+    def repro():
+        shutil.rmtree(CACHE)
+        shutil.rmtree(OUT)
+        subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], env=os.environ | OURS, check=True)
+        status = [sys.executable, "-m", "dvc", "status", "--json"]
+        assert json.loads(subprocess.run(status, env=os.environ | OURS, check=True, capture_output=True).stdout) == {}
+        return Origin.read(OUT / "source.json").kind
+
+    assert Origin.read(FILE).kind == "real"
+    assert repro() == "surrogate"
+    monkeypatch.setenv(VARIABLE, str(project.parent / "given"))
+    assert repro() == "real"
 
 
 @pytest.mark.usefixtures("project")

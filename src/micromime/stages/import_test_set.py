@@ -1,19 +1,30 @@
-"""Bring the test set of a use case in: real micrographs where its origin says so, else a surrogate."""
+"""Bring the test set of a use case in: real micrographs where there are some, else a surrogate."""
 
-from micromime.pictures.test_set import Origin, TestSetParameters, bring_in, given_folder, origin_file, stored_files
+from micromime.pictures.test_set import (
+    TestSetParameters,
+    bring_in,
+    check_given,
+    choose_origin,
+    given_folder,
+    origin_file,
+    stored_files,
+)
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
-from micromime.use_cases import instance_kind
+from micromime.use_cases import instance_kind, use_cases
 
 
 def import_test_set(use_case: str) -> None:
-    """Make the folder of the micrographs, or of the photographs that tiles are cut from, which data/sources describes.
+    """Make the folder of the micrographs, or of the photographs that tiles are cut from, and say in data/sources which.
 
-    A real set comes from this machine's MICROMIME_REAL, or from DVC's cache: the stage may have to run again,
-    for another simulator or parameter, where the micrographs themselves are no longer given.
+    A real set comes from this machine's MICROMIME_REAL, or from DVC's cache or remote. What data/sources says was true
+    where it was committed; in a clone that has not these pictures, plain `dvc repro` makes a surrogate, as `make run`
+    does. The file is a dep of this stage: DVC takes its hash when the stage has ended.
     """
     parameters = TestSetParameters.of(read_tree(places.PARAMS), use_case, "test_set")
-    origin, given = Origin.read(origin_file(use_case)), given_folder(use_case)
+    check_given(use_cases())
+    classes = instance_kind(use_case).classes
+    origin, given = choose_origin(use_case, classes), given_folder(use_case)
+    origin.write(origin_file(use_case))
     files = {name: given / name for name in origin.files} if given else stored_files(use_case)
-    out = places.photographs(use_case) if instance_kind(use_case).classes else places.test_set(use_case)
-    bring_in(origin, out, parameters, files)
+    bring_in(origin, places.photographs(use_case) if classes else places.test_set(use_case), parameters, files)
