@@ -14,8 +14,12 @@ from typing import NamedTuple
 import psutil
 
 import micromime
+from micromime.project import places
 
-VERDICTS = [Path("metrics/tiny/grain_boundaries.json"), Path("metrics/tiny/chip_cracks.json")]
+VERDICTS = [places.verdict("tiny", use_case) for use_case in ("grain_boundaries", "chip_cracks")]
+IN_GIT = ["metrics/tiny/runs", *(f"metrics/tiny/{each}" for each in ("*.md", "*.json", "*/details.md", "*/verdict.json"))]
+"""What git keeps of every profile but the tiny one: verdicts, and here the records of the runs, too."""
+
 PATIENCE_S = 600
 
 
@@ -85,7 +89,7 @@ def ran(clone: Path, said: str) -> Ran:
     files = sorted(clone.glob("models/*/**/weights.safetensors"))
     weights = {str(file.relative_to(clone)): hashlib.md5(file.read_bytes()).hexdigest() for file in files}
     verdicts = [json.loads((clone / each).read_text()) for each in VERDICTS]
-    pages = [(clone / each.with_suffix("") / "report.html").read_bytes() for each in VERDICTS]
+    pages = [(clone / each.with_name("report.html")).read_bytes() for each in VERDICTS]
     return Ran(clone, said, verdicts, weights, pages)
 
 
@@ -120,9 +124,8 @@ def committed(clone: Path, why: str) -> None:
 
 
 def kept_in_git(clone: Path) -> None:
-    """Stage what git keeps of every profile but this one: verdicts, and here the records of the runs, too."""
-    for kind in ("runs", "*.md", "*.json"):
-        git(clone, "add", "--force", f"metrics/tiny/{kind}")
+    """Stage what git keeps of every profile but this one."""
+    git(clone, "add", "--force", *IN_GIT)
 
 
 def working_tree(project: Path, clone: Path) -> Path:

@@ -70,7 +70,7 @@ def test_the_code_that_a_stage_calls_is_that_which_it_declares(cycle):
 
 @pytest.fixture(scope="module")
 def verdict(cycle):
-    return json.loads((cycle.folder / "metrics/tiny/grain_boundaries.json").read_text())
+    return json.loads((cycle.folder / "metrics/tiny/grain_boundaries/verdict.json").read_text())
 
 
 def test_the_verdict_has_every_arm_test_and_interval(verdict):
@@ -97,7 +97,7 @@ def test_the_verdict_has_every_arm_test_and_interval(verdict):
 
 
 def test_cracks_are_judged_beside_their_controls(cycle):
-    said = json.loads((cycle.folder / "metrics/tiny/chip_cracks.json").read_text())
+    said = json.loads((cycle.folder / "metrics/tiny/chip_cracks/verdict.json").read_text())
     (part,) = said["subsets"].values()
     for on in ("test", "every"):
         assert list(part[on]["arms"]) == MODELS
@@ -118,7 +118,7 @@ def test_pages_are_whole_and_say_what_was_tested_on(cycle, reader, use_case):
     report = (folder / "report.html").read_text()
     for part in ("h1", "title"):
         assert "surrogate, not real" in re.search(rf"<{part}.*?</{part}>", report, re.DOTALL)[0]
-    pictures = [*folder.glob("*.png")]
+    pictures = [*(folder / "pictures").glob("*.png")]
     assert len(pictures) == 3
     for file in pictures:
         with PIL.Image.open(file) as picture:
@@ -186,7 +186,7 @@ def test_mlflow_keeps_the_table_of_scores_and_the_pictures(cycle, logged, tmp_pa
 
 
 def test_mlflow_has_the_models_of_cracks_too(cycle, logged):
-    part = json.loads((cycle.folder / "metrics/tiny/chip_cracks.json").read_text())["subsets"]["all"]["test"]
+    part = json.loads((cycle.folder / "metrics/tiny/chip_cracks/verdict.json").read_text())["subsets"]["all"]["test"]
     arms = {each.info.run_name.partition("_")[0]: each for each in runs(logged, "chip_cracks", "arm")}
     assert set(arms) == set(MODELS)
     for name, arm in arms.items():

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from clones import VERDICTS, Ran, environment, git, module, ran, stages_in
+from clones import IN_GIT, Ran, environment, git, module, ran, stages_in
 from PIL import Image as Picture
 from pipeline import BASE, Changed
 from readme import blocks
@@ -44,11 +44,10 @@ def readmes_lines(project: Path, site: Any) -> tuple[list[str], list[str]]:
     """README's lines for both, on this machine's free ports; here a test's profile has its results in git, too."""
     (block,) = [block for block in blocks(project, "sh") if "team_server.py start" in block]
     ports = f"--port {site.port} --s3-port {site.s3_port} --inner-port {site.inner_port}"
-    results = " ".join(f"{each} {each.with_suffix('.md')}" for each in VERDICTS)
     here = {
         "--name lab": f"--name 127.0.0.1 {ports}",
         "http://lab:8333": f"http://127.0.0.1:{site.s3_port}",
-        "git add --all": f"git add --force metrics/tiny/runs {results} && git add --all",
+        "git add --all": f"git add --force {' '.join(IN_GIT)} && git add --all",
     }
     for readmes, ours in here.items():
         assert block.count(readmes) == 1
