@@ -51,7 +51,7 @@ def main_numbers(said: Verdict) -> dict[str, Any]:
         arm: {score: round(main.part["arms"][arm][score]["mean"], 6) for score in main.scores} for arm in main.arms
     }
     first = main.scores[0]
-    numbers[main.baseline] = {first: round(main.part["baselines"][main.baseline][first], 6)}
+    numbers["baseline"] = {first: round(main.part["baselines"][main.baseline][first], 6)}
     if main.test:
         numbers["difference"] = round(main.test["mean_difference"], 6)
         p_value = main.test.get("p_holm") or main.test["p_value"]
