@@ -11,6 +11,7 @@ OF_MASKS = ("mean_iou", "boundary_f1", "matched_grains")
 OF_CLASSES = ("error_rate",)
 """The main scores; the main comparison is in the first."""
 
+
 class Main(NamedTuple):
     """What of a verdict comes first."""
 
