@@ -67,11 +67,12 @@ def student_over_sources(means: Sequence[float], counts: Sequence[int]) -> Inter
     sources are the observations; the variance is that of a ratio, clustered by source (Cameron and Miller 2015, doi
     10.3368/jhr.50.2.317), s^2 / n where all have as many pictures. It speaks of other sources like these.
     """
-    n, shares = len(means), np.array(counts) / sum(counts)
+    n, total = len(means), sum(counts)
     if n < 2:
         return None
-    centre = float(shares @ means)
-    error = math.sqrt(n / (n - 1) * float(np.sum((shares * (np.array(means) - centre)) ** 2)))
+    centre = math.fsum(count / total * each for each, count in zip(means, counts, strict=True))
+    squares = ((count / total * (each - centre)) ** 2 for each, count in zip(means, counts, strict=True))
+    error = math.sqrt(n / (n - 1) * math.fsum(squares))
     half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
     return Interval(lo=centre - half, hi=centre + half, n=n)
 
