@@ -19,11 +19,12 @@ from experiments.planted_gap.verdict import Statement
 from micromime.datasets.render import render_dataset
 from micromime.fitting.cracks.statistics import crack_statistics
 from micromime.fitting.exemplars import calibrated, cut_dictionary
+from micromime.judging.statistics import difference_interval
 from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import read_tiles
 from micromime.reporting.tables.tiles import learning_table
-from micromime.reporting.tables.verdict import difference_text, places, scores_of, with_runs
-from micromime.reporting.words import SIGNIFICANT_P, headline, markdown, mean_cell, p_or_none, title
+from micromime.reporting.tables.verdict import places, scores_of, with_runs
+from micromime.reporting.words import SIGNIFICANT_P, headline, markdown, mean_cell, p_or_none, signed_interval, title
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import stream
@@ -43,7 +44,7 @@ def blocks() -> dict[str, str]:
     def told(file: str) -> Any:
         return json.loads((PROJECT / file).read_text())
 
-    cracks, rounds = (told(f"metrics/evidence/{name}.json") for name in ("chip_cracks", "grain_boundaries"))
+    cracks, rounds = (told(f"metrics/evidence/{name}/verdict.json") for name in ("chip_cracks", "grain_boundaries"))
     planted = told("experiments/planted_gap/results.json")
     return {
         "cracks": f"**{headline(cracks['test_set'])}**\n\n{learning_table(cracks)}",
@@ -78,15 +79,20 @@ def compared_table(said: dict[str, Any]) -> str:
             row = [part["paired"].get(f"{a}_vs_{b}_{metric}") for a, b in PAIRS]
             if all(row):
                 name = title(metric) + ("" if metric == "average_precision" else where)
-                rows.append([name, *(f"{difference_text(test)}, p = {p_or_none(test['p_holm'])}" for test in row)])
+                rows.append([name, *map(_difference, row)])
                 tests += row
     counts = " and ".join(dict.fromkeys(str(test["n_tests"]) for test in tests))
     numbers = " or ".join(dict.fromkeys(str(test["n_pairs"]) for test in tests))
     return (
         f"{markdown(['score', *(f'{a} - {b}' for a, b in PAIRS)], rows)}\n\n"
-        f"Mean difference over runs [99 % interval, Student's t, n = {numbers} pairs of runs]; p of paired two-tailed "
-        f"t-tests by run, corrected for {counts} tests (Holm), significant below {SIGNIFICANT_P}."
+        f"Mean difference over runs [99 % interval, Student's t on the logit scale, n = {numbers} pairs of runs]; p of "
+        f"paired two-tailed t-tests by run, corrected for {counts} tests (Holm), significant below {SIGNIFICANT_P}."
     )
+
+
+def _difference(test: dict[str, Any]) -> str:
+    interval = signed_interval(difference_interval(test))
+    return f"{test['mean_difference']:+.3f} {interval}, p = {p_or_none(test['p_holm'])}"
 
 
 def core_hours() -> str:

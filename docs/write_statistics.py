@@ -6,6 +6,7 @@ python -m docs.write_statistics --check    says whether docs/statistics.md is up
 
 import sys
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from micromime.judging.grain_size import astm_difference, astm_number
 from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains
-from micromime.judging.statistics import CONFIDENCE
+from micromime.judging.statistics import CONFIDENCE, logit_interval, mean, student_interval
 from micromime.reporting.words import filled, markdown
 from micromime.scenario.arrays import Reals
 
@@ -38,6 +39,18 @@ PAPER = pd.DataFrame(
 )
 """Mean, standard deviation and the 20 bounds over runs in Tables 1 and 2 of Trampert et al. 2021."""
 
+SIMULATED = pd.DataFrame(
+    [
+        ("error rate over runs", 3, 0.06, 0.04),
+        ("error rate over runs", 10, 0.06, 0.04),
+        ("boundary F1 over sources", 6, 0.70, 0.17),
+    ],
+    columns=["what", "n", "mean", "sd"],
+)
+"""Scores as verdicts have them; drawn from beta distributions to count how often an interval holds their true mean."""
+
+DRAWS, RESAMPLED = 1000, 500
+
 
 def intervals() -> dict[str, Reals]:
     """Return lo and hi (2, 10) by each method: the paper's convention, a proportion's with its n, and the mean's."""
@@ -59,7 +72,7 @@ def ratios() -> Reals:
 
 def blocks() -> dict[str, str]:
     """Return the text of each marked block."""
-    return {"bounds": bounds(), "hits": hits(), "widths": widths(), "grains": grains()}
+    return {"bounds": bounds(), "hits": hits(), "widths": widths(), "coverage": coverage(), "grains": grains()}
 
 
 def bounds() -> str:
@@ -91,6 +104,28 @@ def widths() -> str:
         f"({PAPER['what'][0]}: {first[0]:.1f}) and {min(second):.1f} to {max(second):.1f} times as wide in Table 2 "
         f"({PAPER['what'][6]}: {second[0]:.1f})."
     )
+
+
+@cache
+def coverage() -> str:
+    """Return the table: how often 99 % intervals of simulated scores hold the true mean, and leave 0 to 1."""
+    rng, rows = np.random.default_rng(0), []
+    for case in SIMULATED.itertuples():
+        size = case.mean * (1 - case.mean) / case.sd**2 - 1
+        drawn = rng.beta(case.mean * size, (1 - case.mean) * size, (DRAWS, case.n))
+        student = [student_interval(scores) for scores in drawn.tolist()]
+        within = [logit_interval(mean(scores), each) for scores, each in zip(drawn, student, strict=True)]
+        resampled = drawn[:, rng.integers(case.n, size=(RESAMPLED, case.n))].mean(axis=2)
+        plain, logit, bootstrap = (
+            *(np.array([[each["lo"], each["hi"]] for each in found]).T for found in (student, within)),
+            np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2], axis=1),
+        )
+        held = [np.mean((lo <= case.mean) & (case.mean <= hi)) for lo, hi in (plain, logit, bootstrap)]
+        shares = held[0], np.mean((plain[0] < 0) | (plain[1] > 1)), *held[1:]
+        name = f"{case.what}, {case.mean:.2f} ± {case.sd:.2f}"
+        rows.append([name, str(case.n), *(f"{100 * share:.1f} %" for share in shares)])
+    head = ["scores", "n", "Student's t", "(leaves 0 to 1)", "on the logit scale", "percentile bootstrap"]
+    return markdown(head, rows)
 
 
 def grains() -> str:

@@ -42,6 +42,7 @@ ROUNDS = {"random": "base", "adaptive": "base", "random_2": "random", "adaptive_
 ARMS = ["base", *ROUNDS]
 MODELS = ["synthetic", "real", "longer", "mixed"]
 INTERVALS = {"ci99_student", "ci99_agresti_coull_paper"}
+IN_RANGE = {"ci99", "ci99_sources"}
 
 
 def below(file: str, paths) -> bool:
@@ -81,7 +82,7 @@ def test_the_verdict_has_every_arm_test_and_interval(verdict):
     for arm in verdict["arms"].values():
         assert arm.pop("n_runs") == 2
         assert arm.keys() == set(TESTED)
-        assert all(each.keys() == {"mean", "sd", *INTERVALS} for each in arm.values())
+        assert all(each.keys() == {"mean", "sd", *INTERVALS, *IN_RANGE} for each in arm.values())
         assert all(each[key].keys() >= {"lo", "hi"} for each in arm.values() for key in INTERVALS)
     tests = verdict["paired"].values()
     assert {(test["a"], test["b"]) for test in tests if test["paired_by"] == "run"} == {

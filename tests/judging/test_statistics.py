@@ -7,7 +7,18 @@ from hypothesis import strategies as st
 from scipy.stats import ttest_1samp, ttest_rel
 from statsmodels.stats.multitest import multipletests
 
-from micromime.judging.statistics import agresti_coull_paper, bounds, holm, mean, paired_t_test, sd, student_interval
+from micromime.judging.statistics import (
+    agresti_coull_paper,
+    bounds,
+    difference_interval,
+    holm,
+    logit_interval,
+    mean,
+    paired_t_test,
+    sd,
+    student_interval,
+    student_over_sources,
+)
 
 # Trampert et al. 2021: (runs, mean, lower bound, upper bound) of Tables 1 and 2.
 TABLE_1 = [
@@ -96,6 +107,70 @@ def test_student_interval_is_scipys(count):
     values = np.random.default_rng(count).normal(3, 2, count).tolist()
     interval = student_interval(values)
     assert (interval["lo"], interval["hi"]) == pytest.approx(ttest_1samp(values, 0).confidence_interval(0.99))
+
+
+def test_the_logit_interval_by_hand():
+    # m = 0.9, half of Student's 0.57301: logit 2.19722 +- 0.57301 / 0.09, so 2.19722 +- 6.36678.
+    found = logit_interval(0.9, student_interval([0.8, 0.9, 1.0]))
+    expected = [1 / (1 + math.exp(-(2.19722 + side))) for side in (-6.36678, 6.36678)]
+    assert [found["lo"], found["hi"]] == pytest.approx(expected, abs=1e-5)
+    assert found["n"] == 3
+
+
+@given(st.integers(2, 50).flatmap(lambda n: st.lists(st.floats(0, 1), min_size=n, max_size=n)))
+def test_the_logit_interval_stays_in_range_around_the_mean(scores):
+    found = logit_interval(mean(scores), student_interval(scores))
+    if not 0 < mean(scores) < 1:
+        assert found is None
+        return
+    assert 0 <= found["lo"] <= mean(scores) + 1e-12
+    assert mean(scores) - 1e-12 <= found["hi"] <= 1
+    assert found["n"] == len(scores)
+
+
+@given(scores=st.lists(st.floats(0, 1), min_size=2, max_size=50))
+def test_what_is_left_of_all_is_wrong_and_the_intervals_mirror_each_other(scores):
+    right, wrong = (
+        logit_interval(mean(values), student_interval(values)) for values in (scores, [1 - each for each in scores])
+    )
+    if right and wrong and 1e-6 < mean(scores) < 1 - 1e-6:
+        assert (right["lo"], right["hi"]) == pytest.approx((1 - wrong["hi"], 1 - wrong["lo"]), abs=1e-6)
+
+
+@pytest.mark.parametrize("count", [2, 10, 50])
+def test_the_logit_interval_is_students_where_the_spread_is_small(count):
+    scores = np.random.default_rng(count).normal(0.7, 1e-5, count).tolist()
+    student = student_interval(scores)
+    found = logit_interval(mean(scores), student)
+    width = student["hi"] - student["lo"]
+    assert found["lo"] == pytest.approx(student["lo"], abs=0.01 * width)
+    assert found["hi"] == pytest.approx(student["hi"], abs=0.01 * width)
+
+
+@pytest.mark.parametrize("scores", [[0.5], [0.0, 0.0], [1.0, 1.0, 1.0]])
+def test_one_run_and_a_mean_at_an_end_have_no_logit_interval(scores):
+    assert logit_interval(mean(scores), student_interval(scores)) is None
+
+
+def test_a_difference_s_interval_lies_between_minus_1_and_1():
+    student = {"lo": -1.3, "hi": 0.7, "n": 2}
+    found = difference_interval({"mean_difference": -0.3, "ci99_difference": student})
+    # On -1 to 1 the place of -0.3 is 0.35, and half of the interval 0.5: logit -0.61904 +- 0.5 / 0.2275.
+    expected = [2 / (1 + math.exp(-(-0.61904 + side))) - 1 for side in (-2.19780, 2.19780)]
+    assert [found["lo"], found["hi"], found["n"]] == pytest.approx([*expected, 2], abs=1e-4)
+    assert difference_interval({"mean_difference": -0.3, "ci99_difference": None}) is None
+
+
+def test_over_sources_of_as_many_pictures_each_students_interval_is_that_of_their_means():
+    means = [0.5, 0.6, 0.7]
+    assert student_over_sources(means, [4, 4, 4]) == pytest.approx(student_interval(means))
+    assert student_over_sources([0.5], [9]) is None
+
+
+def test_over_sources_those_with_more_pictures_weigh_more():
+    # Shares 3/4 and 1/4, mean 0.5; error^2 = 2 ((3/4 * 0.1)^2 + (1/4 * 0.3)^2); t(0.995) with 1 degree of freedom.
+    half = 63.65674 * math.sqrt(2 * (0.075**2 + 0.075**2))
+    assert student_over_sources([0.4, 0.8], [3, 1]) == pytest.approx({"lo": 0.5 - half, "hi": 0.5 + half, "n": 2})
 
 
 def test_paired_t_test_by_hand():

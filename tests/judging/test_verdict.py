@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from micromime.judging.grain_size import compare_sizes
+from micromime.judging.statistics import logit_interval, student_over_sources
 from micromime.judging.verdict import verdict
 from micromime.mistakes import Mistake
 
@@ -43,6 +44,16 @@ def test_an_arms_mean_is_over_runs_of_means_over_pictures():
         "n": 2,
     }
     assert arm["mean_iou"]["ci99_agresti_coull_paper"]["n"] == 4
+
+
+def test_an_arm_has_intervals_that_stay_in_range_over_runs_and_over_sources():
+    score = verdict(REAL, *tables())["arms"]["base"]["mean_iou"]
+    assert score["ci99"] == logit_interval(score["mean"], score["ci99_student"])
+    assert score["ci99_student"]["hi"] > 1 > score["ci99"]["hi"] > score["mean"] > score["ci99"]["lo"] > 0
+    over_sources = logit_interval(0.62, student_over_sources([0.67, 0.52], [2, 1]))
+    assert score["ci99_sources"] == pytest.approx(over_sources)
+    one = verdict(REAL, *(table[table["source"] == "steel"] for table in tables(runs=[1])))
+    assert [one["arms"]["base"]["mean_iou"][key] for key in ("ci99", "ci99_sources")] == [None, None]
 
 
 def test_sources_have_their_own_means_beside_the_baselines():

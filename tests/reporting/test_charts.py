@@ -38,7 +38,7 @@ SIZES = pd.DataFrame(
 
 def summary(mean, *interval):
     ends = dict(zip(("lo", "hi"), interval, strict=True)) if interval else None
-    return {"mean": mean, "sd": None, "ci99_student": ends}
+    return {"mean": mean, "sd": None, "ci99": ends}
 
 
 def diameters(**sources):
@@ -54,7 +54,7 @@ def diameters(**sources):
 
 @pytest.fixture(scope="module")
 def verdict():
-    arm = {"n_runs": 2, "mean_iou": summary(0.7, -0.3, 1.7), "pixel_error": summary(0.1)}
+    arm = {"n_runs": 2, "mean_iou": summary(0.7, 0.1, 0.98), "pixel_error": summary(0.1)}
     return {"baselines": {"otsu": {"mean_iou": 0.51, "pixel_error": 0.2}}, "arms": {"base": arm, "a & <b>": arm}}
 
 
@@ -136,11 +136,11 @@ def test_scores_name_every_arm_and_baseline_and_their_means(charts):
     assert not any("boundary F1" in text for text in said)  # not all have it
 
 
-def test_an_interval_ends_where_scores_do(charts, verdict):
-    cut = deepcopy(verdict)
-    for arm in cut["arms"].values():
-        arm["mean_iou"] = summary(0.7, 0.0, 1.0)
-    assert scores_chart(cut, TITLES) == charts["scores"]
+def test_every_interval_has_a_bar_and_other_intervals_none(charts, verdict):
+    assert widths(charts["scores"], BLUE).count(2) == 1  # of two metrics, one has an interval
+    other = deepcopy(verdict)
+    other["arms"]["base"]["pixel_error"]["ci99_student"] = {"lo": -0.5, "hi": 0.7}
+    assert scores_chart(other, TITLES) == charts["scores"]
 
 
 def test_curves_are_a_thin_line_a_run_and_a_thick_median(charts):

@@ -77,11 +77,10 @@ def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gra
 
 
 def test_a_verdict_is_read_with_what_lies_beside_it(tmp_path):
-    (tmp_path / "grains").mkdir()
-    (tmp_path / "grains.json").write_text('{"arms": {}}')
-    rows("base", {1: (0.5, 0.5)}).to_parquet(tmp_path / "grains" / "scores.parquet")
-    (tmp_path / "grains" / "curves.csv").write_text("arm,epoch\nbase,1\n")
-    said, scores, epochs = beside(tmp_path / "grains.json")
+    (tmp_path / "verdict.json").write_text('{"arms": {}}')
+    rows("base", {1: (0.5, 0.5)}).to_parquet(tmp_path / "scores.parquet")
+    (tmp_path / "curves.csv").write_text("arm,epoch\nbase,1\n")
+    said, scores, epochs = beside(tmp_path / "verdict.json")
     assert (said, len(scores), epochs["epoch"].tolist()) == ({"arms": {}}, 2, [1])
 
 

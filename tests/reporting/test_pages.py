@@ -42,13 +42,15 @@ DIAMETERS = pd.DataFrame({"source": "steel", "kind": ["true", "true", "found"], 
 def said_of(test_set, runs, pictures):
     rows = [
         {"picture": each.name, "source": each.source}
-        | {name: SEGMENTATION[name](each.prediction, each.truth) for name in ("mean_iou", "pixel_error")}
+        | {name: metric(each.prediction, each.truth) for name, metric in SEGMENTATION.items()}
+        | {"matched_grains": 0.5}
         for each in pictures
     ]
     scores = pd.DataFrame(
         [{"arm": arm, "run": run, **row} for arm in ("base", "other") for run in runs for row in rows]
     )
-    return verdict(test_set, scores, pd.DataFrame([{"baseline": "local_threshold", **row} for row in rows]))
+    said = verdict(test_set, scores, pd.DataFrame([{"baseline": "local_threshold", **row} for row in rows]))
+    return said | {"main_comparison": ["other", "base"]}
 
 
 def trained(arms):
@@ -216,7 +218,7 @@ def test_only_the_curves_of_tiles_that_are_asked_for_are_drawn_and_show_the_erro
 def test_the_same_report_is_the_same_bytes_with_its_pictures_beside_it(tmp_path, of_tiles, pages):
     write_page(tmp_path / "page" / "report.html", tiles.page(of_tiles[1]), of_tiles[0].pictures)
     assert (tmp_path / "page" / "report.html").read_bytes() == pages["surrogate tiles"].encode()
-    files = list((tmp_path / "page").glob("*.png"))
+    files = list((tmp_path / "page" / "pictures").glob("*.png"))
     assert {file.stem for file in files} == set(of_tiles[0].pictures)
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in files)
 

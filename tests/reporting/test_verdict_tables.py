@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from micromime.judging.grain_size import astm_by_picture, true_size
+from micromime.judging.verdict import DETAILS
 from micromime.reporting.tables.tiles import tile_tables
 from micromime.reporting.tables.verdict import finding, verdict_table
 
@@ -17,9 +18,10 @@ TEST_SET = {"kind": "surrogate", "name": "potts", "reason": "no real set was giv
 @pytest.fixture(scope="module")
 def committed(project):
     """The verdicts that are in git, beside the tables that were written of them."""
-    files = [file for part in ("demo", "evidence") for file in (project / "metrics" / part).glob("*s.json")]
+    folders = [file.parent for file in (project / "metrics").glob("*/*/verdict.json")]
     return {
-        f"{file.parent.name}/{file.stem}": (json.loads(file.read_text()), file.with_suffix(".md")) for file in files
+        f"{folder.parent.name}/{folder.name}": (json.loads((folder / "verdict.json").read_text()), folder / DETAILS)
+        for folder in folders
     }
 
 
@@ -95,7 +97,7 @@ def test_every_paired_test_has_its_row_and_corrected_p_values_a_column(one_arm):
         "2": compared("adaptive", "base", "pixel_error", -0.0112),
     }
     assert verdict_table(one_arm).splitlines()[-4:] == [
-        "| a - b | metric | paired by | n | mean difference | 99 % interval | p (two-tailed t) | effect size d_z |",
+        "| a - b | metric | paired by | n | mean difference | 99 % Student t | p (two-tailed t) | effect size d_z |",
         "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
         "| base - local_threshold | mean IoU | picture | 3 | +0.020 | [+0.010, +0.040] | 0.52 | none |",
         "| adaptive - base | pixel error | run | 50 | -0.011 | [-0.021, +0.009] | 0.050 | -0.28 |",

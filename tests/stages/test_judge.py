@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from micromime.judging.main_scores import main_numbers
 from micromime.judging.metrics import TESTED
 from micromime.project import places
+from micromime.reporting.tables.summary import summary
 from micromime.reporting.tables.verdict import verdict_table
 from micromime.stages.judge import judge
 
@@ -35,15 +37,20 @@ def test_the_verdict_its_tables_scores_and_curves_are_written(workshop, judged):
     nothing = sum((1 - share) / 2 for share in SHARES.values()) / 3
     assert said["arms"]["base"]["mean_iou"]["mean"] == pytest.approx((1 + nothing + 0) / 3, abs=1e-6)
     assert (said["arms"]["base"]["n_runs"], said["views"], said["made"]["Runs"][:6]) == (3, 8, "base 3")
-    assert OUT.with_suffix(".md").read_text() == verdict_table(said)
-    assert sorted(file.name for file in OUT.parent.iterdir()) == [GRAINS, f"{GRAINS}.json", f"{GRAINS}.md", "runs"]
-    scores = pd.read_parquet(OUT.with_suffix("") / "scores.parquet")
+    metrics = OUT.parent.parent
+    assert sorted(file.name for file in metrics.iterdir()) == [GRAINS, f"{GRAINS}.json", f"{GRAINS}.md", "runs"]
+    assert json.loads((metrics / f"{GRAINS}.json").read_text()) == main_numbers(said)
+    assert (metrics / f"{GRAINS}.md").read_text() == summary(said)
+    assert OUT.with_name("details.md").read_text() == verdict_table(said)
+    by_source_told = pd.read_csv(OUT.with_name("by_source.csv"))
+    assert by_source_told["source"].tolist() == ["steel (2)"] * 2 + ["iron (1)"] * 2
+    scores = pd.read_parquet(OUT.with_name("scores.parquet"))
     known = {"arm", "run", "picture", "source", *TESTED, "mean_iou.at_0.3", "grains", "diameter_px", "astm_lo"}
     assert known < {*scores.columns}
     assert scores["source"].tolist() == ["steel", "steel", "iron"] * 3
     errors = scores.pivot(index="run", columns="picture", values="pixel_error")
     assert errors.loc[2].to_dict() == {name: round(share, 6) for name, share in SHARES.items()}
-    curves = pd.read_csv(OUT.with_suffix("") / "curves.csv")
+    curves = pd.read_csv(OUT.with_name("curves.csv"))
     measured = ["train_loss", "valid_loss", "mean_iou", "images_per_second"]
     assert list(curves.columns) == ["arm", "run", "epoch", "phase", *measured]
     assert curves["epoch"].tolist() == [1, 2] * 3

@@ -78,9 +78,9 @@ def judged(store: Path) -> Path:
         rows, origin = pd.DataFrame({"id": ["a"]}), {"arm": arm, "fingerprint": f"f-{arm}"}
         write_scores(Path(f"data/scores/grain_boundaries/{arm}.parquet"), rows, origin)
     folder = METRICS / "grain_boundaries"
-    folder.mkdir(parents=True)
-    folder.with_suffix(".json").write_text(json.dumps(VERDICT))
-    for name in ("grain_boundaries.md", "grain_boundaries/report.html", "grain_boundaries/panel.png"):
+    (folder / "pictures").mkdir(parents=True)
+    (folder / "verdict.json").write_text(json.dumps(VERDICT))
+    for name in ("grain_boundaries.md", "grain_boundaries/report.html", "grain_boundaries/pictures/panel.png"):
         (METRICS / name).write_bytes(b"\x89PNG")
     table = [(arm, run, picture, iou) for arm, run, *ious in ROWS for picture, iou in zip("ab", ious, strict=True)]
     scores = pd.DataFrame(table, columns=["arm", "run", "picture", "mean_iou"])
@@ -134,7 +134,7 @@ def test_a_store_has_it_all_and_nothing_twice(judged, capsys):
 
 @pytest.mark.usefixtures("judged")
 def test_without_a_verdict_the_arms_are_told_alone():
-    (METRICS / "grain_boundaries.json").unlink()
+    (METRICS / "grain_boundaries/verdict.json").unlink()
     publish("grain_boundaries")
     assert len(runs()) == 7
     with pytest.raises(Mistake, match="chip_cracks"):

@@ -49,7 +49,7 @@ def test_a_verdict_is_told_of_the_networks_it_was_made_of_and_a_median_one_that_
         3,
         json.loads(out.read_text())["arms"]["base"]["mean_iou"]["mean"],
     )
-    assert ([file.name for file in files], pictures) == ([f"{GRAINS}.md", "scores.parquet"], {})
+    assert ([file.name for file in files], pictures) == ([f"{GRAINS}.md", "details.md", "scores.parquet"], {})
     assert told[3] == ("publish_model", said, tested_on, base / "run-002")
     (base / "run-002" / "weights.safetensors").unlink()
     told.clear()

@@ -49,7 +49,7 @@ def judged(workshop, micrographs, scoring):
     plain = scores[["arm", "run", "picture", "source", *TESTED]]
     baseline = plain[plain["run"] == 2].drop(columns=["arm", "run"]).assign(baseline="nothing")
     kind = {"kind": "surrogate", "name": "grain_boundaries", "reason": "nothing is given"}
-    said = verdict(kind, plain, baseline) | {"views": 1}
+    said = verdict(kind, plain, baseline) | {"views": 1, "main_comparison": []}
     epochs = pd.DataFrame([{"arm": "base", "run": run, "epoch": n, "phase": n} for run in (1, 2, 3) for n in (1, 2)])
     epochs = epochs.assign(train_loss=0.5, valid_loss=0.75, mean_iou=0.25, images_per_second=8.0)
     by_metric = {f"score.{metric}{run}": [0.9, 0.8, 0.7] for metric in SCORED for run in ("", ".run-001", ".run-002")}
@@ -62,7 +62,7 @@ def judged(workshop, micrographs, scoring):
 def written(judged, use_case):
     """Write what was judged as the stages before do, and return where the page will be."""
     verdict = places.verdict("tiny", use_case)
-    folder = verdict.with_suffix("")
+    folder = verdict.parent
     folder.mkdir(parents=True)
     verdict.write_text(json.dumps(judged.verdict))
     judged.scores.to_parquet(folder / "scores.parquet")
@@ -109,7 +109,7 @@ def test_a_report_is_written_and_trains_nothing(workshop, judged):
         "Mean IoU (over runs)",
     ):
         assert text in page
-    pictures = [out.with_name(f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
+    pictures = [(out.with_name("pictures") / f"{name}.png").read_bytes() for name in ("panel", "figure_4", "worst")]
     assert len({each for each in pictures if each.startswith(b"\x89PNG")}) == 3
     for file in TRAINED.rglob("weights.safetensors"):
         file.unlink()
@@ -192,4 +192,4 @@ def test_a_report_on_tiles_is_written_about_the_largest_subset(judged_tiles):
     curves = re.findall(r"Learning curves of arm (\w+)", page)
     assert list(dict.fromkeys(curves)) == [f"{model}_all" for model in ("synthetic", "real", "mixed", "longer")]
     assert "<td>data/synthetic/chip_cracks/all unversioned-" in page
-    assert {file.stem for file in out.parent.glob("*.png")} == {"figure_3", "contact_sheet", "wrong"}
+    assert {file.stem for file in out.parent.glob("pictures/*.png")} == {"figure_3", "contact_sheet", "wrong"}

@@ -1,8 +1,9 @@
 """What several runs say together: mean, spread, confidence intervals, paired tests.
 
-Two kinds of 99 % interval stand beside each other, each with its n. `student_interval` takes a run as one observation,
-n = runs. `agresti_coull_paper` is what the paper must have done: the bounds of its Tables 1 and 2 come out (19 of 20
-within 0.001; the plain normal interval gives all 20) for a proportion counted in n = runs * runs trials, so 200 runs
+Every 99 % interval has its n. `student_interval` takes a run as one observation, n = runs; `student_over_sources` a
+source of pictures, n = sources. Both may leave the range that a score can have; `logit_interval` makes of either one
+that does not. `agresti_coull_paper` is what the paper must have done: the bounds of its Tables 1 and 2 come out (19 of
+20 within 0.001; the plain normal interval gives all 20) for a proportion counted in n = runs * runs trials, so 200 runs
 stand for 40,000 trials. That is too narrow a view: the width follows from the mean and the number of runs alone,
 whatever the spread between runs and however small the test set, as if squaring the runs made new observations and a
 mean IoU were a count of successes. With the paper's own standard deviations it is half as wide as Student's interval
@@ -12,11 +13,11 @@ comparison with the paper's tables only.
 
 import gc
 import math
-from collections.abc import Sequence
-from typing import TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
-from scipy.special import stdtr, stdtrit  # of scipy.stats, which takes a second, what its t is made of
+from scipy.special import expit, logit, stdtr, stdtrit  # of scipy.stats, which takes a second, what its t is made of
 
 CONFIDENCE = 0.99
 
@@ -57,6 +58,43 @@ def student_interval(values: Sequence[float], confidence: float = CONFIDENCE) ->
     """
     half = half_interval(values, confidence)
     return None if half is None else Interval(lo=mean(values) - half, hi=mean(values) + half, n=len(values))
+
+
+def student_over_sources(means: Sequence[float], counts: Sequence[int]) -> Interval | None:
+    """Return the 99 % interval of the mean over pictures by Student's t over sources, n = sources; None for one source.
+
+    `means` and `counts` are each source's mean score and number of pictures. Pictures of one source are alike, so that
+    sources are the observations; the variance is that of a ratio, clustered by source (Cameron and Miller 2015, doi
+    10.3368/jhr.50.2.317), s^2 / n where all have as many pictures. It speaks of other sources like these.
+    """
+    n, total = len(means), sum(counts)
+    if n < 2:
+        return None
+    centre = math.fsum(count / total * each for each, count in zip(means, counts, strict=True))
+    squares = ((count / total * (each - centre)) ** 2 for each, count in zip(means, counts, strict=True))
+    error = math.sqrt(n / (n - 1) * math.fsum(squares))
+    half = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * error
+    return Interval(lo=centre - half, hi=centre + half, n=n)
+
+
+def logit_interval(mean: float, student: Interval | None, ends: tuple[float, float] = (0.0, 1.0)) -> Interval | None:
+    """Return an interval by Student's t on the logit scale of a range, which it therefore never leaves.
+
+    `student` is that on the plain scale: half as wide as h, it becomes logit(m) +- h / (m (1 - m)) by the delta method,
+    m the place of the mean between the ends, and is transformed back. None where it is None, and for a mean at an end.
+    """
+    width = ends[1] - ends[0]
+    m = (mean - ends[0]) / width
+    if student is None or not 0 < m < 1:
+        return None
+    reach = (student["hi"] - student["lo"]) / (2 * width) / (m * (1 - m))
+    lo, hi = (ends[0] + width * float(expit(logit(m) + side)) for side in (-reach, reach))
+    return Interval(lo=lo, hi=hi, n=student["n"])
+
+
+def difference_interval(test: Mapping[str, Any]) -> Interval | None:
+    """Return the interval of a paired test's mean difference of scores, within -1 to 1; see `logit_interval`."""
+    return logit_interval(test["mean_difference"], test["ci99_difference"], (-1.0, 1.0))
 
 
 def half_interval(values: Sequence[float], confidence: float) -> float | None:

@@ -10,7 +10,16 @@ import numpy as np
 import pandas as pd
 
 from micromime.judging.grain_size import compare_sizes
-from micromime.judging.statistics import agresti_coull_paper, holm, mean, paired_t_test, sd, student_interval
+from micromime.judging.statistics import (
+    agresti_coull_paper,
+    holm,
+    logit_interval,
+    mean,
+    paired_t_test,
+    sd,
+    student_interval,
+    student_over_sources,
+)
 from micromime.mistakes import Mistake
 
 REFERENCE_BASELINES = frozenset({"local_threshold", "line_filter"})
@@ -62,6 +71,7 @@ def verdict(
         },
         "paired": dict(_comparisons(scores, baselines, pairs, f"{tested_on['kind']} {tested_on['name']}")),
     }
+    _stay_in_range(said)
     if pairs is not None:
         _correct(said["paired"].values())
         for source, rows in _parts(scores, "source"):
@@ -109,6 +119,17 @@ def _arm(rows: pd.DataFrame, metrics: Sequence[str]) -> Verdict:
         for metric, values in _per_run(rows, metrics).items()
     }
     return {"n_runs": runs, **summaries}
+
+
+def _stay_in_range(said: Verdict) -> None:
+    """Add to the scores of arms their intervals that stay within 0 to 1: over runs, and over sources."""
+    counts = [part["n"] for part in said["by_source"].values()]
+    for arm, scores in said["arms"].items():
+        for metric in [name for name in scores if name != "n_runs"]:
+            score = scores[metric]
+            means = [part["arms"][arm][metric]["mean"] for part in said["by_source"].values()]
+            score["ci99"] = logit_interval(score["mean"], score["ci99_student"])
+            score["ci99_sources"] = logit_interval(score["mean"], student_over_sources(means, counts))
 
 
 def _source(scores: pd.DataFrame, baselines: pd.DataFrame, metrics: Sequence[str]) -> Verdict:

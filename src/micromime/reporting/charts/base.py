@@ -157,15 +157,10 @@ def distance(one: Reals, other: Reals) -> str:
     return f"KS = {float(ks_2samp(one, other).statistic):.2f}" if len(one) and len(other) else ""
 
 
-def ends(interval: Mapping[str, float]) -> list[float]:
-    """Return both ends of the interval of a share, cut at 0 and 1."""
-    return [max(interval["lo"], 0), min(interval["hi"], 1)]
-
-
 def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
     """Return one panel a metric of `titles`: every baseline's mean, every arm's mean with its 99 % interval over runs.
 
-    Metrics that the verdict lacks are left out; the interval is Student's, cut at 0 and 1, and missing for one run.
+    Metrics that the verdict lacks are left out; the interval is `ci99`, within 0 to 1, and missing for one run.
     """
     every = {**verdict["baselines"], **verdict["arms"]}
     panels = {
@@ -199,8 +194,8 @@ def _scores(axes: Axes, scores: Sequence[Any]) -> None:
     for place, score in enumerate(scores):
         if isinstance(score, Mapping):
             mean, colour = score["mean"], next(colours)
-            if interval := score["ci99_student"]:
-                axes.plot(ends(interval), [place] * 2, color=colour, linewidth=2)
+            if interval := score["ci99"]:
+                axes.plot([interval["lo"], interval["hi"]], [place] * 2, color=colour, linewidth=2)
             axes.plot(mean, place, "o", color=colour, markersize=7)
         else:
             mean = score

@@ -5,7 +5,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 
 from micromime.judging.tiles import LINE_FILTER, METRIC
 from micromime.judging.verdict import Verdict
-from micromime.reporting.charts.base import COLOURS, FAINT_INK, chart, ends, panels_of_scores, svg
+from micromime.reporting.charts.base import COLOURS, FAINT_INK, chart, panels_of_scores, svg
 from micromime.reporting.tables.tiles import MODELS, ON, in_order
 
 STEP_ASIDE = 0.04
@@ -20,8 +20,8 @@ def by_tiles(said: Verdict) -> list[Verdict]:
 def error_chart(said: Verdict) -> str:
     """Return a line of panels for each subset, most tiles first: error rates on test data, and on all data.
 
-    The line filter's is a diamond; a model's mean is a dot with its 99 % interval over runs (Student's, cut at 0 and
-    1; missing for one run).
+    The line filter's is a diamond; a model's mean is a dot with its 99 % interval over runs (`ci99`, within 0 to 1;
+    missing for one run).
     """
     parts = by_tiles(said)[::-1]
     names = ["line filter", *(MODELS[name] for name in in_order(parts[0]["test"]["arms"]))]
@@ -40,7 +40,7 @@ def error_chart(said: Verdict) -> str:
 def learning_chart(said: Verdict) -> str:
     """Return the error on test data against the number of real training tiles: a line a model, the line filter dashed.
 
-    Bars are 99 % intervals of the mean over runs (Student's, cut at 0 and 1; missing for one run).
+    Bars are 99 % intervals of the mean over runs (`ci99`, within 0 to 1; missing for one run).
     """
     parts = by_tiles(said)
     counts = np.array([part["tiles"] for part in parts], dtype=np.float64)
@@ -50,8 +50,8 @@ def learning_chart(said: Verdict) -> str:
             places, colour = counts * 2 ** (STEP_ASIDE * (n - (len(names) - 1) / 2)), COLOURS[n]
             scores = [part["test"]["arms"][name][METRIC] for part in parts]
             for place, score in zip(places, scores, strict=True):
-                if interval := score["ci99_student"]:
-                    axes.plot([place] * 2, ends(interval), color=colour, linewidth=1.6)
+                if interval := score["ci99"]:
+                    axes.plot([place] * 2, [interval["lo"], interval["hi"]], color=colour, linewidth=1.6)
             means = [score["mean"] for score in scores]
             axes.plot(places, means, "o-", color=colour, linewidth=1.4, markersize=6, label=MODELS[name])
         filtered = [part["test"]["baselines"][LINE_FILTER][METRIC] for part in parts]

@@ -11,6 +11,7 @@ from markdown_it import MarkdownIt
 
 from micromime.judging.verdict import Verdict
 from micromime.reporting.figures import Colours, png
+from micromime.reporting.tables.summary import opening
 from micromime.reporting.words import TEMPLATES, headline, rendered
 
 LARGEST_SIDE_PX = 256
@@ -45,6 +46,7 @@ def page_of(template: str, report: Reported, tables: str, values: Mapping[str, A
         report=report,
         test_set=test_set,
         headline=headline(test_set),
+        opening=html_of(opening(report.verdict)),
         tables=html_of(tables.removeprefix(f"**{headline(test_set)}**")),
         phases=report.rates.join(speeds, on=["arm", "phase"]).to_dict("records"),
         doi=PAPER_DOI,
