@@ -43,7 +43,7 @@ def test_the_numbers_of_three_arms_by_hand(tmp_path):
         "base": {"mean_iou": 0.55, **rest},
         "random": {"mean_iou": 0.65, **rest},
         "adaptive": {"mean_iou": 0.8, **rest},
-        "local_threshold": {"mean_iou": 0.4},
+        "baseline": {"mean_iou": 0.4},
         "difference": 0.15,
         "p_value": pytest.approx(0.2513, abs=1e-4),
     }
@@ -54,13 +54,13 @@ def test_the_numbers_of_three_arms_by_hand(tmp_path):
 
 
 def test_one_arm_has_no_difference():
-    assert [*main_numbers(said_of({"base": [0.5, 0.6]}, []))] == ["base", "local_threshold"]
+    assert [*main_numbers(said_of({"base": [0.5, 0.6]}, []))] == ["base", "baseline"]
 
 
 def test_where_there_is_no_test_there_is_no_p_value():
     arms = {"base": [0.5, 0.6], "adaptive": [0.6, 0.7]}
     numbers = main_numbers(said_of(arms, [("adaptive", "base")], main_comparison=["adaptive", "base"]))
-    assert [*numbers] == ["base", "adaptive", "local_threshold", "difference"]
+    assert [*numbers] == ["base", "adaptive", "baseline", "difference"]
     assert numbers["difference"] == 0.1
 
 
@@ -74,7 +74,7 @@ def test_the_main_comparison_comes_first_however_many_rounds_there_are():
 def test_of_tiles_the_fewest_training_tiles_count(tile_verdict):
     said = tile_verdict(runs=3)
     # One, two and three tiles of ten wrong; of these models all runs differ by the same, so that there is no test.
-    expected = {"synthetic": 0.4, "real": 0.3, "longer": 0.3, "mixed": 0.2, "line_filter": 0.5}
+    expected = {"synthetic": 0.4, "real": 0.3, "longer": 0.3, "mixed": 0.2, "baseline": 0.5}
     numbers = main_numbers(said)
     assert {name: each["error_rate"] for name, each in numbers.items() if name != "difference"} == expected
     assert numbers["difference"] == -0.1
