@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -48,10 +48,10 @@ def profile(
     name: Annotated[str, typer.Argument(help="tiny, demo, evidence or paper.")],
     force: Annotated[bool, typer.Option("--force", help="Also when params.yaml has unsaved edits.")] = False,
 ) -> None:
-    """Write a profile's sizes into params.yaml; its comments and other keys stay."""
+    """Write a profile's sizes into params.yaml; its comments and other keys stay. Where there is none, make it."""
     from micromime.commands.profile import write_profile
 
-    write_profile(name, places.PARAMS, Path("profiles"), force)
+    write_profile(name, places.PARAMS, places.PROFILES, force)
     print(f"params.yaml now holds the profile {name}.")
 
 
@@ -101,6 +101,12 @@ def render(  # noqa: PLR0913 - one argument an option
         return
     if out is None:
         raise Mistake("Nothing says where to render to; give --out FOLDER, or name a set: base, scoring or pools.")
+    if params == places.PARAMS and not params.exists():
+        print(
+            f"micromime: {params} is not here, so the supplied one is used; `micromime profile demo` writes it.",
+            file=sys.stderr,
+        )
+        params = places.SUPPLIED / params
     stage.render_own(use_case, (count, seed), out, workers, (params, exemplars))
     print(f"{count} samples in {out}; {out / 'preview.png'} shows the first.")
 
@@ -308,9 +314,19 @@ def command(function: Callable[..., object]) -> None:
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run the command; a mistake of the user is one sentence and exit code 2."""
+    """Run the command; a mistake of the user, or an extra not installed, is one sentence and exit code 2."""
     try:
         commands()
     except Mistake as mistake:
-        print(f"micromime: {mistake}", file=sys.stderr)
-        raise SystemExit(2) from None
+        _end(str(mistake))
+    except ModuleNotFoundError as error:
+        from micromime.project.extras import what_to_install
+
+        if not (said := what_to_install(error)):
+            raise
+        _end(said)
+
+
+def _end(said: str) -> NoReturn:
+    print(f"micromime: {said}", file=sys.stderr)
+    raise SystemExit(2) from None

@@ -51,6 +51,13 @@ def test_a_folder_that_is_gone_is_told_and_a_run_goes_on_without_it(project, cap
     assert "What it holds is computed here." in capfd.readouterr().err
 
 
+def test_a_kind_of_remote_that_is_not_installed_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setattr("micromime.team.remote.find_spec", lambda _: None)
+    with pytest.raises(Mistake, match=r"^dvc-webdav is not installed; pip install 'micromime\[remotes\]' brings it\.$"):
+        add_remote("webdavs://lab/data", "team", "", Login())
+    assert default_remote() == ""
+
+
 @pytest.mark.parametrize("scheme", ["s3", "ssh", "webdavs"])
 def test_no_request_is_waited_for_as_long_as_dvc_would(scheme):
     unchecked(f"{scheme}://lab/data")

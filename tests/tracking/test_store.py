@@ -1,6 +1,7 @@
 """A store that does not answer: one sentence, no password, and work goes on."""
 
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -36,6 +37,17 @@ def test_the_store_is_the_user_s_or_else_lies_in_the_working_directory(tmp_path,
     assert tracking_uri() == "http://lab:5000"
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     assert tracking_uri() == f"sqlite:///{tmp_path}/mlflow.db"
+
+
+def test_work_goes_on_where_mlflow_is_not_installed(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(OFFLINE, "")
+    monkeypatch.setitem(sys.modules, "mlflow.exceptions", None)
+    with best_effort():
+        publish_arm(arm_json(), {})
+    brought = "micromime: mlflow is not installed; pip install 'micromime[pipeline]' brings it; work goes on, and"
+    assert capsys.readouterr().err.startswith(brought)
+    assert offline()
 
 
 def test_work_goes_on_without_a_server_and_says_so_once(server, monkeypatch, capsys):

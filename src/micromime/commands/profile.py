@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 
 from micromime.commands.check import check_tree
 from micromime.mistakes import Mistake
+from micromime.project import places
 from micromime.scenario.parameters import one_of, read_tree
 
 
@@ -20,13 +21,16 @@ def profiles(folder: Path) -> list[str]:
 def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
     """Write a profile's values over those of params.yaml.
 
-    Refuses when that would lose edits: when the file is neither what was committed nor that with a profile.
+    Where there is no such file, or no folder of profiles, those are taken that come with this package. Refuses when
+    that would lose edits: when the file is neither what was committed nor that with a profile.
     """
-    read_tree(params)
+    folder = folder if folder.is_dir() else places.SUPPLIED / places.PROFILES
     one_of(name, profiles(folder), "profile")
-    if not force and _has_edits(params, folder):
+    base = params if params.exists() else places.SUPPLIED / places.PARAMS
+    read_tree(base)
+    if base == params and not force and _has_edits(params, folder):
         raise Mistake(f"{params} has edits that are not committed; commit them, or write over them with --force.")
-    text = overlaid(params.read_text(), (folder / f"{name}.yaml").read_text())
+    text = overlaid(base.read_text(), (folder / f"{name}.yaml").read_text())
     check_tree(YAML(typ="safe", pure=True).load(text))
     unfinished = params.with_name(f".{params.name}")
     unfinished.write_text(text)

@@ -21,6 +21,8 @@ def run_pipeline() -> None:
 
     Where the project has a remote that answers, what has not changed is pulled from it instead of computed.
     """
+    import dvc  # noqa: F401 - where it is not installed, that is said here, and not by the process that is to run it
+
     tree = read_tree(places.PARAMS)
     check_tree(tree)
     write_sources(tree, fetch=brought())

@@ -1,14 +1,20 @@
 """What DVC keeps on this machine, looked up without starting DVC."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from dvc.config import Config, ConfigError
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from micromime.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from dvc.config import Config
 
 
 def dvc_settings() -> Config:
     """Return DVC's settings in a project's folder, the working directory; Mistake where they cannot be read."""
+    from dvc.config import Config, ConfigError
+
     try:
         return Config(".dvc")
     except ConfigError as error:

@@ -5,6 +5,10 @@ from pathlib import Path
 from typing import Any
 
 PARAMS = Path("params.yaml")
+PROFILES = Path("profiles")
+
+SUPPLIED = Path(__file__).parents[1]
+"""Has both of these files, too: what is used in a folder that has none."""
 
 
 def profile(tree: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from getpass import getpass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -19,6 +20,7 @@ from uuid import uuid4
 
 from micromime.mistakes import Mistake
 from micromime.project.dvc_cache import dvc_settings
+from micromime.project.extras import what_to_install
 from micromime.project.versions import LOCK
 
 PASSWORD = "MICROMIME_REMOTE_PASSWORD"
@@ -137,6 +139,10 @@ def _write(name: str, shared: Mapping[str, Any] | None, personal: Mapping[str, s
 
 def expect_life(name: str, *words: str) -> None:
     """Raise Mistake where a remote does not answer; with `--write` something is written there, and removed."""
+    scheme = urlsplit(address(name)).scheme
+    plugin = f"dvc_{scheme.removesuffix('s')}"  # DVC would name an extra of its own
+    if TIMEOUTS.get(scheme) and not find_spec(plugin):
+        raise Mistake(what_to_install(ModuleNotFoundError(name=plugin)))
     if why := _silence(name, *words):
         raise _dead(name, f"{why}); see that it can be reached, and say how you get in by `micromime remote login`")
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from filelock import FileLock
 
 from micromime.mistakes import Mistake
+from micromime.project.extras import what_to_install
 from micromime.project.work import OURS
 
 if TYPE_CHECKING:
@@ -69,9 +70,12 @@ def answering(asked: str = "") -> Iterator[None]:
         raise Unreachable(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
     for name, value in UNLESS_SET.items():
         os.environ.setdefault(name, value)
-    from alembic.util import CommandError
-    from mlflow.exceptions import MlflowException
-    from sqlalchemy.exc import SQLAlchemyError
+    try:
+        from alembic.util import CommandError
+        from mlflow.exceptions import MlflowException
+        from sqlalchemy.exc import SQLAlchemyError
+    except ModuleNotFoundError as error:
+        raise Unreachable(what_to_install(error) or str(error)) from None
 
     try:
         yield
