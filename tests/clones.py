@@ -17,7 +17,7 @@ import micromime
 from micromime.project import places
 
 VERDICTS = [places.verdict("tiny", use_case) for use_case in ("grain_boundaries", "chip_cracks")]
-IN_GIT = ["metrics/tiny/runs", *(f"metrics/tiny/{each}" for each in ("*.md", "*.json", "*/details.md", "*/verdict.json"))]
+IN_GIT = [f"metrics/tiny/{each}" for each in ("runs", "*.md", "*.json", "*/details.md", "*/verdict.json")]
 """What git keeps of every profile but the tiny one: verdicts, and here the records of the runs, too."""
 
 PATIENCE_S = 600
@@ -54,11 +54,12 @@ def stages_in(said: str) -> list[str]:
 
 
 def environment(clone: Path, **settings: object) -> dict[str, str]:
-    """The clone's code in front (or ours, where it has none), one worker, and all that is set outside forgotten."""
+    """Our environment, active, the clone's code in front (or ours), one worker; all else that is set is forgotten."""
     ours = ("MICROMIME_", "MLFLOW_", "DVC_", "GIT_", "AWS_")
     kept = {name: text for name, text in os.environ.items() if not name.startswith(ours)}
     code = clone / "src" if (clone / "src").exists() else Path(micromime.__file__).parents[1]
     given = {"MICROMIME_WORKERS": 1, "PYTHONPATH": code, "DVC_SITE_CACHE_DIR": clone / ".micromime" / "dvc"}
+    given["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return kept | {name: str(text) for name, text in (given | settings).items()}
 
 
@@ -98,8 +99,8 @@ def run(clone: Path, **settings: object) -> Ran:
 
 
 def run_killed(clone: Path, *when: str, **settings: object) -> str:
-    """Start `micromime run`, and kill it and all that it has started as soon as these paths are there."""
-    running = started(clone, "micromime", "run", **settings)
+    """Start plain `dvc repro`, and kill it and all that it has started as soon as these paths are there."""
+    running = started(clone, "dvc", "repro", **settings)
     deadline = time.monotonic() + PATIENCE_S
     while not all(any(clone.glob(each)) for each in when):
         assert running.poll() is None, running.communicate()[0]
@@ -137,6 +138,8 @@ def working_tree(project: Path, clone: Path) -> Path:
             (clone / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(project / name, clone / name)
     git(clone, "init", "--quiet")
+    for key, value in {"user.name": "a", "user.email": "a@b"}.items():
+        git(clone, "config", key, value)  # DVC's experiments are commits
     module(clone, "micromime", "profile", "tiny", "--force")
     committed(clone, "the tiny profile")
     return clone

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from clones import Ran, committed, kept_in_git, module, run, run_killed, working_tree
+from clones import Ran, committed, git, kept_in_git, module, ran, run, run_killed, working_tree
 
 from micromime.pictures.micrographs import Micrograph
 from micromime.pictures.surrogates.grains import write_micrographs
@@ -70,15 +70,21 @@ class Changed(NamedTuple):
     status: str
     diff: dict
     ran: Ran
+    params: str
+    """What git says of params.yaml then."""
 
 
 @pytest.fixture(scope="session")
 def changed(again: Ran, given: Path) -> Changed:
-    """The same after a round was changed and real pictures were given."""
+    """The same after an experiment, in which a round was changed, with real pictures that were given."""
     clone = again.clone
     kept_in_git(clone)
     committed(clone, "as it ran")
     edited(clone / "params.yaml", "fraction: 0.1", "fraction: 0.5")
     status = module(clone, "dvc", "status")
     diff = json.loads(module(clone, "dvc", "params", "diff", "--json"))
-    return Changed(status, diff, run(clone, MICROMIME_REAL=given))
+    git(clone, "checkout", "--quiet", "params.yaml")
+    module(clone, "micromime", "sources", MICROMIME_REAL=given)
+    key = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
+    said = module(clone, "dvc", "exp", "run", "--set-param", f"{key}=0.5", MICROMIME_REAL=given)
+    return Changed(status, diff, ran(clone, said), git(clone, "diff", "--unified=0", "params.yaml"))

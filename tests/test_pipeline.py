@@ -1,10 +1,13 @@
 """The pipeline of the tiny profile under DVC: killed, gone on with, and changed; servers/test_story.py shares it."""
 
+import csv
 import hashlib
+import json
+import re
 from pathlib import Path
 
 import pytest
-from clones import module, stages_in
+from clones import git, module, stages_in
 from cycle import declared, run_alone
 from pipeline import BASE, edited
 
@@ -67,16 +70,74 @@ def test_a_changed_round_and_given_pictures_run_their_own_stages_alone(reworded,
 
 
 def test_given_pictures_are_judged_on(changed):
-    assert "Test set: real pictures; grain_boundaries, n = 2" in changed.ran.said
+    page = (changed.ran.clone / "metrics/tiny/grain_boundaries.md").read_text()
+    assert page.startswith("# Grain boundaries: verdict on 2 real pictures\n")
     assert [verdict["test_set"]["kind"] for verdict in changed.ran.verdicts] == ["real", "surrogate"]
 
 
-def test_dvc_shows_the_numbers_curves_and_pictures(changed, tmp_path):
+def test_an_experiment_changes_the_line_that_it_sets_and_no_other(changed):
+    lines = [line for line in changed.params.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
+    assert [line.split() for line in lines] == [
+        [sign, "fraction:", value, *"# of the scored samples; the new images are as many variations of each".split()]
+        for sign, value in (("-", "0.1"), ("+", "0.5"))
+    ]
+
+
+def test_dvc_shows_a_dozen_numbers_of_each_use_case(changed):
     shown = module(changed.ran.clone, "dvc", "metrics", "show")
-    assert "arms.base.mean_iou.mean" in shown
+    assert max(map(len, shown.splitlines())) <= 400
+    assert {"base.mean_iou", "adaptive_2.matched_grains", "mixed.error_rate", "difference"} < {*shown.split()}
+    numbers = json.loads((changed.ran.clone / "metrics/tiny/grain_boundaries.json").read_text())
+    lines = module(changed.ran.clone, "dvc", "metrics", "diff").splitlines()
+    assert len(lines) <= 5 + 12
+    (compared,) = [line.split() for line in lines if " base.mean_iou " in line]
+    assert float(compared[3]) == pytest.approx(numbers["base"]["mean_iou"], abs=1e-5)
+
+
+def test_dvc_shows_experiments_side_by_side(changed):
+    """Beside the one setting at most 24 numbers; hashes of data and networks are left out."""
+    shown = module(
+        changed.ran.clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", "^(data|models|metrics)/"
+    )
+    head, *rows = csv.reader(shown[shown.index("Experiment,") :].splitlines())
+    (tried,) = [dict(zip(head, row, strict=True)) for row in rows if row[0]]
+    (before,) = [dict(zip(head, row, strict=True)) for row in rows if row[1] in ("main", "master")]
+    key = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
+    assert (before[key], tried[key]) == ("0.1", "0.5")
+    numbers = [name for name in head[4:] if name != key]
+    assert len(numbers) <= 24
+    assert tried["adaptive_2.mean_iou"] != before["adaptive_2.mean_iou"] != ""
+
+
+def test_dvc_draws_six_plots(changed, tmp_path):
     module(changed.ran.clone, "dvc", "plots", "show", "--out", str(tmp_path))
-    assert "curves_csv" in (tmp_path / "index.html").read_text()
-    assert len([*tmp_path.rglob("*.png")]) == 6
+    page = (tmp_path / "index.html").read_text()
+    specs = [json.loads(each) for each in re.findall(r"var spec = (\{.*\});", page)]
+    assert [*tmp_path.rglob("*.png")] == []
+    drawn = {each["title"]["text"]: each.get("spec", each)["encoding"] for each in specs}
+    axes = {name: (each["x"]["title"], each["y"]["title"]) for name, each in drawn.items()}
+    assert axes == {
+        "Grain boundaries by source (pictures)": ("mean IoU, mean over runs", "source"),
+        "Learning grain boundaries": ("epoch", "validation loss, mean over runs"),
+        "What networks fail on in synthetic samples": ("value", "score"),
+        "Cracks by specimen (tiles) with the fewest training tiles": ("error rate, mean over runs", "source"),
+        "What real training tiles are worth": ("real training tiles", "error rate, mean over runs"),
+        "Learning cracks": ("epoch", "validation loss, mean over runs"),
+    }
+    assert all(each["data"]["values"] for each in specs)
+
+
+@pytest.mark.slow
+def test_an_experiment_with_more_runs_in_a_clean_clone(changed, tmp_path):
+    """Nothing but what git has: `finetune.runs` follows `train.runs`, and finished runs are records."""
+    git(tmp_path, "clone", "--quiet", str(changed.ran.clone), "clean")
+    clone = tmp_path / "clean"
+    for key, value in {"user.name": "a", "user.email": "a@b"}.items():
+        git(clone, "config", key, value)
+    said = module(clone, "dvc", "exp", "run", "--set-param", "grain_boundaries.train.runs=3")
+    assert "base: 1 of 3 runs to train" in said
+    numbers = json.loads((clone / "metrics/tiny/grain_boundaries/verdict.json").read_text())
+    assert {arm: each["n_runs"] for arm, each in numbers["arms"].items()} == dict.fromkeys(numbers["arms"], 3)
 
 
 def test_dvc_says_nothing_of_experiments(changed):
