@@ -77,10 +77,7 @@ def test_given_pictures_are_judged_on(changed):
 
 def test_an_experiment_changes_the_line_that_it_sets_and_no_other(changed):
     lines = [line for line in changed.params.splitlines() if line[:1] in "+-" and line[:3] not in ("+++", "---")]
-    assert [line.split() for line in lines] == [
-        [sign, "fraction:", value, *"# of the scored samples; the new images are as many variations of each".split()]
-        for sign, value in (("-", "0.1"), ("+", "0.5"))
-    ]
+    assert [line.partition("#")[0].split() for line in lines] == [["-", "fraction:", "0.1"], ["+", "fraction:", "0.5"]]
 
 
 def test_dvc_shows_a_dozen_numbers_of_each_use_case(changed):
@@ -94,11 +91,13 @@ def test_dvc_shows_a_dozen_numbers_of_each_use_case(changed):
     assert float(compared[3]) == pytest.approx(numbers["base"]["mean_iou"], abs=1e-5)
 
 
+HASHES = r"^(data|models)/|\.(csv|parquet)$|/verdict\.json$"
+"""Columns of DVC's experiments that are data and networks, not numbers."""
+
+
 def test_dvc_shows_experiments_side_by_side(changed):
     """Beside the one setting at most 24 numbers; hashes of data and networks are left out."""
-    shown = module(
-        changed.ran.clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", "^(data|models|metrics)/"
-    )
+    shown = module(changed.ran.clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", HASHES)
     head, *rows = csv.reader(shown[shown.index("Experiment,") :].splitlines())
     (tried,) = [dict(zip(head, row, strict=True)) for row in rows if row[0]]
     (before,) = [dict(zip(head, row, strict=True)) for row in rows if row[1] in ("main", "master")]
