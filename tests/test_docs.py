@@ -56,7 +56,7 @@ NOT_RUN = {
 """How commands begin that are not given here, and why. All are read as their programs read them."""
 
 PYTHON_NOT_RUN = {
-    "load_model": "needs the demo's models; test_pipeline.py runs it on those of the tiny profile",
+    "load_model": "needs the demo's models; test_cycle.py runs it on those of the tiny profile",
     "class Dust": "a partial model; test_extending.py adds it",
 }
 OTHERS = {
