@@ -38,6 +38,7 @@ readme: .venv/installed
 # Their pages, and one for each partial model: build/docs/index.html. Nothing is fetched.
 docs: .venv/installed
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "build/docs/index.html"
 
 benchmark: .venv/installed
 	$(BIN)/python benchmarks/render.py

@@ -337,10 +337,15 @@ def _left(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return markdown(head, rows).replace("---:", "---")
 
 
+def _first_words(kind: type[PartialModel]) -> str:
+    """Return the first paragraph of a model's file in a line."""
+    return (inspect.getdoc(inspect.getmodule(kind)) or "").partition("\n\n")[0].replace("\n", " ")
+
+
 def index(stages: Sequence[Stage]) -> str:
     """Return the page that leads to all of them."""
     rows = [
-        [f"[{title(each.kind)}]({file_of(each.kind).stem}.md)", f"`{each.use_case}`", inspect.getdoc(each.kind) or ""]
+        [f"[{title(each.kind)}]({file_of(each.kind).stem}.md)", f"`{each.use_case}`", _first_words(each.kind)]
         for each in stages
     ]
     names = "\n".join(file_of(each.kind).stem for each in stages)
