@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
 WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: run test test-rendering test-servers test-ci test-all lint readme benchmark transfer
+.PHONY: run test test-rendering test-servers test-ci test-all lint readme docs benchmark transfer
 
 run: $(VENV)/installed
 	@$(BIN)/micromime run
@@ -37,9 +37,14 @@ lint: $(VENV)/installed
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
+# The numbers and pictures of README.md and docs/.
 readme: $(VENV)/installed
 	$(BIN)/python -m docs.write_readme
-	$(BIN)/python -m docs.write_statistics
+
+# Their pages, and one for each partial model: build/docs/index.html. Nothing is fetched.
+docs: $(VENV)/installed
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d build/doctrees . build/docs
+	@echo "build/docs/index.html"
 
 benchmark: $(VENV)/installed
 	$(BIN)/python benchmarks/render.py

@@ -13,7 +13,7 @@ import pandas as pd
 import PIL.Image
 import pytest
 from mlflow import MlflowClient
-from readme import blocks
+from pages import blocks
 
 from micromime.datasets.store import Dataset, identity
 from micromime.judging.metrics import TESTED
@@ -199,12 +199,12 @@ def test_the_median_run_of_every_arm_is_registered(logged):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_readmes_python_loads_a_registered_network(project, cycle, monkeypatch):
-    (code,) = [block for block in blocks(project, "python") if "load_model" in block]
+def test_the_docs_python_loads_a_registered_network(project, cycle, monkeypatch):
+    (told,) = blocks(project, "python", having="load_model")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{cycle.folder / 'mlflow.db'}")
     monkeypatch.setattr(sys, "path", [*sys.path])  # MLflow puts the model's own code in front
     with chdir(cycle.folder), redirect_stdout(io.StringIO()) as said:
-        exec(code.replace("-demo@", "-tiny@"), {})
+        exec(told.text.replace("-demo@", "-tiny@"), {})
     assert "(1, 200, 300)" in said.getvalue()
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from clones import environment
 from cycle import call
-from readme import blocks
+from pages import blocks
+from PIL import Image as Picture
 from ruamel.yaml import YAML
 
 SAMPLER = '''"""Fresh draws, the other way round."""
@@ -72,22 +73,25 @@ TESTED = ["-q", "--assert=plain", "tests/partial_models/test_every_partial_model
 
 RUN = """
 import sys
+from pathlib import Path
 import pytest
+from docs.partial_models import write_pages
 from micromime.cli import app
 commands, *tested = sys.argv[1:]
 for line in commands.split("\\n"):
     app(line.split(), standalone_mode=False)
+Path("seen.txt").write_text("\\n".join(f"{each.key} {each.seen}" for each in write_pages(Path("pages"), ["dust"])))
 sys.exit(pytest.main(tested))
 """
 
 
 def write_files(project: Path, package: Path) -> None:
     """Write the four files, and touch the use case and the table of metrics."""
-    (dust,) = [block for block in blocks(project, "python") if "class Dust" in block]
-    where = re.search(r"`src/micromime/(partial_models/[\w/]*dust\.py)`", (project / "README.md").read_text())[1]
-    (package / where).write_text(dust)
+    (dust,) = blocks(project, "python", having="class Dust")
+    where = re.search(r"`src/micromime/(partial_models/[\w/]*dust\.py)`", (project / dust.page).read_text())[1]
+    (package / where).write_text(dust.text)
     (patch,) = blocks(project, "diff")
-    subprocess.run(["git", "apply", "-"], input=patch, cwd=package.parents[1], text=True, check=True)
+    subprocess.run(["git", "apply", "-"], input=patch.text, cwd=package.parents[1], text=True, check=True)
     (package / "sampling/samplers/reversed.py").write_text(SAMPLER)
     (package / "training/architectures/two_convolutions.py").write_text(ARCHITECTURE)
     metrics = package / "judging/metrics.py"
@@ -97,8 +101,8 @@ def write_files(project: Path, package: Path) -> None:
 
 def say_so(project: Path, params: Path) -> None:
     """Name all four in params.yaml."""
-    (values,) = [block for block in blocks(project, "yaml") if "dust" in block]
-    params.write_text(params.read_text().replace("    illumination:\n", f"{values}    illumination:\n", 1))
+    (values,) = blocks(project, "yaml", having="dust")
+    params.write_text(params.read_text().replace("    illumination:\n", f"{values.text}    illumination:\n", 1))
     yaml = YAML()
     tree = yaml.load(params)
     grains = tree["grain_boundaries"]
@@ -123,6 +127,8 @@ def extended(project, tmp_path_factory) -> Path:
         shutil.copytree(project / name, folder / name, ignore=shutil.ignore_patterns("*.pyc*", "*.tmp.*"))
     for name in ("params.yaml", "pyproject.toml"):
         shutil.copy(project / name, folder)
+    (folder / "docs").mkdir()
+    shutil.copy(project / "docs/partial_models.py", folder / "docs")
     call(["python", "-m", "micromime", "profile", "tiny", "--force"], folder)
     shutil.copy(folder / "params.yaml", folder / "plain.yaml")
     call(["python", "-m", "micromime", "render", "grain_boundaries", "--count", "1", "--out", "before"], folder)
@@ -150,6 +156,17 @@ def test_a_partial_model_moves_no_other_pixel(extended):
 
 def test_a_partial_model_is_tested_as_every_other(extended):
     assert re.search(r"\b[1-9]\d* passed", (extended / "said.txt").read_text())
+
+
+def test_a_partial_model_gets_its_page_on_which_every_parameter_is_seen(extended):
+    page = (extended / "pages/dust.md").read_text()
+    assert "| `specks` | Number of specks in the image. |  | 0 to 500 | 0 | 20 |" in page
+    assert "```{literalinclude} /src/micromime/partial_models/surface/dust.py" in page
+    seen = dict(line.split() for line in (extended / "seen.txt").read_text().splitlines())
+    assert seen.keys() == {"specks", "radius_px"}
+    assert min(map(float, seen.values())) > 0.01
+    with Picture.open(extended / "pages/dust-specks.png") as strip:
+        assert strip.width == 3 * 160 + 2 * 6
 
 
 def test_an_architecture_is_trained(extended):

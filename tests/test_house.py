@@ -36,6 +36,10 @@ def test_nothing_tracked_is_large_or_names_a_registry(project):
             assert not re.search(REGISTRY, file.read_text()), file
 
 
+def test_the_first_page_stays_short(project):
+    assert (project / "README.md").read_text().count("\n") <= 200
+
+
 def test_what_dvc_reads_and_writes_for_each_stage_stays_small(project):
     assert (project / "dvc.yaml").read_text().count("\n") <= 350
     assert (project / "dvc.lock").stat().st_size <= 60_000

@@ -4,7 +4,6 @@ from micromime.judging.metrics import TESTED
 from micromime.reporting.words import (
     TITLES,
     cell,
-    filled,
     headline,
     interval_text,
     markdown,
@@ -70,8 +69,3 @@ def test_the_headline_says_when_nothing_is_real():
     assert headline(surrogate) == "Test set: surrogate, not real (no real set was given); potts, n = 3"
     real = {"kind": "real", "name": "grain_boundaries", "reason": None, "n": 3}
     assert headline(real) == "Test set: real pictures; grain_boundaries, n = 3"
-
-
-def test_only_what_stands_between_markers_is_filled_in():
-    page = "a\n<!-- x -->\nold\n<!-- end x -->\nb <!-- y -->"
-    assert filled(page, {"x": "new"}) == "a\n<!-- x -->\nnew\n<!-- end x -->\nb <!-- y -->"

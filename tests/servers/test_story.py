@@ -1,4 +1,4 @@
-"""README's lines for a team, run word by word: what one clone has pushed the other pulls, and computes what is lost."""
+"""The lines of docs/team.md, run word by word: what one clone has pushed the other pulls, and computes what is lost."""
 
 import hashlib
 import json
@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import pytest
 from clones import IN_GIT, Ran, environment, git, module, ran, stages_in
+from pages import blocks
 from PIL import Image as Picture
 from pipeline import BASE, Changed
-from readme import blocks
 from s3fs import S3FileSystem
 
 pytestmark = [pytest.mark.ci, pytest.mark.xdist_group("dvc"), pytest.mark.timeout(3600)]
@@ -40,18 +40,19 @@ class Story(NamedTuple):
         return module(getattr(self, who), "micromime", *words, **self.people[who])
 
 
-def readmes_lines(project: Path, site: Any) -> tuple[list[str], list[str]]:
-    """README's lines for both, on this machine's free ports; here a test's profile has its results in git, too."""
-    (block,) = [block for block in blocks(project, "sh") if "team_server.py start" in block]
+def lines_for_both(project: Path, site: Any) -> tuple[list[str], list[str]]:
+    """The lines for both, on this machine's free ports; here a test's profile has its results in git, too."""
+    (told,) = blocks(project, "sh", having="team_server.py start", page="docs/team.md")
+    block = told.text
     ports = f"--port {site.port} --s3-port {site.s3_port} --inner-port {site.inner_port}"
     here = {
         "--name lab": f"--name 127.0.0.1 {ports}",
         "http://lab:8333": f"http://127.0.0.1:{site.s3_port}",
         "git add --all": f"git add --force {' '.join(IN_GIT)} && git add --all",
     }
-    for readmes, ours in here.items():
-        assert block.count(readmes) == 1
-        block = block.replace(readmes, ours)
+    for theirs, ours in here.items():
+        assert block.count(theirs) == 1
+        block = block.replace(theirs, ours)
     lines = [line.partition("  #")[0].rstrip() for line in block.splitlines()]
     teammate = next(n for n, line in enumerate(lines) if line.startswith("micromime remote login"))
     return lines[:teammate], lines[teammate:]
@@ -94,7 +95,7 @@ def story(project, team, home, changed: Changed) -> Story:
     """A, who has trained, starts the server, commits, tags and pushes; an object is lost; B clones and runs."""
     a, site = changed.ran.clone, team.Site.on_free_ports(home / "team")
     b, origin = a.parent / "b", a.parent / "origin.git"
-    as_a, as_b = readmes_lines(project, site)
+    as_a, as_b = lines_for_both(project, site)
     git(a, "clone", "--quiet", "--bare", ".", str(origin))
     git(a, "remote", "add", "origin", str(origin))
     with_our_environment(a)

@@ -86,15 +86,6 @@ def capital(words: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def filled(text: str, blocks: Mapping[str, str]) -> str:
-    """Return a page of the documentation with what stands between `<!-- name -->` and `<!-- end name -->` replaced."""
-    for name, block in blocks.items():
-        before, begin, rest = text.partition(f"<!-- {name} -->")
-        _, end, after = rest.partition(f"<!-- end {name} -->")
-        text = f"{before}{begin}\n{block}\n{end}{after}"
-    return text
-
-
 TEMPLATES = Environment(
     loader=FileSystemLoader([Path(__file__).parent / folder for folder in ("tables", "pages")]),
     autoescape=lambda name: ".html." in str(name),

@@ -1,13 +1,6 @@
-"""Write the numbers of docs/statistics.md: what stands between its markers is computed from the paper's own figures.
+"""The numbers of docs/statistics.md, computed from the paper's own figures; `make readme` writes them there."""
 
-python -m docs.write_statistics            writes docs/statistics.md
-python -m docs.write_statistics --check    says whether docs/statistics.md is up to date, and writes nothing
-"""
-
-import sys
-from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,10 +10,8 @@ from statsmodels.stats.proportion import proportion_confint
 from micromime.judging.grain_size import astm_difference, astm_number
 from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains
 from micromime.judging.statistics import CONFIDENCE, logit_interval, mean, student_interval
-from micromime.reporting.words import filled, markdown
+from micromime.reporting.words import markdown
 from micromime.scenario.arrays import Reals
-
-PAGE = Path(__file__).parent / "statistics.md"
 
 PAPER = pd.DataFrame(
     [
@@ -139,16 +130,3 @@ def grains() -> str:
         f"G {abs(astm_number(0.32)):.1f}, one of 0.02 mm G {astm_number(0.02):.1f}; an intercept half as long is "
         f"{finer:.1f} more, one that is a tenth longer {-coarser:.2f} less."
     )
-
-
-def write(page: Path, blocks: Mapping[str, str]) -> None:
-    """Fill the marked blocks of a page; with --check, end with an error if that would change it, else without."""
-    text = page.read_text()
-    written = filled(text, blocks)
-    if "--check" in sys.argv:
-        sys.exit(None if written == text else f"{page.name} is not what its numbers say; run `make readme`.")
-    page.write_text(written)
-
-
-if __name__ == "__main__":
-    write(PAGE, blocks())
