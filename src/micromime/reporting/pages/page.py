@@ -56,11 +56,10 @@ def page_of(template: str, report: Reported, tables: str, values: Mapping[str, A
 
 def write_page(path: Path, page: str, pictures: Mapping[str, Colours]) -> None:
     """Write a page, and beside it a folder of its pictures, `<name>.png`. The same gives the same bytes."""
-    folder = path.with_name(PICTURES)
-    folder.mkdir(parents=True, exist_ok=True)
+    (path.with_name(PICTURES) if pictures else path.parent).mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     for name, picture in pictures.items():
-        (folder / f"{name}.png").write_bytes(png(picture))
+        path.with_name(PICTURES).joinpath(f"{name}.png").write_bytes(png(picture))
 
 
 def data_uri(colours: Colours) -> str:
