@@ -69,14 +69,14 @@ def _links(number: str, profile: str) -> str:
     """Return links that work wherever MLflow is served, as they name no server."""
     table, charts = (page_of(number, profile, each) for each in (False, True))
     models = f"#/experiments/{number}/models?workflowType=machine_learning&viewMode=CHART"
-    return f"[{profile or 'table'}]({table}), [charts]({charts}), [models]({models})"
+    return f"[{f'{profile} table'.strip()}]({table}), [charts]({charts}), [models]({models})"
 
 
 def _state(profile: str, view: View) -> dict[str, object]:
     """Return what MLflow's page keeps of a view."""
     scores = [f"metrics.`{name}`" for name in view.scores]
     columns = [*scores, "tags.`micromime.test_set`", "params.`train.runs`"]
-    fixed = {"attributes.`Run Name`": 140, "runDateAndNestInfo": 120, "duration": 70}
+    fixed = {"attributes.`Run Name`": 120, "runDateAndNestInfo": 105, "duration": 70}
     wanted = {"level": "arm", "layout": LAYOUT} | ({"profile": profile} if profile else {})
     charts = [
         {"type": "BAR", "uuid": name, "metricKey": name, "displayName": name, "metricSectionId": "scores"}
@@ -88,7 +88,7 @@ def _state(profile: str, view: View) -> dict[str, object]:
         "orderByAsc": view.lower_is_better,
         "selectedColumns": columns,
         "columnOrder": [*fixed, *columns],
-        "columnWidths": fixed | dict.fromkeys(columns, 105),
+        "columnWidths": fixed | dict.fromkeys(columns, 93),
         "runsHiddenMode": "FIRST_20_RUNS",
         "compareRunCharts": charts,
         "compareRunSections": [
