@@ -94,9 +94,10 @@ class Page:
 
     def click(self, text: str) -> None:
         """Click, as a mouse does, on what shows just this text."""
-        self.texts_with({text})
-        place = self.said(PLACE % json.dumps(text))
-        assert place, f"nothing says {text}"
+        end = time.monotonic() + 60
+        while not (place := self.said(PLACE % json.dumps(text))):
+            assert time.monotonic() < end, f"nothing says {text}"
+            time.sleep(0.3)
         for event in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=event, x=place[0], y=place[1], button="left", clickCount=1)
 
@@ -107,6 +108,7 @@ class Page:
             for target in self.ask("Target.getTargets")["targetInfos"]:
                 if target["type"] == "page" and address in target["url"]:
                     self._attach(target["targetId"])
+                    self.ask("Page.bringToFront")  # or it draws nothing
                     return
             time.sleep(0.3)
         raise AssertionError(f"no tab was opened with {address}")

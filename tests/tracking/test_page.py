@@ -102,7 +102,7 @@ def rows(page: Page, arms: set[str]) -> dict[str, dict[str, str]]:
         for row, column, text in page.said(CELLS):
             found.setdefault(row, {})[column] = text
         shown = {row.get("attributes.`Run Name`", "").split()[-1:][0]: row for row in found.values() if len(row) > 6}
-        if shown.keys() >= arms and all("tags.`micromime.test_set`" in row for row in shown.values()):
+        if shown and shown.keys() >= arms and all("tags.`micromime.test_set`" in row for row in shown.values()):
             break
         time.sleep(0.3)
     return shown
@@ -168,9 +168,9 @@ def test_six_hundred_runs_are_shown_and_none_is_told_twice(project, served, brow
     with closing(sqlite3.connect(project)) as database:
         assert list(database.iterdump()) == before
     with browsing(served.address) as page:
-        shown = rows(page, {*served.means})
         assert page.texts_with({"100 matching runs"}) >= {"100 matching runs"}
+        shown = rows(page, set())
         page.picture(shots / "many.png")
-        assert {name: float(shown["adaptive"][f"metrics.`{name}`"]) for name in SHOWN} == pytest.approx(
-            served.means["adaptive"]
-        )
+        assert shown
+        for arm, row in shown.items():
+            assert {name: float(row[f"metrics.`{name}`"]) for name in SHOWN} == pytest.approx(served.means[arm])
