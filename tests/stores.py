@@ -35,8 +35,10 @@ def arm_json(arm: str = "base", fingerprint: str = "f0", base: str = "", **setti
 
 def run_json(number: int, epochs: int = 3, whole: bool = True, attempt: float = 0) -> dict[str, Any]:
     """Return what run.json says: of epoch n a loss of number/n. Another attempt has another speed."""
+    load = {"system/cpu_utilization_percentage": 50.0, "system/gpu_0_utilization_percentage": 90.0}
     told = [
-        {"phase": 1, "train_loss": number / n, "valid_loss": None, "images_per_second": 8 + n / 64 + attempt}
+        {"phase": 1, "train_loss": number / n, "valid_loss": None, "mean_iou": n / 8}
+        | {"images_per_second": 8 + n / 64 + attempt, **load}
         for n in range(1, epochs + 1)
     ]
     end = {"seconds": 1.5, "peak_gpu_memory_mib": None} if whole else {}
@@ -71,7 +73,11 @@ def content(use_case: str = "grains") -> dict[str, Any]:
         numbers = {key: history(run, key) for key in run.data.metrics}
         inputs = sorted((each.dataset.name, each.dataset.digest) for each in run.inputs.dataset_inputs)
         files = sorted(file.path for file in store_client().list_artifacts(run.info.run_id))
-        models = len(run.outputs.model_outputs) if run.outputs else 0
+        models = [
+            sorted((each.key, each.value, each.dataset_name, each.dataset_digest) for each in model.metrics or ())
+            for output in (run.outputs.model_outputs if run.outputs else ())
+            for model in [store_client().get_logged_model(output.model_id)]
+        ]
         same_name = found.setdefault(run.info.run_name, [])
         same_name.append((run.info.status, own, numbers, dict(run.data.params), inputs, files, models))
     for version in store_client().search_model_versions():

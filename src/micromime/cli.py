@@ -188,6 +188,20 @@ def publish(use_case: Annotated[str, typer.Argument(help="Default: all use cases
 
 
 @app.command()
+def mlflow(
+    use_case: Annotated[str, typer.Argument(help="Default: all use cases.")] = "",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Of MLflow's page, where no server has the store.")
+    ] = 5000,
+    opening: Annotated[bool, typer.Option("--open/--no-open", help="Open it in a browser.")] = True,
+) -> None:
+    """Show arms side by side with their scores, in MLflow's page: the server's, or one that is started here."""
+    from micromime.commands.mlflow import show
+
+    show(use_case, port, opening)
+
+
+@app.command()
 def preview(
     folder: Path, out: Annotated[Path | None, typer.Option(help="Default: preview.png in the folder.")] = None
 ) -> None:

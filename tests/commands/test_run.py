@@ -10,6 +10,7 @@ import pytest
 
 from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
+from micromime.tracking.views import View, publish_view
 
 DVC = """
 import json, os, sys
@@ -45,8 +46,25 @@ def test_dvc_runs_with_this_python_once_the_sources_are_written(capfd):
     assert json.loads(Path("data/sources/grain_boundaries.json").read_text())["kind"] == "surrogate"
     said = capfd.readouterr().out
     assert "**Test set: surrogate**" in said
-    for place in ("grain_boundaries.json", "chip_cracks/report.html", "mlflow ui"):
+    for place in ("grain_boundaries.json", "chip_cracks/report.html", "micromime mlflow"):
         assert place in said
+    assert not Path("mlflow.db").exists()
+
+
+@pytest.mark.usefixtures("params", "store")
+@pytest.mark.parametrize("server", ["", "http://127.0.0.1:9"])
+def test_it_ends_with_the_address_of_the_arms_side_by_side(server, monkeypatch, capfd):
+    for use_case in ("grain_boundaries", "chip_cracks"):
+        publish_view(use_case, "demo", View(["mean_iou"], False, "Arms."))
+    monkeypatch.setattr("micromime.commands.run.server_address", lambda: server)
+    run_pipeline()
+    last = [line.split() for line in capfd.readouterr().out.splitlines()[-2:]]
+    base = server or "http://127.0.0.1:5000"
+    page = "runs?viewStateShareKey=arms-demo&workflowType=machine_learning"
+    assert last == [
+        [f"{use_case}:", f"{base}/#/experiments/{number}/{page}"]
+        for number, use_case in enumerate(("grain_boundaries", "chip_cracks"), 2)
+    ]
 
 
 def wrong_value(params, _monkeypatch):

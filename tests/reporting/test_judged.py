@@ -55,23 +55,32 @@ def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gra
     # Of all tiles run 1 has most mistakes, of the test tiles, which are the first four, run 2.
     wrong = {1: {0, 4, 5, 6}, 2: {0, 1, 2}, 3: {0, 1}}
     table = [
-        {"arm": arm.name, "run": run, "picture": tile.name, "error_rate": float(n in wrong[run])}
+        {
+            "arm": arm.name,
+            "run": run,
+            "picture": tile.name,
+            "source": tile.specimen,
+            "error_rate": float(n in wrong[run]),
+        }
         for arm in made_of
         for run in wrong
         for n, tile in enumerate(tiles)
     ]
     said = {
-        "subsets": {"all": {"test": {"on": "test"}, "every": {"on": "every"}}},
-        "ablation": {"test": {"on": "ways"}},
+        "subsets": {"all": {part: {"arms": {"real": {"error_rate": {"mean": part}}}} for part in ("test", "every")}},
+        "ablation": {"test": {"arms": {"mixed, white_noise": {"error_rate": {"mean": "ways"}}}}},
     }
     judged = JudgedTiles(said, pd.DataFrame(table), pd.DataFrame(), [*made_of], made_of, Dataset(tmp_path / "test"))
-    parts = judged.parts(real)
-    assert [(part.prefix, part.name, part.verdict["on"], len(part.scores)) for part in parts] == [
-        ("", "real", "test", 3 * 4),
-        ("every", "real", "every", 3 * 8),
-    ]
-    (part,) = judged.parts(textured)
-    assert (part.prefix, part.name, part.verdict["on"], len(part.scores)) == ("", "mixed, white_noise", "ways", 3 * 4)
+    assert [len(part.scores) for part in judged.parts(real)] == [3 * 4, 3 * 8]
+    assert judged.of_arm(real) == {"error_rate": "test", "error_rate_all_tiles": "every"}
+    assert judged.by_run(real) == {
+        run: {"error_rate": of_test / 4, "error_rate_all_tiles": of_all / 8}
+        for run, of_test, of_all in ((1, 1, 4), (2, 3, 3), (3, 2, 2))
+    }
+    assert judged.of_arm(textured) == {"error_rate": "ways"}
+    assert judged.by_run(textured) == {1: {"error_rate": 0.25}, 2: {"error_rate": 0.75}, 3: {"error_rate": 0.5}}
+    assert judged.by_source(real, 2) == {"part_00": {"error_rate": 1}, "part_01": {"error_rate": 0.5}}
+    assert judged.digests(tmp_path).keys() == {"part_00", "part_01"}
     assert judged.representative[real] == 3  # by the test tiles
     assert judged.arms_of("all") == {"real": real}
 

@@ -1,21 +1,24 @@
-"""What MLflow is told of all that has come out: means of runs, statistics of arms, the median run's network."""
+"""What MLflow shows of all that has come out: the verdict's numbers, a page of arms, the median run's network."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
+import PIL.Image
 import pytest
 from safetensors.numpy import save_file
 from stores import arm_json, run_json, stored
 from workshop import SETTINGS
 
 from micromime.mistakes import Mistake
-from micromime.reporting.judged import Part
+from micromime.reporting.judged import digests
 from micromime.sampling.scores import write_scores
-from micromime.stages.publish import means_of, publish, statistics_of
-from micromime.tracking.store import store_client
+from micromime.stages.publish import name_of, publish
+from micromime.tracking.store import store_client, tracking_uri
 
 ROWS = [
     ("base", 1, 0.2, 0.4),
@@ -29,14 +32,21 @@ ROWS = [
 REST = ("boundary_f1", "average_precision", "cl_dice", "betti_error", "matched_grains")
 """Metrics of which every picture has 0.5."""
 
+CI99 = {"lo": 0.25, "hi": 0.75, "n": 3}
+
 VERDICT = {
     "test_set": {"kind": "surrogate", "reason": "nothing is given", "name": "grains", "n": 2},
     "arms": {
-        name: {"n_runs": runs, "mean_iou": {"mean": mean}} for name, runs, mean in (("base", 3, 0.5), ("tuned", 2, 0.7))
+        name: {"n_runs": runs}
+        | {metric: {"mean": 0.5, "sd": 0.25, "ci99_student": CI99} for metric in REST}
+        | {"mean_iou": {"mean": mean, "sd": 0.25}, "pixel_error": {"mean": 1 - mean, "sd": 0.25}}
+        for name, runs, mean in (("base", 3, 17 / 30), ("tuned", 2, 0.75))
     },
+    "grain_size": {"all": {"arms": {name: {"astm_absolute_difference": {"mean": 1.5}} for name in ("base", "tuned")}}},
+    "true_sizes": {"a": {"intercept": {"intercept_px": 40}}, "b": {"intercept": None}},
     "paired": {
         key: {"a": a, "b": b, "metric": metric, "on": "x", "paired_by": by, "mean_difference": 0.25, "p_value": p}
-        | {"effect_size": 1.5, "n_pairs": 2}
+        | {"effect_size": 1.5, "n_pairs": 2, "ci99_difference": CI99}
         | ({"p_holm": 2 * p if p else None, "n_tests": 2} if by == "run" else {})
         for key, a, b, metric, by, p in (
             ("1", "base", "local_threshold", "mean_iou", "picture", 0.03),
@@ -66,14 +76,23 @@ def train(name: str, runs: int, base: str = "") -> dict:
     return said
 
 
+def make_test_set(grey_of_b: int = 9) -> None:
+    """Write two pictures, a of steel and b of iron."""
+    folder = Path("data/test_set/grain_boundaries")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, grey in (("a", 7), ("b", grey_of_b)):
+        PIL.Image.fromarray(np.full((36, 40), grey, np.uint8)).save(folder / f"{name}.png")
+    PIL.Image.fromarray(np.zeros((36, 40), np.uint8)).save(folder / "mask.png")
+    (folder / "images.csv").write_text("image,mask,source\na.png,mask.png,steel\nb.png,mask.png,iron\n")
+
+
 @pytest.fixture
 def judged(store: Path) -> Path:
     """A project, the working directory, in which two arms were trained, scored, judged and reported on."""
     train("base", 3)
     train("tuned", 2, "f-base")
     Path("params.yaml").write_text("{profile: tiny, grain_boundaries: {}}")
-    Path("data/test_set/grain_boundaries").mkdir(parents=True)
-    Path("data/test_set/grain_boundaries/dataset.json").write_text("{}")
+    make_test_set()
     for arm in ("base", "gone"):
         rows, origin = pd.DataFrame({"id": ["a"]}), {"arm": arm, "fingerprint": f"f-{arm}"}
         write_scores(Path(f"data/scores/grain_boundaries/{arm}.parquet"), rows, origin)
@@ -84,6 +103,7 @@ def judged(store: Path) -> Path:
         (METRICS / name).write_bytes(b"\x89PNG")
     table = [(arm, run, picture, iou) for arm, run, *ious in ROWS for picture, iou in zip("ab", ious, strict=True)]
     scores = pd.DataFrame(table, columns=["arm", "run", "picture", "mean_iou"])
+    scores = scores.assign(source=scores["picture"].map({"a": "steel", "b": "iron"}), intercept_px=80.0)
     scores.assign(pixel_error=1 - scores["mean_iou"], **dict.fromkeys(REST, 0.5)).to_parquet(folder / "scores.parquet")
     curves = [
         {"arm": arm, "run": run, "epoch": number, **epoch}
@@ -114,17 +134,14 @@ def test_a_store_has_it_all_and_nothing_twice(judged, capsys):
     found = runs()
     assert sorted(found) == sorted(["base", "base 1", "base 2", "base 3", "tuned", "tuned 1", "tuned 2"])
     metrics = {name: run.data.metrics for name, run in found.items()}
-    assert [metrics[f"base {n}"]["surrogate.mean_iou"] for n in (1, 2, 3)] == pytest.approx([0.3, 0.8, 0.6])
-    assert [metrics["tuned 2"][key] for key in ("surrogate.pixel_error", "surrogate.cl_dice", "train_loss")] == (
-        pytest.approx([0.1, 0.5, 1])
-    )
-    assert metrics["tuned"]["surrogate.pixel_error.minus_base.p_holm"] == 0.02
-    assert "surrogate.mean_iou.minus_base.p_value" not in metrics["tuned"]
+    assert [metrics[f"base {n}"]["mean_iou"] for n in (1, 2, 3)] == pytest.approx([0.3, 0.8, 0.6])
+    assert [metrics["tuned 2"][key] for key in ("pixel_error", "cl_dice", "train_loss")] == pytest.approx([0.1, 0.5, 1])
+    assert metrics["base 1"]["astm_g_error"] == pytest.approx(2)  # twice the intercept is 2 below; of b it is unknown
     assert {run.data.tags["micromime.test_set_reason"] for run in found.values()} == {"nothing is given"}
     assert {run.data.tags["micromime.comparison"] for run in found.values()} == {"f-base"}
     client = store_client()
     files = {name: [file.path for file in client.list_artifacts(found[name].info.run_id)] for name in ("base", "tuned")}
-    told = ["grain_boundaries.md", "report.html", "scores.parquet"]
+    told = ["grain_boundaries.md", "intervals.json", "report.html", "scenario.yaml", "scores.parquet", "tests.json"]
     assert files == {"base": sorted([*told, "base.parquet", "pictures"]), "tuned": told}
     versions = client.search_model_versions("name = 'micromime-grain_boundaries-tiny'")
     tags = sorted((each.tags["micromime.arm"], each.tags["micromime.seed"]) for each in versions)
@@ -147,21 +164,78 @@ def test_without_a_verdict_the_arms_are_told_alone():
         publish()
 
 
-def test_an_arm_s_statistics_are_its_own_and_those_against_earlier_arms():
-    kept = {"mean_difference": 0.25, "effect_size": 1.5, "n_pairs": 2}
-    assert statistics_of("tuned", VERDICT) == {
-        "n_runs": 2,
-        "mean_iou": {"mean": 0.7},
-        "mean_iou.minus_local_threshold": kept | {"p_value": 0.04},
-        "mean_iou.minus_base": kept | {"p_value": None, "p_holm": None},
-        "pixel_error.minus_base": kept | {"p_value": 0.01, "p_holm": 0.02},
-    }
+@pytest.mark.usefixtures("judged")
+def test_the_row_of_an_arm_is_the_verdict_s_in_at_most_twelve_numbers():
+    publish("grain_boundaries")
+    for name, said in VERDICT["arms"].items():
+        row = runs()[name].data.metrics
+        means = {metric: said[metric]["mean"] for metric in ("mean_iou", "pixel_error", *REST)}
+        assert row.items() >= (means | {"astm_g_error": 1.5}).items()
+        assert row.keys() - means.keys() == {"astm_g_error", "images_per_second", "seconds"}
+        assert len(row) <= 12
 
 
-def test_what_a_further_verdict_says_stands_under_its_prefix():
-    rows = pd.DataFrame({"run": [1, 1, 2], "picture": ["a", "b", "a"], "error_rate": [1.0, 0.0, 0.25]})
-    parts = [Part("", "mixed", {}, rows[rows["picture"] == "a"]), Part("every", "mixed", {}, rows)]
-    assert means_of(parts, ["error_rate"]) == {
-        1: {"": {"error_rate": 1.0}, "every": {"error_rate": 0.5}},
-        2: {"": {"error_rate": 0.25}, "every": {"error_rate": 0.25}},
-    }
+@pytest.mark.usefixtures("judged")
+def test_intervals_and_tests_are_tables_of_the_arm():
+    publish("grain_boundaries")
+    client, tuned = store_client(), runs()["tuned"].info
+    tests = client.load_table(tuned.experiment_id, "tests.json", [tuned.run_id])
+    assert tests["b"].tolist() == ["local_threshold", "base", "base"]
+    assert (tests["p_holm"].iloc[2], tests["ci99_difference.lo"].iloc[2]) == (0.02, 0.25)
+    intervals = client.load_table(tuned.experiment_id, "intervals.json", [tuned.run_id])
+    assert intervals["score"].tolist() == list(REST)
+    assert set(intervals["interval"]) == {"ci99_student"}
+    assert (intervals["mean"].iloc[0], intervals["hi"].iloc[0], intervals["on"].iloc[0]) == (
+        0.5,
+        0.75,
+        "grains, 2 pictures",
+    )
+
+
+def best_on(source: str) -> list[tuple[str, float]]:
+    """Models and their mean IoU on a source of test pictures, the best first: what README shows."""
+    experiment = mlflow.get_experiment_by_name("grain_boundaries")
+    digest = json.loads(experiment.tags["micromime.test_sets"])[source]
+    order = {"field_name": "metrics.mean_iou", "ascending": False, "dataset_name": source, "dataset_digest": digest}
+    models = mlflow.search_logged_models([experiment.experiment_id], order_by=[order], output_format="list")
+    return [
+        (model.name, score.value)
+        for model in models
+        for score in model.metrics
+        if (score.key, score.dataset_name, score.dataset_digest) == ("mean_iou", source, digest)
+    ]
+
+
+@pytest.mark.usefixtures("judged")
+def test_one_call_says_which_model_is_best_on_a_material(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+    publish("grain_boundaries")
+    base, tuned = "base-run-003", "tuned-run-001"
+    assert best_on("surrogate_steel") == [(tuned, 0.6), (base, 0.5)]
+    assert best_on("surrogate_iron") == [(base, 0.7), (tuned, 0.6)]
+    assert dict(best_on("surrogate_test_set")) == pytest.approx({base: 0.6, tuned: 0.6})
+    make_test_set(grey_of_b=10)  # other pictures of iron: what was scored on the old ones is no answer any more
+    publish("grain_boundaries")
+    digests = [
+        {score.dataset_digest for score in model.metrics}
+        for model in mlflow.search_logged_models(
+            [mlflow.get_experiment_by_name("grain_boundaries").experiment_id], output_format="list"
+        )
+    ]
+    assert [len(each) for each in digests] == [5, 5]  # one of steel, two of iron and of all
+    assert best_on("surrogate_iron") == [(base, 0.7), (tuned, 0.6)]
+    assert runs()["base 3"].data.metrics["mean_iou"] == pytest.approx(0.6)
+
+
+def test_pictures_in_another_order_are_the_same_and_other_pixels_are_not():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    one = digests([("steel", "a", image), ("steel", "b", image + 1), ("iron", "c", image)])
+    assert digests([("iron", "c", image), ("steel", "b", image + 1), ("steel", "a", image)]) == one
+    assert one["steel"] != digests([("steel", "a", image), ("steel", "b", image)])["steel"]
+    assert one["iron"] != digests([("iron", "c", image.reshape(4, 3))])["iron"]
+    assert all(re.fullmatch("[0-9a-f]{16}", digest) for digest in one.values())
+
+
+def test_a_source_of_a_surrogate_says_so():
+    assert [name_of("kos02", kind) for kind in ("real", "surrogate")] == ["kos02", "surrogate_kos02"]
+    assert name_of("surrogate_etched", "surrogate") == "surrogate_etched"

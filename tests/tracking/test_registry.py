@@ -19,6 +19,7 @@ from stores import MD5, arm_json, judged_on, run_json, stored
 from micromime.mistakes import Mistake
 from micromime.tracking.publish import publish_arm, publish_model
 from micromime.tracking.store import store_client, tracking_uri
+from micromime.tracking.views import LAYOUT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -103,7 +104,7 @@ def test_a_network_becomes_a_version_that_says_what_it_was_made_of(runs):
     publish_arm(ADAPTIVE, {1: run_json(1), 2: run_json(2)})
     ended = stored("arm")[0].info.end_time
     made = publish_model(ADAPTIVE, SURROGATE, runs[1])
-    assert (made, made.uri) == ((NAME, "1", "adaptive"), f"models:/{NAME}@adaptive")
+    assert (made[:3], made.uri) == ((NAME, "1", "adaptive"), f"models:/{NAME}@adaptive")
     (version,), (arm,) = versions(), stored("arm")
     (model,) = store_client().search_logged_models([arm.info.experiment_id])
     assert (arm.info.status, arm.info.end_time) == ("FINISHED", ended)
@@ -116,6 +117,7 @@ def test_a_network_becomes_a_version_that_says_what_it_was_made_of(runs):
         "arm": "adaptive",
         "profile": "tiny",
         "fingerprint": "f1",
+        "layout": LAYOUT,
         "comparison": "f0",
         "git_commit": "c" * 40,
         "git_dirty": "true",
@@ -141,7 +143,7 @@ def test_the_same_weights_are_registered_once_and_the_alias_goes_where_they_are(
     assert store_client().get_registered_model(NAME).aliases == {"adaptive": 1}
     tags = [versions()[0].tags[f"micromime.{key}"] for key in ("test_set", "test_set_reason", "git_commit")]
     assert tags == ["real", "", "c" * 40]
-    assert publish_model(arm_json(), SURROGATE, first) == (NAME, "3", "base")
+    assert publish_model(arm_json(), SURROGATE, first)[:3] == (NAME, "3", "base")
     assert publish_model(ADAPTIVE | {"profile": "paper"}, SURROGATE, first).name == "micromime-grains-paper"
     assert publish_model(ADAPTIVE | {"profile": ""}, SURROGATE, first).name == "micromime-grains"
 

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from micromime.commands.check import check_tree, use_cases_in
+from micromime.commands.mlflow import HOST, PORT, pages_of
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
+from micromime.tracking.store import best_effort
+from micromime.tracking.views import server_address
 from micromime.use_cases import instance_kind
 
 
@@ -33,7 +36,22 @@ def run_pipeline() -> None:
         )
     for use_case in use_cases_in(tree):
         _say_where_to_look(use_case, places.metrics(places.profile(tree), use_case))
-    print("Every run:          mlflow ui")
+    say_where_arms_are(use_cases_in(tree))
+
+
+def say_where_arms_are(use_cases: list[str]) -> None:
+    """Print where MLflow shows the arms of each use case side by side; it is told of those that it does not know."""
+    from micromime.stages.publish import publish  # pandas and MLflow take seconds
+
+    with best_effort():
+        for use_case in use_cases:
+            if not pages_of([use_case]):
+                publish(use_case)
+    server = server_address()
+    print(f"\nArms side by side in MLflow{'' if server else ' (`micromime mlflow` serves and opens them)'}:")
+    with best_effort():
+        for use_case, page in pages_of(use_cases).items():
+            print(f"{use_case + ':':19} {server or f'http://{HOST}:{PORT}'}/{page}")
 
 
 def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:

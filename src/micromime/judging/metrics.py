@@ -165,8 +165,15 @@ TOPOLOGY: dict[str, Callable[[Mask, Mask], float]] = {"cl_dice": cl_dice, "betti
 TESTED = (*SCORED, *TOPOLOGY, "matched_grains")
 """What is said of it besides where the picture is a test picture."""
 
+ASTM, ALL_TILES = "astm_g_error", "error_rate_all_tiles"
+"""Scores of whole test sets: the mean absolute difference of ASTM numbers; the error rate on all real tiles, those to
+train on among them, as the paper has it."""
+
+SCORES = (*TESTED, ASTM, "error_rate", ALL_TILES)
+"""The short names of scores on a test set, in MLflow and wherever arms stand side by side."""
+
 _NONE = np.zeros((1, 1), dtype=np.bool_)
 _ERRORS = (name for name, metric in SEGMENTATION.items() if metric(_NONE, _NONE) == 0)
 
-LOWER_IS_BETTER = frozenset({"error_rate", "betti_error", *_ERRORS})
+LOWER_IS_BETTER = frozenset({"error_rate", ALL_TILES, ASTM, "betti_error", *_ERRORS})
 """Metrics of which less is better; of all others more is."""

@@ -1,6 +1,5 @@
 """Tell MLflow, from the records, of every arm that was trained and of all that has come out."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +7,18 @@ from micromime.arms.arm import Arm, said_of, trained
 from micromime.arms.comparisons import arms_of_models
 from micromime.arms.queue import network_of
 from micromime.datasets.store import Dataset
+from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.judging.tiles import TEST
 from micromime.judging.verdict import DETAILS, SCORES
 from micromime.mistakes import Mistake
 from micromime.project import places
 from micromime.project.versions import data_version
-from micromime.reporting.judged import Judged, JudgedTiles, Part, beside, epochs
+from micromime.reporting.judged import Judged, JudgedTiles, beside, epochs, tables_of
 from micromime.reporting.pages.page import PICTURES
 from micromime.sampling.scores import ScoreTable
 from micromime.scenario.parameters import one_of, read_tree
-from micromime.tracking.publish import publish_arm, publish_file, publish_model, publish_verdict
+from micromime.tracking.publish import Kept, ScoredOn, publish_arm, publish_file, publish_model, publish_verdict
+from micromime.tracking.views import View, publish_view
 from micromime.use_cases import instance_kind
 
 PAGE = "report.html"
@@ -40,41 +41,64 @@ def publish(use_case: str = "") -> None:
             if table.is_file() and ScoreTable.read(table).origin["fingerprint"] == said["fingerprint"]:
                 publish_file(said, table)
         print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
-        publish_judged(tree, each)
+        if arms:
+            publish_judged(tree, each)
 
 
 def publish_judged(tree: dict[str, Any], use_case: str) -> None:
-    """Tell of each run's means over the pictures, of each arm's statistics with the files, and of the median runs.
+    """Tell of a verdict on the networks here, and of the page that shows all arms side by side.
 
-    The pictures go to the first arm, whose network has predicted what they show. A median run that was taken from its
-    record has no network here, and is not registered. Nothing is told where there is no verdict on the networks here.
+    Of a verdict on other networks, or where there is none, nothing is told.
     """
-    folder = places.metrics(places.profile(tree), use_case)
-    verdict = places.verdict(places.profile(tree), use_case)
-    if not (verdict.is_file() and (folder / SCORES).is_file()):
-        return
-    judged, test_set = what_was_judged(tree, use_case, verdict)
-    if not (set(judged.arms) <= set(arms_of(use_case)) and of_these_runs(judged)):
-        print(f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True)
-        return
+    verdict, materials = places.verdict(places.profile(tree), use_case), dict[str, str]()
+    if verdict.is_file() and verdict.with_name(SCORES).is_file():
+        judged, test_set = what_was_judged(tree, use_case, verdict)
+        if set(judged.arms) <= set(arms_of(use_case)) and of_these_runs(judged):
+            materials = tell(judged, test_set, verdict)
+        else:
+            print(
+                f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True
+            )
+    kind = JudgedTiles if instance_kind(use_case).classes else Judged
+    view = View(kind.shown, kind.shown[0] in LOWER_IS_BETTER, kind.about)
+    publish_view(use_case, places.profile(tree), view, materials)
+
+
+def tell(judged: Judged, test_set: Path, verdict: Path) -> dict[str, str]:
+    """Tell the scores of each arm and its runs with the files, and of the median runs those on each source, too.
+
+    Return the digest of the test set and of each source in it, by the names of these in MLflow. The pictures go to the
+    first arm, whose network has predicted what they show. A median run that was taken from its record has no network
+    here, and is not registered.
+    """
+    named, folder = judged.verdict["test_set"], verdict.parent
+    data = data_version(f"{named['kind']}_test_set", test_set, "testing")
+    tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
     told = folder.with_suffix(".md"), folder / DETAILS, folder / PAGE, folder / SCORES
     files = [file for file in told if file.is_file()]
-    named = judged.verdict["test_set"]
-    data = data_version("test_set", test_set, "testing")
-    tested_on = {"kind": named["kind"], "reason": named["reason"], "data": data}
+    digests = judged.digests(test_set)
     for arm, run in judged.representative.items():
-        said, parts = said_of(arm), judged.parts(arm)
-        of_arm = {part.prefix: statistics_of(part.name, part.verdict) for part in parts}  # no prefix leaves no trace
+        said, by_run = said_of(arm), judged.by_run(arm)
         publish_arm(said, runs_of(arm))
-        shown = {file.stem: file for file in sorted((folder / PICTURES).glob("*.png"))} if arm == judged.arms[0] else {}
-        publish_verdict(said, tested_on, means_of(parts, judged.metrics), of_arm, files, shown)
+        pictures = sorted((folder / PICTURES).glob("*.png")) if arm == judged.arms[0] else []
+        kept = Kept(files, tables_of(judged.parts(arm)), pictures)
+        publish_verdict(said, tested_on, by_run, judged.of_arm(arm), kept)
         try:
             network = network_of(arm, run)
         except Mistake:
             print(f"{arm.name}: run {run} was taken from its record; there is no network to register", flush=True)
             continue
-        made = publish_model(said, tested_on, network)
+        whole = {key: by_run[run][key] for key in judged.metrics}
+        by_source = {source: scores for source, scores in judged.by_source(arm, run).items() if source in digests}
+        scored = [ScoredOn(name_of(each, named["kind"]), digests[each], by_source[each]) for each in by_source]
+        made = publish_model(said, tested_on, network, [*scored, ScoredOn(data["name"], data["digest"], whole)])
         print(f"{arm.name}: run {run} is registered as {made.uri}", flush=True)
+    return {name_of(each, named["kind"]): digest for each, digest in digests.items()} | {data["name"]: data["digest"]}
+
+
+def name_of(source: str, kind: str) -> str:
+    """Return what a source of test pictures is called in MLflow, which says of surrogates that they are."""
+    return source if kind == "real" or source.startswith(kind) else f"{kind}_{source}"
 
 
 def what_was_judged(tree: dict[str, Any], use_case: str, verdict: Path) -> tuple[Judged, Path]:
@@ -108,20 +132,3 @@ def of_these_runs(judged: Judged) -> bool:
     columns = ["arm", "run", "epoch", "train_loss"]
     beside, here = (sorted(each[columns].values.tolist()) for each in (judged.epochs, epochs(judged.arms)))
     return beside == here
-
-
-def means_of(parts: Sequence[Part], metrics: Sequence[str]) -> dict[int, dict[str, Any]]:
-    """Return each run's means over the pictures, those of each part under its prefix."""
-    found: dict[int, dict[str, Any]] = {}
-    for part in parts:
-        for run, means in part.scores.groupby("run")[list(metrics)].mean().to_dict("index").items():
-            found.setdefault(int(str(run)), {})[part.prefix] = means
-    return found
-
-
-def statistics_of(arm: str, verdict: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the verdict says of an arm alone, and of its comparison with each earlier one."""
-    tests = [test for test in verdict["paired"].values() if test["a"] == arm]
-    kept = ("mean_difference", "p_value", "p_holm", "effect_size", "n_pairs")
-    against = {f"{test['metric']}.minus_{test['b']}": {key: test[key] for key in kept if key in test} for test in tests}
-    return {**verdict["arms"][arm], **against}

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from micromime.judging.metrics import SCORES
 from micromime.mistakes import Mistake
 from micromime.project.versions import HERE, data_version, lock_at
 from micromime.project.work import fingerprint
@@ -173,16 +174,16 @@ def _made_from_it(version: Version, logged: Logged) -> dict[str, Any]:
         tags = run.data.tags
         row = {key: tags.get(f"micromime.{key}", "") for key in ("arm", "profile", "seed", "use_case", "fingerprint")}
         row |= {"mlflow_run": run.info.run_id, "status": run.info.status, "commit": tags.get(COMMIT, "")}
-        rows.append(row | {"path": where, "for": purpose, "judged": _judged(run.data.metrics)})
+        rows.append(row | {"path": where, "for": purpose, "judged": _judged(run)})
     rows.sort(key=lambda row: (row["arm"], row["fingerprint"], row["for"], int(str(row["seed"] or 0))))
     derived = [_described(each) for each in history.made_of(version)]
     return {"runs": None if logged.why_not else rows, "made_from_it": derived}
 
 
-def _judged(metrics: Mapping[str, float]) -> dict[str, float]:
-    """Return what a run or an arm has reached on the test set: `real.mean_iou`, of an arm the mean over its runs."""
-    found = {re.fullmatch(r"((?:real|surrogate)\.(?!n_runs)[^.]+)(?:\.mean)?", key): key for key in metrics}
-    return {named[1]: metrics[key] for named, key in found.items() if named}
+def _judged(run: Any) -> dict[str, Any]:
+    """Return the test set of a run or an arm and what it has reached on it, of an arm the means over its runs."""
+    scores = {name: run.data.metrics[name] for name in SCORES if name in run.data.metrics}
+    return {"test_set": run.data.tags.get("micromime.test_set", ""), **scores} if scores else {}
 
 
 def _described(version: Version) -> dict[str, str]:

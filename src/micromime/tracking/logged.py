@@ -1,4 +1,4 @@
-"""What MLflow's store has of arms: runs, data, files and registered models. Nothing but `log_file` writes there."""
+"""What MLflow's store has of arms: runs, data, files and registered models. Files and tables alone are written here."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from micromime.mistakes import Mistake
-from micromime.tracking.store import answering, offline, store_client, tracking_uri, without_password
+from micromime.tracking.store import absent_file, answering, offline, store_client, tracking_uri, without_password
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
@@ -23,6 +24,9 @@ Answer = TypeVar("Answer")
 COMMIT, MODEL, GIT_TAG = "micromime.commit", "micromime.dvc.model", "micromime.git_tag"
 """Tags of a run or registered model: the commit made after it, DVC's hash of its networks there, a tag of git."""
 
+TABLES = "mlflow.loggedArtifacts"
+"""Tag of a run by which MLflow's page shows files as tables."""
+
 MOST = 10_000
 """Entries of one answer: more than there are, and fewer than MLflow allows."""
 
@@ -30,9 +34,7 @@ MOST = 10_000
 @contextmanager
 def store(asked: str) -> Iterator[MlflowClient]:
     """Give what speaks to the store; Mistake where there is none, or where it fails at what is `asked` of it."""
-    address = tracking_uri()
-    file = address.removeprefix("sqlite:///").partition("?")[0]
-    if file != address and not (offline() or Path(file).is_file()):  # MLflow would make it, and find nothing in it
+    if (file := absent_file()) and not offline():  # MLflow would make it, and find nothing in it
         raise Mistake(f"There is no MLflow store at {file}; set MLFLOW_TRACKING_URI to the one that has the runs.")
     with answering(asked):
         yield store_client()
@@ -128,6 +130,21 @@ def log_file(run_id: str, path: Path, folder: str | None = None) -> None:
         raise Mistake(f"{path} is no file, so MLflow cannot keep it; first run the stage that makes it.")
     with answering(f"to take {path} for the run {run_id}"):
         store_client().log_artifact(run_id, str(path), folder)
+
+
+def log_table(run: Run, name: str, table: pd.DataFrame) -> None:
+    """Keep a table with a run as `name`, which ends with .json; logged again it takes the place of what was there.
+
+    `MlflowClient.log_table` would add its rows to those that are there. Its tag says that the file is a table.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder, name)
+        table.to_json(file, orient="split", index=False)
+        log_file(run.info.run_id, file)
+    tables = json.loads(run.data.tags.get(TABLES, "[]"))
+    if (entry := {"path": name, "type": "table"}) not in tables:
+        run.data.tags[TABLES] = json.dumps([*tables, entry])
+        store_client().set_tag(run.info.run_id, TABLES, run.data.tags[TABLES])
 
 
 def fetch_logged(run_id: str, name: str, folder: Path) -> Path:

@@ -8,33 +8,63 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from operator import eq
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import yaml  # type: ignore[import-untyped]
+
+from micromime.judging.statistics import mean
 from micromime.project.versions import revision
-from micromime.tracking.logged import log_file, tagged
+from micromime.tracking.logged import MOST, log_file, log_table, tagged
 from micromime.tracking.registry import Registered, register
+from micromime.tracking.settings import settings_of
 from micromime.tracking.store import answering, prepare_store, store_client
+from micromime.tracking.views import LAYOUT
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
-    from mlflow.entities import Run
+    from mlflow.entities import Metric, Run
 
-LONGEST_PARAM = 6000
-"""Characters of a parameter that MLflow keeps."""
+AT_ONCE = 900
+"""Numbers in one call; MLflow takes 1000, whole or not at all."""
 
-EPOCHS_AT_ONCE = 20
-"""They have fewer than the 1000 numbers that MLflow takes in one call, whole or not at all."""
+EPOCHS_AT_ONCE = 50
+"""They have fewer than that, as an epoch must not be told in halves: its speed says that it is known."""
 
 TEST_SETS = {"real": "real", "surrogate": "surrogate, not real"}
 """How a tag names each kind of test set."""
 
+CURVES = ("train_loss", "valid_loss", "images_per_second", "system/gpu_")
+"""Numbers of an epoch that MLflow is told under their names, or how these begin. Of the load of the machine it is that
+of its GPU; metrics of the validation are told as `valid_mean_iou`, as `mean_iou` is that on the test set."""
+
+OTHER_LOAD = "system/"
+
 SPEED = "images_per_second"
 """A number of every epoch that is never twice the same: it tells one attempt at a run from another."""
+
+
+class Kept(NamedTuple):
+    """What an arm keeps beside its numbers."""
+
+    files: Sequence[Path] = ()
+    tables: Mapping[str, pd.DataFrame] = {}
+    """By the name of the file, which ends with .json."""
+    pictures: Sequence[Path] = ()
+    """PNG files, for the folder `pictures`."""
+
+
+class ScoredOn(NamedTuple):
+    """What a network scored on one data set: a test set, or what comes from one source in it."""
+
+    name: str
+    digest: str
+    scores: Mapping[str, float]
 
 
 @answering("to take an arm")
@@ -43,7 +73,8 @@ def publish_arm(said: Mapping[str, Any], runs: Mapping[int, Mapping[str, Any]]) 
 
     A run without `seconds` is still going on: RUNNING, with the epochs that it has so far. One that MLflow knows as
     finished stays as it is, and what an abandoned attempt has left is KILLED. The arm is FINISHED once as many runs are
-    as its settings ask for, until then RUNNING.
+    as its settings ask for, until then RUNNING. Then it has the means over these of speed and time, and all of what it
+    was made from as the file scenario.yaml.
     """
     arm = ArmInMlflow.open(said)
     parent, known = arm.parent(), arm.children()
@@ -54,37 +85,46 @@ def publish_arm(said: Mapping[str, Any], runs: Mapping[int, Mapping[str, Any]]) 
     finished |= {number for number in told if "seconds" in runs[number]}
     if told <= finished and len(finished) >= said["params"].get("train", {}).get("runs", 0):
         arm.end("KILLED", *(each for number, tries in known.items() if number not in told for each in tries))
+        whole = {number: run for number, run in runs.items() if "seconds" in run}
+        arm.add_scores(parent, effort(list(whole.values())) if whole.keys() >= finished else {})
         arm.end("FINISHED", parent)
+        with TemporaryDirectory() as folder:
+            file = Path(folder, "scenario.yaml")
+            file.write_text(yaml.safe_dump(said["params"], sort_keys=False))
+            log_file(parent.info.run_id, file)
     elif parent.info.status != "RUNNING":
         arm.client.update_run(parent.info.run_id, status="RUNNING")
     return str(parent.info.run_id)
 
 
 @answering("to take a verdict")
-def publish_verdict(  # noqa: PLR0913 - it is told whole
+def publish_verdict(
     said: Mapping[str, Any],
     test_set: Mapping[str, Any],
     by_run: Mapping[int, Mapping[str, Any]],
     of_arm: Mapping[str, Any],
-    files: Sequence[Path],
-    pictures: Mapping[str, Path],
+    kept: Kept,
 ) -> None:
-    """Add the numbers on a test set to each run and to the arm, and to the arm the files and PNG pictures.
+    """Add the scores on a test set to each run and to the arm, and to the arm files, tables and PNG pictures.
 
-    `test_set` says its kind (real or surrogate), the reason, and of its data name, path, digest and context. Numbers
-    may be nested; `{"mean_iou": {"mean": 0.7}}` becomes `real.mean_iou.mean`, or `surrogate.` on a surrogate. What is
-    no finite number is left out. Runs that are missing (a new store) are made. Pictures (name -> <name>.png) stand in
-    the folder `pictures`.
+    `test_set` says its kind (real or surrogate), the reason, and of its data name, path, digest and context. A score
+    that is no finite number is left out; where an earlier test set gave one, NaN takes its place. Runs that are missing
+    (a new store) are made.
     """
     arm = ArmInMlflow.open(said, test_set)
     parent, known = arm.parent(), arm.children()
-    for number, numbers in by_run.items():
+    for number, scores in by_run.items():
         run = _finished(known.get(number, []))
-        arm.add_verdict(arm.completed(run) if run else arm.made_child(parent, number), numbers)
-    arm.add_verdict(parent, of_arm)
-    for file in files:
+        run = arm.completed(run) if run else arm.made_child(parent, number)
+        arm.add_scores(run, scores)
+        arm.end("FINISHED", run)
+    arm.add_scores(parent, of_arm)
+    arm.end("FINISHED", parent)
+    for file in kept.files:
         log_file(parent.info.run_id, file)
-    for picture in pictures.values():
+    for name, table in kept.tables.items():
+        log_table(parent, name, table)
+    for picture in kept.pictures:
         log_file(parent.info.run_id, picture, "pictures")
 
 
@@ -94,11 +134,41 @@ def publish_file(said: Mapping[str, Any], path: Path) -> None:
         log_file(ArmInMlflow.open(said).parent().info.run_id, path)
 
 
-def publish_model(said: Mapping[str, Any], test_set: Mapping[str, Any], network: Path) -> Registered:
-    """Register the network that stands for an arm, as `register` does; `network` is the folder of its run."""
+def publish_model(
+    said: Mapping[str, Any], test_set: Mapping[str, Any], network: Path, scored: Sequence[ScoredOn] = ()
+) -> Registered:
+    """Register the network that stands for an arm, as `register` does; `network` is the folder of its run.
+
+    What it `scored`, the whole test set last, goes to the model and to that run: MLflow keeps the numbers of a model by
+    data set, but of a run the last one only, so that the run's are those on the whole test set.
+    """
     with answering(f"to register {network}"):
         arm = ArmInMlflow.open(said, test_set)
-        return register(arm.client, arm.parent(), arm.tags, network)
+        made = register(arm.client, arm.parent(), arm.tags, network)
+        run = _finished(arm.children().get(int(network.name.rpartition("-")[2]), []))
+        if run:
+            arm.add_model_scores(run, made.model_id, scored)
+        return made
+
+
+def effort(runs: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Return what finished runs took: means of seconds and of the last epoch's speed, and the largest GPU memory."""
+    speeds = [run["epochs"][-1][SPEED] for run in runs if run["epochs"]]
+    memory = [run["peak_gpu_memory_mib"] for run in runs if run.get("peak_gpu_memory_mib") is not None]
+    known = {SPEED: speeds, "seconds": [run["seconds"] for run in runs]}
+    return {key: mean(values) for key, values in known.items() if values} | {
+        "peak_gpu_memory_mib": max(memory, default=None)
+    }
+
+
+def curve_points(epoch: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
+    """Yield the names and finite numbers of an epoch that MLflow is told."""
+    for key, value in epoch.items():
+        if isinstance(value, (int, float)) and math.isfinite(value) and key != "phase":
+            if key.startswith(CURVES):
+                yield key, value
+            elif not key.startswith(OTHER_LOAD):
+                yield f"valid_{key}", value
 
 
 def _finished(tries: Sequence[Run]) -> Run | None:
@@ -131,11 +201,12 @@ class ArmInMlflow:
         side by side.
         """
         revision, test_set = self.said["revision"], self.said["test_set"]
-        own = {key: str(self.said[key]) for key in ("use_case", "arm", "profile", "fingerprint")}
+        own = {key: str(self.said[key]) for key in ("use_case", "arm", "profile", "fingerprint")} | {"layout": LAYOUT}
         own["comparison"] = self.said["base"] or self.said["fingerprint"]
         own |= {"git_commit": revision["commit"], "git_dirty": str(revision["dirty"]).lower()}
-        own |= {f"data.{each['name']}": each["digest"] for each in self.said["data"]}
+        own |= {f"data.{each['name']}": each["digest"] for each in self.said["data"] if each["context"] != "testing"}
         if test_set:
+            own |= {"data.test_set": test_set["data"]["digest"]}
             own |= {"test_set": TEST_SETS[test_set["kind"]], "test_set_reason": test_set["reason"] or ""}
         return {f"micromime.{key}": value for key, value in own.items()}
 
@@ -164,21 +235,40 @@ class ArmInMlflow:
         same = [n for n, has in enumerate(told) if all(map(eq, has, speeds))]  # as far as both go
         self.end("KILLED", *(each for n, each in enumerate(going_on) if n not in same[:1]))
         child = self.completed(going_on[same[0]]) if same else self.made_child(parent, number)
-        epochs = [finite(epoch) for epoch in run["epochs"]]
-        for first in range(len(told[same[0]]) if same else 0, len(epochs), EPOCHS_AT_ONCE):
-            some = enumerate(epochs[first : first + EPOCHS_AT_ONCE], first + 1)
-            self._log(child, [(key, each[key], step) for step, each in some for key in each if key != "phase"])
+        for first in range(len(told[same[0]]) if same else 0, len(run["epochs"]), EPOCHS_AT_ONCE):
+            some = enumerate(run["epochs"][first : first + EPOCHS_AT_ONCE], first + 1)
+            self._log(child, [(key, value, step) for step, epoch in some for key, value in curve_points(epoch)])
         if "seconds" in run:
-            rates = {f"peak_rate.phase_{number}": rate for number, rate in enumerate(run["rates"], 1)}
-            facts = {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")}
-            self._log_missing(child, finite(rates | facts))
+            self.add_scores(child, {key: run.get(key) for key in ("seconds", "peak_gpu_memory_mib")})
             self.end("FINISHED", child)
 
-    def add_verdict(self, run: Run, numbers: Mapping[str, Any]) -> None:
-        """Add numbers on the test set under its kind (`real.mean_iou.mean`), and mark the run as finished."""
-        kind = self.said["test_set"]["kind"]
-        self._log_missing(run, {f"{kind}.{key}": value for key, value in finite(numbers).items()})
-        self.end("FINISHED", run)
+    def add_scores(self, run: Run, scores: Mapping[str, Any]) -> None:
+        """Add what a run or an arm has not, and NaN for what it once had and is no number any more."""
+        known, new = run.data.metrics, dict[str, float]()
+        for key, value in scores.items():
+            if value is not None and math.isfinite(value):
+                new |= {key: float(value)} if known.get(key) != value else {}
+            elif math.isfinite(known.get(key, math.nan)):
+                new[key] = math.nan
+        self._log(run, [(key, value, 0) for key, value in new.items()])
+
+    def add_model_scores(self, run: Run, model_id: str, scored: Sequence[ScoredOn]) -> None:
+        """Add what a model scored on each data set; the last of them, once more, after any that is new."""
+        from mlflow.entities import Metric
+
+        logged = sorted(self.client.get_logged_model(model_id).metrics or (), key=lambda each: each.timestamp)
+        known = {(each.dataset_name, each.dataset_digest, each.key): each.value for each in logged}
+        every = [(each, key, value) for each in scored for key, value in each.scores.items() if math.isfinite(value)]
+        new = [each for each in every if known.get((*each[0][:2], each[1])) != each[2]]
+        if new:
+            new = [each for each in new if each[0] is not scored[-1]] + [
+                each for each in every if each[0] is scored[-1]
+            ]
+        now_ms = time.time_ns() // 1_000_000
+        points = [  # a model has one number of a name in a millisecond: each data set has one to itself
+            Metric(key, value, now_ms + scored.index(on), 0, model_id, on.name, on.digest) for on, key, value in new
+        ]
+        self._send(run, points)
 
     def end(self, status: str, *runs: Run) -> None:
         """Mark runs as finished or killed; one that was finished stays so."""
@@ -187,8 +277,8 @@ class ArmInMlflow:
                 self.client.set_terminated(run.info.run_id, status)
 
     def _find(self, level: str) -> list[Run]:
-        wanted, order = tagged(self.said, level=level), ["attributes.start_time ASC"]
-        return list(self.client.search_runs([self.experiment_id], wanted, order_by=order))
+        wanted, order = tagged(self.said, level=level, layout=LAYOUT), ["attributes.start_time ASC"]
+        return list(self.client.search_runs([self.experiment_id], wanted, order_by=order, max_results=MOST))
 
     def _speeds(self, run: Run) -> list[float]:
         """Return the speed of every epoch that MLflow has of a run: the number of epochs, and whose they are."""
@@ -208,7 +298,7 @@ class ArmInMlflow:
 
         from micromime.tracking.dvc_source import DvcSource
 
-        settings = {key: str(value)[:LONGEST_PARAM] for key, value in flat(self.said["params"]).items()}
+        settings = settings_of(self.said)
         params = [Param(key, value) for key, value in settings.items() if key not in run.data.params]
         tags = {key: value for key, value in self.tags.items() if not key.startswith("micromime.git_")}
         changed = [RunTag(key, value) for key, value in tags.items() if run.data.tags.get(key) != value]
@@ -227,27 +317,13 @@ class ArmInMlflow:
             self.client.log_inputs(run.info.run_id, inputs)
         return run
 
-    def _log_missing(self, run: Run, numbers: Mapping[str, float]) -> None:
-        self._log(run, [(key, value, 0) for key, value in numbers.items() if run.data.metrics.get(key) != value])
-
     def _log(self, run: Run, points: Sequence[tuple[str, float, int]]) -> None:
         """Add numbers (key, value, step) to a run's metrics."""
         from mlflow.entities import Metric
 
         now_ms = time.time_ns() // 1_000_000
-        self.client.log_batch(run.info.run_id, [Metric(key, value, now_ms, step) for key, value, step in points])
+        self._send(run, [Metric(key, value, now_ms, step) for key, value, step in points])
 
-
-def flat(tree: Any, where: str = "") -> dict[str, Any]:
-    """Return the leaves of nested mappings and lists by dotted path: `{"phases.0.epochs": 3}`."""
-    parts = tree if isinstance(tree, Mapping) else dict(enumerate(tree)) if isinstance(tree, (list, tuple)) else {}
-    if not parts:
-        return {where: tree} if where else {}
-    inner = (flat(part, f"{where}.{key}" if where else str(key)) for key, part in parts.items())
-    return {path: leaf for leaves in inner for path, leaf in leaves.items()}
-
-
-def finite(tree: Mapping[str, Any]) -> dict[str, float]:
-    """Return the finite numbers of nested mappings by dotted path."""
-    numbers = {path: leaf for path, leaf in flat(tree).items() if isinstance(leaf, Real) and not isinstance(leaf, bool)}
-    return {path: float(number) for path, number in numbers.items() if math.isfinite(number)}
+    def _send(self, run: Run, metrics: Sequence[Metric]) -> None:
+        for first in range(0, len(metrics), AT_ONCE):
+            self.client.log_batch(run.info.run_id, metrics[first : first + AT_ONCE])

@@ -54,6 +54,8 @@ class Registered(NamedTuple):
     name: str
     version: str
     alias: str
+    model_id: str
+    """Of the logged model that it is a version of."""
 
     @property
     def uri(self) -> str:
@@ -87,10 +89,15 @@ def register(client: MlflowClient, arm: Run, of_arm: Mapping[str, str], network:
         made = client.create_model_version(name, source, run, tags, description=said, model_id=id_)
         version = str(made.version)
     link = json.dumps([{"name": name, "version": int(version)}])  # on the run's page
-    if model.tags.get("mlflow.modelVersions") != link:
-        client.set_logged_model_tags(model.model_id, {"mlflow.modelVersions": link})
-    client.set_registered_model_alias(name, alias, version)
-    return Registered(name, version, alias)
+    own = {key: value for key, value in tags.items() if not key.startswith("micromime.git_")}
+    changed = {
+        key: value for key, value in (own | {"mlflow.modelVersions": link}).items() if model.tags.get(key) != value
+    }
+    if changed:
+        client.set_logged_model_tags(model.model_id, changed)
+    if str(client.get_registered_model(name).aliases.get(alias)) != version:
+        client.set_registered_model_alias(name, alias, version)
+    return Registered(name, version, alias, model.model_id)
 
 
 def _tags(network: Path) -> dict[str, str]:

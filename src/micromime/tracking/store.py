@@ -43,6 +43,13 @@ def tracking_uri() -> str:
     return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
 
 
+def absent_file() -> str:
+    """Return the file that the store is to be, where it is a file of this machine and not there yet; else nothing."""
+    address = tracking_uri()
+    file = address.removeprefix("sqlite:///").partition("?")[0]
+    return "" if file == address or Path(file).is_file() else file
+
+
 def offline() -> bool:
     """Return whether the store is not asked at all."""
     return os.environ.get(OFFLINE, "") not in ("", "0")
@@ -88,6 +95,12 @@ def without_password(text: str) -> str:
     """Return a text about the store without the password that its address may hold."""
     password = urlsplit(tracking_uri()).password
     return text.replace(password, "***") if password else text
+
+
+def without_login(address: str) -> str:
+    """Return an address without the name and password that it may hold: a browser asks for them."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def _reason(error: Exception) -> str:
