@@ -160,10 +160,12 @@ def test_mlflow_shows_arms_side_by_side_with_a_run_for_each_seed(verdict, logged
     for name, arm in arms.items():
         of_arm = [each for each in every if each.data.tags["mlflow.parentRunId"] == arm.info.run_id]
         assert {each.data.tags["micromime.seed"] for each in of_arm} == {"1", "2"}
-        mean = verdict["arms"][name]["mean_iou"]["mean"]
-        assert np.mean([each.data.metrics["surrogate.mean_iou"] for each in of_arm]) == pytest.approx(mean)
-        assert arm.data.metrics["surrogate.mean_iou.mean"] == mean
-    assert "surrogate.mean_iou.minus_random.p_value" in arms["adaptive"].data.metrics
+        assert len(arm.data.metrics) <= 12
+        for score in TESTED:
+            mean = verdict["arms"][name][score]["mean"]
+            assert np.mean([each.data.metrics[score] for each in of_arm]) == pytest.approx(mean)
+            assert arm.data.metrics[score] == mean
+    assert max(len(each.data.params) for each in every) <= 40
 
 
 def test_mlflow_says_of_every_run_what_it_was_made_of(logged):
@@ -174,7 +176,7 @@ def test_mlflow_says_of_every_run_what_it_was_made_of(logged):
         assert each.data.tags["micromime.test_set"] == "surrogate, not real"
         assert each.data.params["train.threads"] == "1"
         data = {given.dataset.name for given in each.inputs.dataset_inputs}
-        assert data == {each.data.tags["micromime.arm"], "test_set"}
+        assert data == {each.data.tags["micromime.arm"], "surrogate_test_set"}
 
 
 def test_mlflow_keeps_the_table_of_scores_and_the_pictures(cycle, logged, tmp_path):
@@ -190,7 +192,25 @@ def test_mlflow_has_the_models_of_cracks_too(cycle, logged):
     arms = {each.info.run_name.partition("_")[0]: each for each in runs(logged, "chip_cracks", "arm")}
     assert set(arms) == set(MODELS)
     for name, arm in arms.items():
-        assert arm.data.metrics["surrogate.error_rate.mean"] == part["arms"][name]["error_rate"]["mean"]
+        assert arm.data.metrics["error_rate"] == part["arms"][name]["error_rate"]["mean"]
+        assert arm.data.metrics.keys() >= {"error_rate_all_tiles", "images_per_second", "seconds"}
+
+
+def test_a_model_s_scores_and_its_run_s_are_the_same(logged):
+    for use_case in ("grain_boundaries", "chip_cracks"):
+        experiment = logged.get_experiment_by_name(use_case)
+        models = logged.search_logged_models([experiment.experiment_id])
+        sets = json.loads(experiment.tags["micromime.test_sets"])
+        assert models
+        for model in models:
+            (run_id,) = {score.run_id for score in model.metrics}
+            run = logged.get_run(run_id).data
+            whole = {score.key: score.value for score in model.metrics if score.dataset_name == "surrogate_test_set"}
+            assert run.metrics.items() >= whole.items()
+            assert {(score.dataset_name, score.dataset_digest) for score in model.metrics} == set(sets.items())
+            assert run.tags["micromime.arm"] == model.tags["micromime.arm"]
+        view = json.loads(experiment.tags["mlflow.sharedViewState.arms-tiny"])
+        assert "compareRunCharts" in json.loads(view["state"])
 
 
 def test_the_median_run_of_every_arm_is_registered(logged):

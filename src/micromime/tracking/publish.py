@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq
 from pathlib import Path
+from statistics import fmean
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import yaml  # type: ignore[import-untyped]
 
-from micromime.judging.statistics import mean
 from micromime.project.versions import revision
 from micromime.tracking.logged import MOST, log_file, log_table, tagged
 from micromime.tracking.registry import Registered, register
@@ -156,7 +156,7 @@ def effort(runs: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     speeds = [run["epochs"][-1][SPEED] for run in runs if run["epochs"]]
     memory = [run["peak_gpu_memory_mib"] for run in runs if run.get("peak_gpu_memory_mib") is not None]
     known = {SPEED: speeds, "seconds": [run["seconds"] for run in runs]}
-    return {key: mean(values) for key, values in known.items() if values} | {
+    return {key: fmean(values) for key, values in known.items() if values} | {
         "peak_gpu_memory_mib": max(memory, default=None)
     }
 
