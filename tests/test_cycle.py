@@ -228,6 +228,21 @@ def test_the_docs_python_loads_a_registered_network(project, cycle, monkeypatch)
     assert "(1, 200, 300)" in said.getvalue()
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_readmes_python_names_the_best_model_on_a_material(project, cycle, monkeypatch):
+    (told,) = blocks(project, "python", having="search_logged_models")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{cycle.folder / 'mlflow.db'}")
+    with redirect_stdout(io.StringIO()) as said:
+        exec(told.text, {})
+    scores = pd.read_parquet(cycle.folder / "metrics/tiny/grain_boundaries/scores.parquet")
+    material = said.getvalue().removeprefix("best on surrogate_").partition(":")[0]
+    means = scores[scores["source"] == material].groupby(["arm", "run"])["mean_iou"].mean()
+    whole = scores.groupby(["arm", "run"])["mean_iou"].mean()
+    median = {arm: runs.sort_values(kind="stable").index[(len(runs) - 1) // 2] for arm, runs in whole.groupby("arm")}
+    arm, run = max(median.values(), key=means.__getitem__)
+    assert f": {arm}-run-{run:03d}, models:/" in said.getvalue()
+
+
 def test_every_stage_of_both_use_cases_has_run(project, cycle):
     written = read_tree(project / "dvc.yaml")["stages"]
     assert {stage.name.partition("@")[0] for stage in cycle.stages} == set(written)
