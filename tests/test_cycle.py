@@ -235,7 +235,7 @@ def test_readmes_python_names_the_best_model_on_a_material(project, cycle, monke
     with redirect_stdout(io.StringIO()) as said:
         exec(told.text, {})
     scores = pd.read_parquet(cycle.folder / "metrics/tiny/grain_boundaries/scores.parquet")
-    material = said.getvalue().removeprefix("best on surrogate_").partition(":")[0]
+    material = said.getvalue().removeprefix("best on ").partition(":")[0]
     means = scores[scores["source"] == material].groupby(["arm", "run"])["mean_iou"].mean()
     whole = scores.groupby(["arm", "run"])["mean_iou"].mean()
     median = {arm: runs.sort_values(kind="stable").index[(len(runs) - 1) // 2] for arm, runs in whole.groupby("arm")}

@@ -45,7 +45,7 @@ FILES: dict[str, set[str]] = {
     },
     f"{CODE}/sampling/samplers/mine.py": RESAMPLE,
     f"{CODE}/training/architectures/mine.py": set(),
-    f"{CODE}/judging/metrics.py": {*JUDGE, "report_grain_boundaries", "explain_grain_boundaries"},
+    f"{CODE}/judging/metrics.py": {*JUDGE, *REPORT, "explain_grain_boundaries"},
     f"{CODE}/reporting/pages/page.html.j2": {*JUDGE, *REPORT, "explain_grain_boundaries"},
     f"{CODE}/cli.py": set(),
     "data/sources/chip_cracks.json": {"import_chip_cracks"},
