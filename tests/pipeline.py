@@ -64,14 +64,19 @@ def given(tmp_path_factory) -> Path:
     return folder
 
 
+HASHES = "^(data|models)/|parquet|csv|verdict"
+"""What docs/results.md drops of DVC's table of experiments: hashes of data and networks."""
+
+
 class Changed(NamedTuple):
-    """What DVC said of a changed round, and the run after it."""
+    """What DVC said of a changed round, the experiment with it, and what DVC and git say before it is committed."""
 
     status: str
     diff: dict
     ran: Ran
     params: str
-    """What git says of params.yaml then."""
+    numbers: str
+    experiments: str
 
 
 @pytest.fixture(scope="session")
@@ -87,4 +92,6 @@ def changed(again: Ran, given: Path) -> Changed:
     module(clone, "micromime", "sources", MICROMIME_REAL=given)
     key = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
     said = module(clone, "dvc", "exp", "run", "--set-param", f"{key}=0.5", MICROMIME_REAL=given)
-    return Changed(status, diff, ran(clone, said), git(clone, "diff", "--unified=0", "params.yaml"))
+    params, numbers = git(clone, "diff", "--unified=0", "params.yaml"), module(clone, "dvc", "metrics", "diff")
+    experiments = module(clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", HASHES)
+    return Changed(status, diff, ran(clone, said), params, numbers, experiments)
