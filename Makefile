@@ -23,7 +23,7 @@ test-rendering: $(VENV)/installed
 
 # The pipeline under DVC, and real servers.
 test-servers: $(VENV)/installed
-	$(PYTEST) -m ci --durations 10
+	$(PYTEST) -m "ci and not slow" --durations 10
 
 test-ci: test test-servers
 

@@ -8,7 +8,7 @@ import pytest
 
 from micromime.mistakes import Mistake
 from micromime.tracking.store import OFFLINE, store_client
-from micromime.tracking.views import View, publish_view, server_address, view_address
+from micromime.tracking.views import View, publish_view, remembered_address, server_address, view_address
 
 CRACKS = View(("error_rate", "error_rate_all_tiles", "images_per_second", "seconds"), True, "What arms are.")
 
@@ -67,6 +67,18 @@ def test_where_nothing_was_told_there_is_no_address_and_no_store_is_made(store):
     store.unlink()
     assert view_address("cracks", "") == ""
     assert not Path("mlflow.db").exists()
+
+
+def test_an_address_is_remembered_for_its_store_as_long_as_there_is_one(store, monkeypatch):
+    publish_view("cracks", "demo", CRACKS)
+    monkeypatch.setenv(OFFLINE, "1")  # whoever asks MLflow is refused
+    assert remembered_address("cracks", "demo") == PAGE.format("demo")
+    assert remembered_address("cracks", "tiny") == remembered_address("grains", "demo") == ""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://lab:5000")
+    assert remembered_address("cracks", "demo") == ""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    store.unlink()
+    assert remembered_address("cracks", "demo") == ""
 
 
 def test_who_is_offline_is_told_so(store, monkeypatch):

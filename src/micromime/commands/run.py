@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from micromime.commands.check import check_tree, use_cases_in
-from micromime.commands.mlflow import HOST, PORT, pages_of
+from micromime.commands.mlflow import HOST, PORT
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
 from micromime.tracking.store import best_effort
-from micromime.tracking.views import server_address
+from micromime.tracking.views import remembered_address, server_address, view_address
 from micromime.use_cases import instance_kind
 
 
@@ -41,17 +41,21 @@ def run_pipeline() -> None:
 
 def say_where_arms_are(use_cases: list[str]) -> None:
     """Print where MLflow shows the arms of each use case side by side; it is told of those that it does not know."""
-    from micromime.stages.publish import publish  # pandas and MLflow take seconds
-
-    with best_effort():
-        for use_case in use_cases:
-            if not pages_of([use_case]):
-                publish(use_case)
-    server = server_address()
+    server, profile = server_address(), places.profile(read_tree(places.PARAMS))
     print(f"\nArms side by side in MLflow{'' if server else ' (`micromime mlflow` serves and opens them)'}:")
-    with best_effort():
-        for use_case, page in pages_of(use_cases).items():
-            print(f"{use_case + ':':19} {server or f'http://{HOST}:{PORT}'}/{page}")
+    for use_case in use_cases:
+        with best_effort():
+            if page := remembered_address(use_case, profile) or _told(use_case, profile):
+                print(f"{use_case + ':':19} {server or f'http://{HOST}:{PORT}'}/{page}")
+
+
+def _told(use_case: str, profile: str) -> str:
+    if page := view_address(use_case, profile):
+        return page
+    from micromime.stages.publish import publish  # pandas takes a second
+
+    publish(use_case)
+    return view_address(use_case, profile)
 
 
 def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:

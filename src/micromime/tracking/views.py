@@ -7,8 +7,10 @@ MLflow's page; a chart whose `dataAccessKey` is an empty string would be hidden 
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from micromime.project.work import OURS, fingerprint
 from micromime.tracking.store import absent_file, answering, prepare_store, store_client, tracking_uri, without_login
 
 DESCRIPTION, MATERIALS = "mlflow.note.content", "micromime.test_sets"
@@ -63,6 +65,7 @@ def publish_view(use_case: str, profile: str, view: View, materials: Mapping[str
     for key, text in tags.items():
         if known.tags.get(key) != text:
             client.set_experiment_tag(number, key, text)
+    _remember(use_case, profile, page_of(number, profile))
 
 
 def _links(number: str, profile: str) -> str:
@@ -104,7 +107,24 @@ def view_address(use_case: str, profile: str) -> str:
     known = None if absent_file() else store_client().get_experiment_by_name(use_case)
     if known is None or known.lifecycle_stage != "active" or f"{SHARED}{key_of(profile)}" not in known.tags:
         return ""
-    return page_of(known.experiment_id, profile)
+    return _remember(use_case, profile, page_of(known.experiment_id, profile))
+
+
+def remembered_address(use_case: str, profile: str) -> str:
+    """Return what was last told or found in this store, without MLflow, whose import takes seconds; else nothing."""
+    file = _memory(use_case, profile)
+    return file.read_text() if file.is_file() and not absent_file() else ""
+
+
+def _remember(use_case: str, profile: str, page: str) -> str:
+    file = _memory(use_case, profile)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(page)
+    return page
+
+
+def _memory(use_case: str, profile: str) -> Path:
+    return OURS / "mlflow" / fingerprint(without_login(tracking_uri()), use_case, profile)
 
 
 def server_address() -> str:
