@@ -54,6 +54,12 @@ WRONG = [
     ("GRAINS.train.architecture", "resnet50", "GRAINS.train.architecture: 'resnet50' is not known; use one of: small"),
     ("GRAINS.train.phases.0.epoch", 1, f"GRAINS.train.phases.0.epoch {NOT_KNOWN} size_px, trainable, epochs,"),
     ("GRAINS.finetune.architecture", "unet", f"GRAINS.finetune.architecture {NOT_KNOWN} runs, rehearsal_share,"),
+    ("GRAINS.finetune.runs", 0, "GRAINS.finetune.runs: 0 is not allowed; it should be 'all', or it should be greater"),
+    (
+        "GRAINS.resample.runs",
+        "few",
+        "GRAINS.resample.runs: 'few' is not allowed; it should be 'all', or it should be a",
+    ),
     ("GRAINS.finetune.runs", 4, "GRAINS.finetune.runs is 4, but GRAINS.train.runs is 3; lower the first, or"),
     ("GRAINS.scenario.gaussian_blur.kernel_px", 4, "gaussian_blur.kernel_px: 4 is even; a kernel has a middle"),
     ("GRAINS.scenario.white_noise.sd", 3, f"GRAINS.scenario.white_noise.sd {NOT_KNOWN} sd_grey."),

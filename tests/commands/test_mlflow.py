@@ -86,7 +86,7 @@ def test_a_server_s_own_page_is_opened_without_the_login(opened, monkeypatch):
 
 @pytest.mark.usefixtures("opened")
 def test_what_has_no_arms_is_one_sentence():
-    with pytest.raises(Mistake, match="MLflow knows no arms of new; `micromime publish`"):
+    with pytest.raises(Mistake, match=r"MLflow at \S+/mlflow\.db knows no arms of new; `micromime publish`"):
         show("new", 1, opening=True)
     with pytest.raises(Mistake, match="unknown"):
         show("unknown", 1, opening=True)

@@ -134,9 +134,17 @@ def test_only_edits_that_are_not_committed_must_be_forced_away(params):
     write("tiny", params, force=False)
     edited = params.read_text().replace("count: 12", "count: 13", 1)
     params.write_text(edited)
-    with pytest.raises(Mistake, match="has edits that are not committed"):
+    with pytest.raises(Mistake, match="has edits that would be lost"):
         write("demo", params, force=False)
     assert params.read_text() == edited
+
+
+def test_without_git_only_edits_must_be_forced_away(params):
+    for name in ("tiny", "evidence", "evidence"):
+        write(name, params, force=False)
+    params.write_text(params.read_text().replace("count: 400", "count: 401", 1))
+    with pytest.raises(Mistake, match="has edits that would be lost"):
+        write("demo", params, force=False)
 
 
 def test_what_would_be_wrong_is_not_written(demo, params):

@@ -9,6 +9,7 @@ import pytest
 from micromime.arms.arm import run_folder
 from micromime.arms.comparisons import Pool
 from micromime.datasets.store import Dataset
+from micromime.mistakes import Mistake
 from micromime.reporting.judged import Judged, JudgedTiles, beside, median_run, origin, phases
 from micromime.stages.tile import write_tiles
 
@@ -86,11 +87,16 @@ def test_tiles_are_told_of_by_test_tiles_first_and_under_another_name_of_all(gra
 
 
 def test_a_verdict_is_read_with_what_lies_beside_it(tmp_path):
-    (tmp_path / "verdict.json").write_text('{"arms": {}}')
+    verdict = {"test_set": {}, "arms": {}}
+    (tmp_path / "verdict.json").write_text(json.dumps(verdict))
     rows("base", {1: (0.5, 0.5)}).to_parquet(tmp_path / "scores.parquet")
     (tmp_path / "curves.csv").write_text("arm,epoch\nbase,1\n")
     said, scores, epochs = beside(tmp_path / "verdict.json")
-    assert (said, len(scores), epochs["epoch"].tolist()) == ({"arms": {}}, 2, [1])
+    assert (said, len(scores), epochs["epoch"].tolist()) == (verdict, 2, [1])
+    for damaged in ('{"test_set": {', "", "null", "[]", "{}"):
+        (tmp_path / "verdict.json").write_text(damaged)
+        with pytest.raises(Mistake, match=r"^The verdict in \S+ is damaged \(.*\); `make run` judges again"):
+            beside(tmp_path / "verdict.json")
 
 
 FOUND = [

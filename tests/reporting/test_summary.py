@@ -164,7 +164,7 @@ def test_a_simple_rule_that_is_ahead_is_said_to_be():
     assert second.startswith(
         "The best model against the best simple rule, local threshold (0.900): **worse** (mean IoU -"
     )
-    assert second.endswith("p < 0.001), ahead on 0 of 9 sources.")
+    assert second.endswith("p < 0.001), ahead on 0, behind on 9 of 9 sources.")
 
 
 def test_one_arm_of_one_run_is_compared_with_nothing_but_the_rule():
@@ -200,13 +200,17 @@ def test_a_surrogate_is_named_with_its_reason_in_title_and_evidence():
 def test_of_tiles_it_tells_of_the_fewest_and_names_the_control(tile_verdict):
     first, second, third = sentences(tile_verdict(runs=3))
     assert first == (
-        "Of 4 models made with 16 real training tiles, the mixed model makes the fewest mistakes: "
+        "Of 4 models made with 16 real training tiles (the fewest tried, where synthetic ones can matter most), the "
+        "mixed model makes the fewest mistakes: "
         "**20.0 of 100 test tiles wrong**, from 0.0 on part_1 to 40.0 on part_0."
     )
     gain = "**no test is possible** (-10.0 of 100 tiles wrong; all 3 pairs differ by the same)"
     assert second.startswith(
         f"The mixed model against the real model: {gain}; against the real model trained as long as mixed (control): "
         f"{gain}; the best model against the best simple rule, line filter (50.0): "
+    )
+    assert second.endswith(
+        f"with the most training tiles, 64, mixed against real: {gain}; against the control: {gain}."
     )
     assert "by run (p not corrected for their number), against the simple rule by tile" in third
 

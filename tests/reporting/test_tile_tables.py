@@ -118,3 +118,12 @@ def test_the_ablation_compares_each_surface_with_the_papers(said):
 def test_no_error_at_all_cannot_be_reduced(said):
     said["subsets"]["all"] |= {"test": judged(WRONG | {"real": (0, 0, 0), "mixed": (0, 1, 0)})}
     assert tile_tables(said).count("There is no error to reduce.") == 1
+
+
+def test_specimens_stand_by_themselves_and_every_model_is_tested_against_the_line_filter(tile_verdict):
+    part = tile_tables(tile_verdict(runs=3)).partition("### Training tiles: 64")[2].partition("###")[0]
+    # Of ten tiles the filter errs on the first four, all of part_0; mixed on 1, 2, 3 in its three runs.
+    assert "| part_0 (5) | 0.800 ± 0.200 | 0.600 ± 0.200 | 0.400 ± 0.200 | 0.600 ± 0.200 | 0.800 |" in part
+    assert "| part_1 (5) | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.000 ± 0.000 | 0.000 |" in part
+    assert "- mixed model - line filter on test data: -0.200 [" in part
+    assert part.count(" - line filter on test data: ") == 4

@@ -15,14 +15,18 @@ from contextlib import contextmanager, suppress
 from micromime.commands.check import use_cases_in
 from micromime.mistakes import Mistake
 from micromime.project import places
+from micromime.project.work import OURS
 from micromime.scenario.parameters import one_of, read_tree
-from micromime.tracking.store import UNLESS_SET, store_client, tracking_uri
+from micromime.tracking.store import UNLESS_SET, store_client, tracking_uri, without_password
 from micromime.tracking.views import server_address, view_address
 
 HOST, PORT = "127.0.0.1", 5000
 """Where MLflow's page is served for this machine alone, as `mlflow ui` does."""
 
-UP_WITHIN_S, PATIENCE_S = 120, 15
+LOG = OURS / "mlflow_ui.log"
+"""What the server that is started here says."""
+
+UP_WITHIN_S, PATIENCE_S = 120, 5
 """After that MLflow's server is given up as it starts (on a busy machine it takes more than a minute), and as it is
 asked something."""
 
@@ -39,7 +43,9 @@ def show(use_case: str, port: int, opening: bool) -> None:
     asked = [use_case] if use_case else known
     pages = pages_of(asked)
     if not pages:
-        raise Mistake(f"MLflow knows no arms of {' or '.join(asked)}; `micromime publish` tells it of those here.")
+        where = server_address() or without_password(tracking_uri())
+        told = "`micromime publish` tells it of those that were trained here"
+        raise Mistake(f"MLflow at {where} knows no arms of {' or '.join(asked)}; {told}.")
     if server := server_address():
         _shown(server, pages, opening)
         return
@@ -78,12 +84,14 @@ def served(use_case: str, port: int) -> "Iterator[subprocess.Popen[bytes] | None
     words = ["ui", f"--host={HOST}", f"--port={port}", "--workers=1", f"--backend-store-uri={tracking_uri()}"]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **UNLESS_SET, **os.environ}
     command = [sys.executable, "-m", "mlflow", *words, "--uvicorn-opts=--log-level=warning"]
-    server = subprocess.Popen(command, env=quiet)
+    LOG.parent.mkdir(parents=True, exist_ok=True)
+    with LOG.open("wb") as log:  # it says much of itself
+        server = subprocess.Popen(command, env=quiet, stdout=log, stderr=log)
     try:
         end = time.monotonic() + UP_WITHIN_S
         while not _said(port, "health"):
             if server.poll() is not None or time.monotonic() > end:
-                raise Mistake(f"MLflow's page did not come up on port {port}; what it says above tells why.")
+                raise Mistake(f"MLflow's page did not come up on port {port}; {LOG} tells why.")
             time.sleep(0.3)
         yield server
     finally:

@@ -29,7 +29,7 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
     base = params if params.exists() else places.SUPPLIED / places.PARAMS
     read_tree(base)
     if base == params and not force and _has_edits(params, folder):
-        raise Mistake(f"{params} has edits that are not committed; commit them, or write over them with --force.")
+        raise Mistake(f"{params} has edits that would be lost; commit them to git, or write over them with --force.")
     text = overlaid(base.read_text(), (folder / f"{name}.yaml").read_text())
     check_tree(YAML(typ="safe", pure=True).load(text))
     unfinished = params.with_name(f".{params.name}")
@@ -76,9 +76,9 @@ def _has_edits(params: Path, folder: Path) -> bool:
     """Say whether a parameter file holds what neither git nor a profile could give back."""
     command = ["git", "-C", str(params.absolute().parent), "show", f"HEAD:./{params.name}"]
     try:
-        shown = subprocess.run(command, capture_output=True, text=True, check=True)
+        base = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
-        return True  # No git, or never committed: nothing could give it back.
+        base = (places.SUPPLIED / places.PARAMS).read_text()  # no git, or never committed: what this package can give
     written = params.read_text()
-    laid = (overlaid(shown.stdout, (folder / f"{name}.yaml").read_text()) for name in profiles(folder))
-    return written != shown.stdout and written not in laid
+    laid = (overlaid(base, (folder / f"{name}.yaml").read_text()) for name in profiles(folder))
+    return written != base and written not in laid

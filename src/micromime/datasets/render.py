@@ -110,6 +110,7 @@ def write_preview(dataset: Dataset, file: Path, count: int = 12, side_px: int = 
     columns = min(3, len(pairs))
     blank = np.full_like(pairs[0], 255)
     pairs += [blank] * (-len(pairs) % columns)
+    file.parent.mkdir(parents=True, exist_ok=True)
     sheet = np.vstack([np.hstack(pairs[n : n + columns]) for n in range(0, len(pairs), columns)])
     Picture.fromarray(sheet).save(file, optimize=False)
 

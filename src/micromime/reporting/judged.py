@@ -17,6 +17,7 @@ from micromime.judging.grain_size import astm_difference
 from micromime.judging.metrics import ALL_TILES, ASTM, TESTED
 from micromime.judging.tiles import EVERY, METRIC, TEST
 from micromime.judging.verdict import CURVES, SCORES
+from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import LIST_NAME, read_micrographs
 
 ABOUT_ROUNDS = """\
@@ -201,9 +202,20 @@ def _flat(test: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def beside(verdict: Path) -> tuple[dict[str, Any], pd.DataFrame, pd.DataFrame]:
-    """Return a verdict and, from beside it, the scores of every picture and the learning curves."""
-    scores, curves = pd.read_parquet(verdict.with_name(SCORES)), pd.read_csv(verdict.with_name(CURVES))
-    return json.loads(verdict.read_text()), scores, curves
+    """Return a verdict and, from beside it, the scores of every picture and the learning curves.
+
+    Raises Mistake where one of them is missing or damaged.
+    """
+    try:
+        said, curves = json.loads(verdict.read_text()), pd.read_csv(verdict.with_name(CURVES))
+        scores = pd.read_parquet(verdict.with_name(SCORES))
+        if "test_set" not in said:
+            raise ValueError("it is no verdict")
+    except (OSError, ValueError, TypeError) as error:
+        why = str(error).partition("\n")[0].rstrip(".")
+        again = "`make run` judges again where it is deleted"
+        raise Mistake(f"The verdict in {verdict.parent} is damaged ({why}); {again}.") from None
+    return said, scores, curves
 
 
 def median_run(scores: pd.DataFrame, metric: str = Judged.median_by) -> int:

@@ -36,7 +36,7 @@ class Measured(Distribution):
         raise Mistake(f"{said}, as `make run` makes them.")
 
 
-KINDS = ("int", "float", "str", "bool")
+KINDS = ("int", "constrained-int", "float", "str", "bool")
 """What pydantic calls the members of a union, between the keys that lead to what is wrong."""
 
 MEASURED = "measured"

@@ -40,9 +40,13 @@ def publish(use_case: str = "") -> None:
             publish_arm(said, runs_of(arm))
             if table.is_file() and ScoreTable.read(table).origin["fingerprint"] == said["fingerprint"]:
                 publish_file(said, table)
-        print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
         if arms:
+            print(f"{each}: MLflow knows {len(arms)} arms.", flush=True)
             publish_judged(tree, each)
+        else:
+            print(
+                f"{each}: no arm is trained here; `make run` trains them, `micromime pull` brings a team's.", flush=True
+            )
 
 
 def publish_judged(tree: dict[str, Any], use_case: str) -> None:
@@ -59,6 +63,8 @@ def publish_judged(tree: dict[str, Any], use_case: str) -> None:
             print(
                 f"{verdict} is of other networks than are here, and is not told; `make run` judges these.", flush=True
             )
+    else:
+        print(f"{verdict} is not there, so MLflow is told no scores; `make run` judges.", flush=True)
     kind = JudgedTiles if instance_kind(use_case).classes else Judged
     view = View(kind.shown, kind.shown[0] in LOWER_IS_BETTER, kind.about)
     publish_view(use_case, places.profile(tree), view, materials)

@@ -49,6 +49,7 @@ def opening(said: Verdict) -> str:
         best=best,
         **_beside_rule(main, best),
         against_control=main.part["paired"].get(f"mixed_vs_longer_{main.scores[0]}"),
+        with_most=_with_most_tiles(said, main),
         runs=f"{' to '.join(dict.fromkeys(map(str, (runs[0], runs[-1]))))} run{'s' if runs[-1] > 1 else ''}",
         few=runs[0] < FEW_RUNS,
         hidden=len(arms) - len(shown),
@@ -90,7 +91,14 @@ def _beside_rule(main: Main, arm: str) -> dict[str, Any]:
         "against_rule": part["paired"].get(f"{arm}_vs_{rule}_{metric}"),
         "by_source": sorted(own.items(), key=lambda each: each[1]),
         "ahead": sum(gain < 0 if metric in LOWER_IS_BETTER else gain > 0 for gain in gains),
+        "behind": sum(gain > 0 if metric in LOWER_IS_BETTER else gain < 0 for gain in gains),
     }
+
+
+def _with_most_tiles(said: Verdict, main: Main) -> dict[str, Any] | None:
+    """Return the part of a verdict on tiles with the most training tiles, where there is more than one."""
+    most: dict[str, Any] | None = max(said.get("subsets", {}).values(), key=lambda each: each["tiles"], default=None)
+    return None if most is None or most["test"] is main.part else most
 
 
 def _best(scores: Mapping[str, float], metric: str) -> str:
