@@ -2,7 +2,16 @@
 
 import pytest
 
-from micromime.arms.rounds import RoundParameters, arms_of, compared, generation, rounds_of, score_of, without_control
+from micromime.arms.rounds import (
+    RoundParameters,
+    arms_of,
+    compared,
+    generation,
+    main_comparison,
+    rounds_of,
+    score_of,
+    without_control,
+)
 from micromime.mistakes import Mistake
 
 TWO_LINES = {"random": "base", "adaptive": "base", "random_2": "random", "adaptive_2": "adaptive"}
@@ -33,6 +42,20 @@ def test_rounds_come_in_the_order_of_the_file_after_the_base_arm():
 def test_every_round_is_compared_with_the_base_arm_and_with_those_of_its_generation():
     alike = [("adaptive", "random"), ("adaptive_2", "random_2")]
     assert compared(made(TWO_LINES)) == [*((name, "base") for name in TWO_LINES), *alike]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "pair"),
+    [
+        (TWO_LINES, ["adaptive_2", "random_2"]),
+        ({"adaptive": "base", "random": "base"}, ["adaptive", "random"]),  # whichever stands first
+        ({"random": "base", "random_b": "base", "adaptive": "base"}, ["adaptive", "random"]),  # the first control
+        ({"random": "base"}, []),
+        ({}, []),
+    ],
+)
+def test_the_main_comparison_is_the_last_round_that_goes_by_scores_against_its_control(rounds, pair):
+    assert main_comparison(made(rounds)) == pair
 
 
 @pytest.mark.parametrize(

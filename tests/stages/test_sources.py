@@ -108,7 +108,8 @@ def test_plain_dvc_repro_in_a_fresh_clone_takes_what_is_there(project, monkeypat
         subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], env=os.environ | OURS, check=True)
         status = [sys.executable, "-m", "dvc", "status", "--json"]
         assert json.loads(subprocess.run(status, env=os.environ | OURS, check=True, capture_output=True).stdout) == {}
-        return Origin.read(OUT / "source.json").kind
+        assert Origin.read(OUT / "source.json") == Origin.read(FILE)  # what is committed next says what was tested on
+        return Origin.read(FILE).kind
 
     assert Origin.read(FILE).kind == "real"
     assert repro() == "surrogate"
