@@ -11,8 +11,9 @@ import PIL.Image
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.pictures import micrographs as real
-from micromime.pictures.micrographs import listed_files, read_micrographs, stays_inside
+from micromime.pictures import files
+from micromime.pictures.lists import stays_inside
+from micromime.pictures.micrographs import listed_files, read_micrographs
 
 GREYS = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 
@@ -76,9 +77,9 @@ def test_a_scale_that_is_no_positive_number_is_named(folder: Path, cell: str) ->
 
 def test_listed_files_are_the_list_and_what_it_names(folder: Path) -> None:
     (folder / "notes.txt").write_text("not listed")
-    files = listed_files(folder)
-    assert sorted(files) == ["images.csv", "images/a.bmp", "images/b.png", "masks/b.png", "masks/other name.png"]
-    for name, digest in files.items():
+    found = listed_files(folder)
+    assert sorted(found) == ["images.csv", "images/a.bmp", "images/b.png", "masks/b.png", "masks/other name.png"]
+    for name, digest in found.items():
         assert digest == hashlib.sha256((folder / name).read_bytes()).hexdigest()
 
 
@@ -141,9 +142,9 @@ def test_a_huge_picture_is_refused_by_its_header(folder: Path, monkeypatch: pyte
 
 
 def test_the_bound_itself_is_allowed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(real, "LARGEST_PX", 24)
+    monkeypatch.setattr(files, "LARGEST_PX", 24)
     assert len(read_micrographs(folder)) == 2
-    monkeypatch.setattr(real, "LARGEST_PX", 23)
+    monkeypatch.setattr(files, "LARGEST_PX", 23)
     with pytest.raises(Mistake, match="has more than"):
         read_micrographs(folder)
 

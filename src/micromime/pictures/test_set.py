@@ -18,7 +18,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from micromime.mistakes import Mistake
-from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs, stays_inside
+from micromime.pictures.lists import stays_inside
+from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
 from micromime.pictures.tiles import read_tiles, tile_files
 from micromime.project.dvc_cache import cached_file, dvc_settings
 from micromime.project.versions import lock_at
