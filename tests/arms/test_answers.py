@@ -4,6 +4,7 @@ import json
 import shutil
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from micromime.arms import answers as asking
@@ -12,6 +13,8 @@ from micromime.arms.records import Answers, pack, read_record, write_record
 from micromime.datasets.store import Dataset
 from micromime.inference import networks
 from micromime.mistakes import Mistake
+from micromime.pictures import greys
+from micromime.pictures.micrographs import read_micrographs
 from micromime.project import places
 from micromime.stages.tile import write_tiles
 
@@ -131,6 +134,21 @@ def test_other_pictures_and_other_versions_ask_anew(base, micrographs, scoring, 
     answers([base], RECORDS, Question(purpose, folders[purpose]), [1])
     answers([base], RECORDS, Question(purpose, folders[purpose]), [1])
     assert asked == [1, 1]
+
+
+@pytest.mark.usefixtures("scoring")
+def test_another_rule_for_greys_asks_anew_about_the_pictures_it_changes(base, micrographs, asked, monkeypatch):
+    whole = PIL.Image.open(micrographs / "c.png")
+    about_whole = Question(TEST, micrographs).identity
+    whole.point(lambda grey: 100 + grey // 16).save(micrographs / "c.png")
+    assert [len(each.changes) for each in read_micrographs(micrographs)] == [0, 0, 1]
+    answers([base], RECORDS, Question(TEST, micrographs), [1])
+    monkeypatch.setattr(greys.Stretch, "apply", lambda _, stored: stored)
+    answers([base], RECORDS, Question(TEST, micrographs), [1])
+    answers([base], RECORDS, Question(TEST, micrographs), [1])
+    assert asked == [1, 1]
+    whole.save(micrographs / "c.png")
+    assert Question(TEST, micrographs).identity == about_whole
 
 
 def test_the_answers_of_one_purpose_number_of_views_or_network_are_no_others(base, micrographs, asked):

@@ -9,7 +9,7 @@ import pytest
 from micromime.judging.main_scores import OF_MASKS, main_of
 from micromime.judging.verdict import verdict
 from micromime.reporting.tables.summary import finding, number, opening, summary
-from micromime.reporting.tables.verdict import scores_of
+from micromime.reporting.tables.verdict import scores_of, verdict_table
 
 REAL = {"kind": "real", "name": "grain_boundaries", "reason": None}
 SURROGATE = {"kind": "surrogate", "name": "grain_boundaries", "reason": "no real set was given"}
@@ -54,6 +54,17 @@ def verdicts(project, tile_verdict):
 
 NAMES = [f"{p} {u}" for p in ("demo", "evidence") for u in ("grain_boundaries", "chip_cracks")]
 NAMES += ["many", "one", "perfect", "tiles"]
+
+
+def test_pictures_that_were_changed_on_reading_are_named():
+    changed = {"p1": ["its greys from 0 to 15 were stretched over 0 to 255"]}
+    said = said_of({"base": [0.6]}, REAL | {"changes": changed}, sources=1)
+    line = "Changed on reading, 1 in all: p1: its greys from 0 to 15 were stretched over 0 to 255."
+    assert f"\n- {line}\n" in summary(said)
+    assert verdict_table(said).splitlines()[2] == line
+    plain = said_of({"base": [0.6]}, REAL | {"changes": {}}, sources=1)
+    assert "Changed" not in summary(plain) + verdict_table(plain)
+    assert "changes" not in plain["test_set"]
 
 
 @pytest.fixture(params=NAMES)

@@ -4,6 +4,7 @@ from micromime.judging.metrics import TESTED
 from micromime.reporting.words import (
     TITLES,
     cell,
+    changes_said,
     headline,
     interval_text,
     markdown,
@@ -68,4 +69,9 @@ def test_the_headline_says_when_nothing_is_real():
     surrogate = {"kind": "surrogate", "name": "potts", "reason": "no real set was given", "n": 3}
     assert headline(surrogate) == "Test set: surrogate, not real (no real set was given); potts, n = 3"
     real = {"kind": "real", "name": "grain_boundaries", "reason": None, "n": 3}
+    assert changes_said(real) == ""
+    read = {name: [f"turned {name}", "stretched"] for name in "abcd"}
+    said = "Changed on reading, 4 in all: a: turned a, stretched; b: turned b, stretched"
+    assert changes_said(real | {"changes": read}, 2) == f"{said}; 2 more in the details."
+    assert changes_said(real | {"changes": {"a": ["cut"]}}) == "Changed on reading, 1 in all: a: cut."
     assert headline(real) == "Test set: real pictures; grain_boundaries, n = 3"

@@ -237,6 +237,39 @@ def test_a_classifier_gives_each_image_a_probability_and_takes_nothing_but_pixel
     assert len(np.unique(found)) == 3
     assert (found.shape, found.dtype) == ((3,), np.float32)
     assert [each.shape for each in model.metadata.signature.outputs.inputs] == [(-1,)]
-    for wrong in (several / 255, several[:, :1], several[0]):
-        with pytest.raises(MlflowException, match="schema"):
+    for wrong, seen in [
+        (several / 255, r"float64 of the shape \(3, 3, 40, 70\) from 0 to 1\."),
+        (several[:, :1], r"uint8 of the shape \(3, 1, 40, 70\) from 0 to 255"),
+        (several[0], r"uint8 of the shape \(3, 40, 70\)"),
+        (several.astype(np.uint16) + 1, "uint16 .* from 1 to 256"),  # a tile of 16 bits says not how it is stretched
+        (several > 99, "bool of the shape"),
+        (several[:, :, :0], "no pixel"),
+    ]:
+        with pytest.raises(MlflowException, match=seen):
             model.predict(wrong)
+
+
+def test_a_server_takes_whole_numbers_as_test_pictures_and_refuses_shares(runs, tmp_path, monkeypatch):
+    import mlflow
+    from fastapi.testclient import TestClient
+    from mlflow.pyfunc.scoring_server import init
+
+    from micromime.pictures.greys import in_8_bits
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/served.db")
+    model = mlflow.pyfunc.load_model(publish_model(ADAPTIVE, SURROGATE, runs[0]).uri)
+    server, image = TestClient(init(model)), pixels(1, 40, 70)[0, 0]
+
+    def answered(picture):
+        return server.post("/invocations", json={"inputs": grey_thrice(picture).tolist()})
+
+    narrow, wide = image // 16 + 100, image.astype(np.uint16) * 16
+    for picture in (image, narrow, wide):
+        expected = of_the_judge(runs[0], in_8_bits(picture)[0])
+        np.testing.assert_allclose(answered(picture).json()["predictions"][0], expected, atol=1e-6)
+    assert np.array_equal(in_8_bits(image)[0], image)
+    for wrong, seen in [(image / 255, "float64 of the shape (1, 3, 40, 70) from 0 to 1."), (image - 1.0, "from -1 to")]:
+        refused = answered(wrong)
+        assert refused.status_code == 400
+        assert "Pixel values must be whole numbers from 0 to 65535" in refused.json()["message"]
+        assert seen in refused.json()["message"]

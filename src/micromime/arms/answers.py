@@ -1,5 +1,6 @@
 """Networks of arms asked about pictures: what each finds, measured against the truth and kept in its run's record."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from micromime.datasets.store import identity
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.inference.views import ALL_VIEWS, in_views
 from micromime.judging.micrographs import CHOSEN_ON, classified, pictures_in, scored, tested, to_choose_by
-from micromime.pictures.micrographs import LIST_NAME, listed_files
+from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
 from micromime.project.results import ASKING, MEASURING
 from micromime.project.work import fingerprint
 from micromime.training.architectures import finds
@@ -37,7 +38,15 @@ class Question(NamedTuple):
     @property
     def identity(self) -> Any:
         """What decides the pictures."""
-        return listed_files(self.pictures) if (self.pictures / LIST_NAME).is_file() else identity(self.pictures)
+        if not (self.pictures / LIST_NAME).is_file():
+            return identity(self.pictures)
+        # Where a picture is not taken as it is stored, what networks see is decided by more than its file.
+        changed = [each for each in read_micrographs(self.pictures) if each.changes]
+        seen = {
+            each.name: hashlib.sha256(str(each.image.shape).encode() + each.image.tobytes()).hexdigest()
+            for each in changed
+        }
+        return [listed_files(self.pictures), seen] if seen else listed_files(self.pictures)
 
 
 class _Task(NamedTuple):

@@ -47,20 +47,22 @@ def verdict(
 ) -> Verdict:
     """Return what the scores say, with unrounded numbers and None where there is none (an sd of one run).
 
-    `test_set` has kind (real or surrogate), name and reason (why this kind). `scores` has a row for every arm, run and
-    picture (columns arm, run, picture, source), `baselines` one for every baseline and picture (baseline, picture,
-    source); all other columns are metrics, the same in both. A run's score is the mean over its pictures; an arm's
-    mean, sd and intervals are over runs. `pairs` says which arms are compared, (later, earlier), and that the tests are
-    corrected for their number (by source: for that of one metric, over all sources); without it every arm is compared
-    with each earlier one. `sizes`, where given, is what
-    `compare_sizes` asks for; what it returns is under "grain_size". Raises Mistake where a picture is missing, doubled
-    or without a number.
+    `test_set` has kind (real or surrogate), name, reason (why this kind) and perhaps changes (by picture, clauses
+    that say what reading did to it). `scores` has a row for every arm, run and picture (columns arm, run, picture,
+    source), `baselines` one for every baseline and picture (baseline, picture, source); all other columns are
+    metrics, the same in both. A run's score is the mean over its pictures; an arm's mean, sd and intervals are over
+    runs. `pairs` says which arms are compared, (later, earlier), and that the tests are corrected for their number
+    (by source: for that of one metric, over all sources); without it every arm is compared with each earlier one.
+    `sizes`, where given, is what `compare_sizes` asks for; what it returns is under "grain_size". Raises Mistake
+    where a picture is missing, doubled or without a number.
     """
     metrics = [name for name in scores.columns if name not in KEYS]
     pictures = sorted(scores["picture"].unique())
     _check_complete(scores, ["arm", "run"], pictures, metrics)
     _check_complete(baselines, ["baseline"], pictures, metrics)
     tested_on = {"kind": test_set["kind"], "name": test_set["name"], "reason": test_set["reason"], "n": len(pictures)}
+    if changes := test_set.get("changes"):
+        tested_on["changes"] = changes
     said: Verdict = {
         "test_set": tested_on,
         "arms": {arm: _arm(rows, metrics) for arm, rows in _parts(scores, "arm")},

@@ -1,7 +1,9 @@
-"""One rule for the greys of real pictures, wherever networks are asked about them.
+"""One rule for the greys of real pictures, wherever networks are asked about them: test sets, and MLflow's models.
 
-Networks are trained on 8-bit pictures of usual contrast. Pictures with more bits, and 8-bit ones that use few of their
-greys, are stretched; all others stay as they are.
+Networks know 8-bit pictures of usual contrast. A picture that has more bits, or whose greys span less than a quarter of
+8 bits, is stretched as ImageJ does it: what lies between two fixed percentiles comes to lie between black and white.
+All others stay as they are. Nothing is ever divided by 256: of a 12-bit picture in a file of 16 bits that leaves 16
+greys, in which networks find nothing.
 """
 
 from typing import NamedTuple
@@ -11,11 +13,15 @@ from numpy.typing import NDArray
 
 from micromime.scenario.arrays import Image
 
+Stored = NDArray[np.uint8] | NDArray[np.uint16]
+"""Greys, or several channels of one picture, as they stand in its file."""
+
 PERCENTILES = (0.5, 99.5)
-"""What lies outside of these is clipped: hot pixels, dust, glare."""
+"""What lies outside of them is clipped: hot pixels, dust, glare."""
 
 NARROW = 64
-"""An 8-bit picture whose greys between the percentiles span fewer levels than this is stretched."""
+"""Greys of 8 bits between the percentiles; fewer are stretched. Rendered pictures, which networks know, have more (all
+but 1 of 100), and so had every real one that we know."""
 
 
 class Stretch(NamedTuple):
@@ -24,18 +30,24 @@ class Stretch(NamedTuple):
     low: float
     high: float
 
-    def apply(self, stored: NDArray[np.uint8 | np.uint16 | np.float32]) -> Image:
-        """Return the picture as 8-bit grey: linear between the two, clipped outside of them."""
-        share = (stored.astype(np.float64) - self.low) / max(self.high - self.low, 1e-12)
+    def apply(self, stored: Stored) -> NDArray[np.uint8]:
+        """Return the picture in 8 bits, shape as given: linear between the two greys, clipped outside of them."""
+        share = (stored.astype(np.float64) - self.low) / max(self.high - self.low, 1)
         return np.rint(np.clip(share, 0, 1) * 255).astype(np.uint8)
 
     def __str__(self) -> str:
         return f"its greys from {self.low:g} to {self.high:g} were stretched over 0 to 255"
 
 
-def stretch_of(stored: NDArray[np.uint8 | np.uint16 | np.float32]) -> Stretch | None:
-    """Return how a picture (rows, cols) is stretched, or None where it stays as it is."""
+def stretch_of(stored: Stored) -> Stretch | None:
+    """Return how a picture is stretched, or None where it stays as it is: in 8 bits, and wide enough or of one grey."""
     low, high = np.percentile(stored, PERCENTILES).tolist()
-    if stored.dtype == np.uint8 and high - low >= NARROW:
+    if stored.dtype == np.uint8 and (high - low >= NARROW or stored.min() == stored.max()):
         return None
     return Stretch(low, high)
+
+
+def in_8_bits(stored: Stored) -> tuple[Image, Stretch | None]:
+    """Return a picture as networks are asked about it, and how it was stretched."""
+    stretch = stretch_of(stored)
+    return (stored.astype(np.uint8), None) if stretch is None else (stretch.apply(stored), stretch)

@@ -28,6 +28,16 @@ def headline(test_set: Mapping[str, Any]) -> str:
     return f"Test set: {kind}{reason}; {test_set['name']}, n = {test_set['n']}"
 
 
+def changes_said(test_set: Mapping[str, Any], most: int = 3) -> str:
+    """Return which pictures networks were asked about otherwise than they are stored, and how; nothing where none."""
+    changes = test_set.get("changes", {})
+    if not changes:
+        return ""
+    each = [f"{name}: {', '.join(clauses)}" for name, clauses in changes.items()]
+    more = f"; {len(each) - most} more in the details" if len(each) > most else ""
+    return f"Changed on reading, {len(each)} in all: {'; '.join(each[:most])}{more}."
+
+
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table, its first column to the left, the others to the right."""
     lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
@@ -95,7 +105,18 @@ TEMPLATES = Environment(
 )
 TEMPLATES.filters |= {
     each.__name__: each
-    for each in (capital, cell, ends_text, headline, interval_text, made_lines, mean_cell, p_or_none, signed_interval)
+    for each in (
+        capital,
+        cell,
+        changes_said,
+        ends_text,
+        headline,
+        interval_text,
+        made_lines,
+        mean_cell,
+        p_or_none,
+        signed_interval,
+    )
 }
 TEMPLATES.filters["metric"] = title
 

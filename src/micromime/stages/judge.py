@@ -58,7 +58,8 @@ def on_micrographs(
     given = given.assign(source=given["picture"].map({each.name: each.source for each in pictures}))
     purpose = SCORING if views == 1 else CHOOSING  # in one view they have been asked all of it for the samplers
     chosen_on = answers(arms, records, Question(purpose, places.synthetic(use_case, "scoring"), views))
-    said = said_of(tested_on(test_set, use_case), (given, chosen_on), pictures, compared(rounds))
+    about = tested_on(test_set, use_case) | {"changes": {each.name: each.changes for each in pictures if each.changes}}
+    said = said_of(about, (given, chosen_on), pictures, compared(rounds))
     return said | {"main_comparison": main_comparison(rounds), "views": views, "made": origin(arms)}, given
 
 

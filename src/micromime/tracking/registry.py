@@ -147,7 +147,7 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(SOURCES / file, folder / file)
     answers = (-1,) if finds(architecture) == "class" else (-1, -1, -1)  # for each image, or for each pixel
-    pixels, answer = TensorSpec(np.dtype(np.uint8), (-1, 3, -1, -1)), TensorSpec(np.dtype(np.float32), answers)
+    answer = TensorSpec(np.dtype(np.float32), answers)
     id_ = model.model_id
     save_model(
         folder / "model",
@@ -155,7 +155,8 @@ def _save(folder: Path, network: Path, model: LoggedModel) -> None:
         python_model=served_model.__file__,
         artifacts={file: str(network / file) for file in NETWORK_FILES},
         code_paths=[str(folder / "micromime")],
-        signature=ModelSignature(Schema([pixels]), Schema([answer])),
+        # No schema of what goes in: by one MLflow would cast numbers from 0 to 1 to pixel values 0, and ask on.
+        signature=ModelSignature(outputs=Schema([answer])),
         input_example=EXAMPLE,
         pip_requirements=packages,
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mlflow.exceptions import MlflowException
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from numpy.typing import NDArray
@@ -33,8 +34,9 @@ class ServedModel(PythonModel):
             found = [in_all_views(lambda seen: probabilities(network, seen[None])[0], image) for image in pixels]
             return np.array(found, np.float32).reshape(len(pixels), *pixels.shape[2:])
 
-        of_class = finds(described["architecture"]) == "class"
-        self.answer = partial(class_probabilities, network, size_px=described["size_px"]) if of_class else in_views
+        self.of_class = finds(described["architecture"]) == "class"
+        of_class = partial(class_probabilities, network, size_px=described.get("size_px", 0))
+        self.answer = of_class if self.of_class else in_views
 
     def predict(
         self,
@@ -42,12 +44,34 @@ class ServedModel(PythonModel):
         model_input: np.ndarray,  # a hint that MLflow knows; it grumbles about NDArray
         params: dict[str, Any] | None = None,  # noqa: ARG002 - MLflow hands them over
     ) -> NDArray[np.float32]:
-        """Return numbers from 0 to 1 for pixel values (n, 3, rows, cols) uint8, of any size.
+        """Return numbers from 0 to 1 for pixel values (n, 3, rows, cols), whole numbers of 8 or 16 bits, of any size.
 
         They are (n, rows, cols), one for each pixel, where the network finds a mask, (n,) where it finds a class.
-        A grey image is given three times over: `np.repeat(image[None, None], 3, axis=1)`.
+        A grey image is given three times over: `np.repeat(image[None, None], 3, axis=1)`. Whole micrographs are
+        stretched as test pictures are (`pictures.greys`). A tile is asked about as it is, in 8 bits: how it would be
+        stretched, its photograph decides. MlflowException for all else, which a server answers with status 400.
         """
-        return self.answer(model_input)
+        from micromime.pictures.greys import in_8_bits
+
+        stored = _whole_numbers(model_input, 255 if self.of_class else 65535)
+        if self.of_class or not len(stored):
+            return self.answer(stored.astype(np.uint8))
+        return self.answer(np.stack([in_8_bits(image)[0] for image in stored]))
+
+
+def _whole_numbers(given: Any, most: int) -> NDArray[Any]:
+    """Return pixel values as uint8, or as uint16 where any is above 255; MlflowException for what is none."""
+    pixels = np.asarray(given)
+    expected = f"whole numbers from 0 to {most} of the shape (n, 3, rows, cols), grey ones three times over"
+    seen = f"{pixels.dtype} of the shape {pixels.shape}"
+    if pixels.size and np.issubdtype(pixels.dtype, np.number):
+        seen += f" from {pixels.min():g} to {pixels.max():g}"
+    sound = pixels.ndim == 4 and pixels.shape[1] == 3 and np.issubdtype(pixels.dtype, np.integer)
+    if not sound or (pixels.size and not 0 <= pixels.min() <= pixels.max() <= most):
+        raise MlflowException.invalid_parameter_value(f"Pixel values must be {expected}; given was {seen}.")
+    if 0 in pixels.shape[2:]:
+        raise MlflowException.invalid_parameter_value(f"A picture has no pixel; given was {seen}.")
+    return pixels.astype(np.uint16 if pixels.dtype == np.uint16 or pixels.max(initial=0) > 255 else np.uint8)
 
 
 set_model(ServedModel())
