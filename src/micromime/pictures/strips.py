@@ -29,6 +29,8 @@ APART = 40
 LETTERS, LETTER_PX = 5, 4
 """How many letters there are, and how many rows each covers, at least."""
 
+FEW = 64
+"""A picture of 8 bits whose greys span fewer is looked at as one of 16 bits is: with its own black and white."""
 
 LINE_PX, LINE_STRAYS, LINE_SHARE = 4, 12, 0.95
 """How many rows a line beside a strip has at most, and how much of it lies how close to one grey."""
@@ -50,7 +52,9 @@ def check_no_strip(stored: Stored, where: str) -> None:
 def strip_in(stored: Stored) -> tuple[int, int] | None:
     """Return the first and the last row of what looks like a strip in a picture (rows, cols), or None."""
     rows = len(stored)
-    lowest, highest = (0, 255) if stored.dtype == np.uint8 else (int(stored.min()), int(stored.max()))
+    lowest, highest = int(stored.min()), int(stored.max())
+    if stored.dtype == np.uint8 and highest - lowest >= FEW:
+        lowest, highest = 0, 255
     for top in (False, True):
         outer = (stored if top else stored[::-1])[: int(rows * 2 * LARGEST)]
         if (lowest, highest) != (0, 255):
