@@ -39,7 +39,7 @@ def png_16_bit_rgb() -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     save(tmp_path, "images/b.png", GREYS)
-    save(tmp_path, "masks/b.png", np.where(GREYS > 100, 255, 0).astype(np.uint8))
+    save(tmp_path, "masks/b.png", np.where(GREYS > 120, 255, 0).astype(np.uint8))
     save(tmp_path, "images/a.bmp", np.dstack([GREYS[:3], GREYS[:3] // 2, GREYS[:3] * 0]))
     save(tmp_path, "masks/other name.png", np.zeros((3, 6), np.uint8))
     write_list(tmp_path, "images/b.png,masks/b.png,steel,x", 'images/a.bmp,masks/other name.png,"iron, pure",')
@@ -51,7 +51,7 @@ def test_micrographs_keep_the_order_of_the_list_and_their_own_sizes(folder: Path
     assert (first.name, first.source, second.name, second.source) == ("b", "steel", "a", "iron, pure")
     assert np.array_equal(first.image, GREYS)
     assert first.mask.dtype == bool
-    assert np.array_equal(first.mask, GREYS > 100)
+    assert np.array_equal(first.mask, GREYS > 120)
     assert second.image.shape == second.mask.shape == (3, 6)
     assert not second.mask.any()
 
@@ -101,10 +101,9 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "mask of greys": (lambda f: save(f, "masks/b.png", GREYS // 255 + 1), "masks/b.png holds the grey 1"),
     "no picture": (lambda f: (f / "images/b.png").write_text("hello"), "is cut off, or is no picture"),
     "empty file": (lambda f: (f / "images/b.png").write_text(""), "is cut off, or is no picture"),
-    "16 bit": (lambda f: save(f, "images/b.png", GREYS.astype(np.uint16)), "16 or more bits"),
-    "16 bit rgb": (lambda f: (f / "images/b.png").write_bytes(png_16_bit_rgb()), "16 or more bits"),
-    "transparent": (lambda f: save(f, "images/b.png", np.zeros((4, 6, 4), np.uint8)), "is of the kind RGBA"),
-    "1 bit": (lambda f: save(f, "masks/b.png", GREYS > 100), "is of the kind 1"),
+    "16 bit rgb": (lambda f: (f / "images/b.png").write_bytes(png_16_bit_rgb()), "has 16 bits a colour"),
+    "transparent": (lambda f: save(f, "images/b.png", np.zeros((4, 6, 4), np.uint8)), "has transparent pixels"),
+    "1 bit": (lambda f: save(f, "masks/b.png", GREYS > 100), "mask masks/b.png is of 1 bit a pixel; save it as 8-bit"),
 }
 
 
@@ -165,5 +164,5 @@ def test_names_that_stay_inside(name: str) -> None:
 def test_the_real_set_of_this_machine_is_whole():
     micrographs = read_micrographs(Path(os.environ["MICROMIME_REAL"]) / "grain_boundaries")
     assert micrographs
-    assert all(0 < each.mask.mean() < 0.5 for each in micrographs)
+    assert all(each.mask.mean() > 0 for each in micrographs)
     assert len({each.name for each in micrographs}) == len(micrographs)

@@ -10,6 +10,8 @@ from micromime.mistakes import Mistake
 ALSO_SOURCE = "group"
 """What the column `source` may be called."""
 SCALE = "um_per_px"
+OPTIONAL = (SCALE, "page", "rows")
+"""Columns that may be absent."""
 
 
 def stays_inside(name: str) -> bool:
@@ -34,7 +36,7 @@ def table_lines(path: Path, columns: Sequence[str]) -> Iterator[tuple[int, dict[
                 raise Mistake(f"{path} lacks the column {missing[0]}; its first line must name {', '.join(columns)}.")
             for written in table:
                 cells = {name: (cell or "").strip() for name, cell in written.items() if name}
-                yield table.line_num, {column: cells.get(column, "") for column in (*columns, SCALE)}
+                yield table.line_num, {column: cells.get(column, "") for column in (*columns, *OPTIONAL)}
     except FileNotFoundError:
         raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(columns)}.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:

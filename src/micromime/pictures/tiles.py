@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.pictures.files import read_stored
+from micromime.pictures.files import read_8_bit
 from micromime.pictures.lists import checked_cells, table_lines
 from micromime.pictures.micrographs import read_mask
 from micromime.project.work import sha256
@@ -78,7 +78,7 @@ def _tile(folder: Path, cells: dict[str, str], place: str, classes: Sequence[str
         raise Mistake(f"{place}: label {cells['label']!r} is not known; use one of: {', '.join(classes)}.")
     if not (cells["x"].isdecimal() and cells["y"].isdecimal()):
         raise Mistake(f"{place}: x and y must be whole numbers of 0 or more, the tile's corner in its photograph.")
-    image = read_stored(folder / cells["tile"], f"{place}: tile {cells['tile']}")
+    image = read_8_bit(folder / cells["tile"], f"{place}: tile {cells['tile']}")
     name = Path(cells["tile"]).name
     empty = cells["label"] == classes[0]
     mask = np.zeros(image.shape, np.bool_) if empty else read_mask(folder, f"{MASKS}/{name}", image, place)
