@@ -95,6 +95,14 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no source": (lambda f: write_list(f, "images/b.png,masks/b.png, ,x"), "the cell source is empty"),
     "leaves": (lambda f: write_list(f, "../b.png,masks/b.png,steel,x"), r"'\.\./b\.png' leaves the folder"),
     "twice": (lambda f: write_list(f, ROW, ROW), "line 3: the name 'b' stands in line 2 too"),
+    "copy": (
+        lambda f: save(f, "images/a.bmp", GREYS),
+        "line 3: image .*/a.bmp has the pixels of that in .* line 2; list",
+    ),
+    "one source": (
+        lambda f: write_list(f, ROW, "images/a.bmp,m,Steel,"),
+        "line 3: source 'Steel' is 'steel' in .* line 2",
+    ),
     "image missing": (lambda f: (f / "images/b.png").unlink(), "line 2: image images/b.png is not there"),
     "mask missing": (lambda f: (f / "masks/b.png").unlink(), "line 2: mask masks/b.png is not there"),
     "sizes": (lambda f: save(f, "masks/b.png", GREYS.T * 0), r"differ in size \(6 x 4 and 4 x 6 px\)"),

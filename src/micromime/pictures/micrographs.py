@@ -6,6 +6,7 @@ empty) how many micrometres a pixel is wide, and further columns are free. Nothi
 micrograph is checked before it is handed on.
 """
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from micromime.mistakes import Mistake
 from micromime.pictures.files import read_picture, read_stored
-from micromime.pictures.lists import SCALE, checked_cells, scale_in, table_lines
+from micromime.pictures.lists import SCALE, check_sources, checked_cells, scale_in, table_lines
 from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
@@ -44,10 +45,13 @@ def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
     missing, damaged, too large or inconsistent raises Mistake.
     """
-    micrographs = []
+    micrographs, first = [], dict[str, str]()
     for place, cells in _rows(folder, maskless):
         name, um_per_px = cells["image"], scale_in(cells[SCALE], place)
         image, changes = read_picture(folder / name, f"{place}: image {name}")
+        content = hashlib.sha256(f"{image.shape} {changes}".encode() + image.tobytes()).hexdigest()
+        if (other := first.setdefault(content, place)) != place:
+            raise Mistake(f"{place}: image {name} has the pixels of that in {other}; list each picture once.")
         mask = (
             read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
         )
@@ -74,6 +78,7 @@ def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
         rows.append((place, cells))
     if not rows:
         raise Mistake(f"{path} lists no images; add one line for each.")
+    check_sources((place, cells["source"]) for place, cells in rows)
     return rows
 
 
