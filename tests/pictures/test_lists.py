@@ -194,3 +194,8 @@ def test_one_specimen_has_one_name(other):
     with pytest.raises(Mistake, match=f"line 4: source '{other}' is 'steel 1' in line 2; write both alike"):
         check_sources([("line 2", "steel 1"), ("line 3", "iron"), ("line 4", other)])
     check_sources([("line 2", "steel 1"), ("line 3", "steel 1"), ("line 4", "steel 2")])
+
+
+def test_no_source_is_called_as_all_of_them_together_are_in_tables():
+    with pytest.raises(Mistake, match="line 2: source 'ALL' is what tables call all of them together; give it another"):
+        check_sources([("line 2", "ALL")])

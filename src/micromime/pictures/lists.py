@@ -30,6 +30,7 @@ FILES = ("image", "mask", "tile", "source_image")
 
 SEPARATORS = (",", ";", "\t")
 LONGEST_NAME = 100
+EVERY_SOURCE = "ALL"
 
 NEAR = {
     SCALE: (
@@ -112,12 +113,14 @@ def checked_cells(written: Mapping[str, str], place: str, needed: Sequence[str],
 
 
 def check_sources(sources: Iterable[tuple[str, str]]) -> None:
-    """Raise Mistake where two of the sources, each with its place, differ in capitals, blanks or accents alone.
+    """Raise Mistake where two of the sources, each with its place, differ in no more than capitals, blanks or accents.
 
-    One specimen under two names would be in the test set and in what is learnt from.
+    One specimen under two names would be in the test set and in what is learnt from. Also where one is called `ALL`.
     """
     first: dict[str, tuple[str, str]] = {}
     for place, source in sources:
+        if source == EVERY_SOURCE:
+            raise Mistake(f"{place}: source {source!r} is what tables call all of them together; give it another name.")
         alike = re.sub(r"\s+", "", unicodedata.normalize("NFKC", source)).casefold()
         other_place, other = first.setdefault(alike, (place, source))
         if other != source:
