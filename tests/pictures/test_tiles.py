@@ -6,6 +6,8 @@ import PIL.Image
 import pytest
 
 from micromime.mistakes import Mistake
+from micromime.pictures import tiles
+from micromime.pictures.files import read_stored
 from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import COLUMNS, read_tiles, tile_files
 
@@ -89,6 +91,17 @@ def test_a_tile_is_stretched_as_its_whole_photograph_is(folder):
     assert np.array_equal(read_tiles(folder, CLASSES)[1].image, dark[9:49, :30])
 
 
+def test_a_tile_of_16_bits_is_stretched_with_its_photograph_and_one_of_8_is_none_of_it(folder, monkeypatch):
+    deep = lambda path, where: read_stored(path, where) * np.uint16(16)  # noqa: E731
+    monkeypatch.setattr(tiles, "read_stored", deep)
+    low, high = np.percentile(texture(1) * 16.0, (0.5, 99.5))
+    expected = np.rint(np.clip((texture(1)[5:45, 3:33] * 16.0 - low) / (high - low), 0, 1) * 255)
+    assert np.array_equal(read_tiles(folder, CLASSES)[0].image, expected)
+    monkeypatch.setattr(tiles, "read_stored", lambda *a: (read_stored if "tiles" in str(a[0]) else deep)(*a))
+    with pytest.raises(Mistake, match="the tile has 8 bits a pixel, its photograph 16; cut it from the photograph"):
+        read_tiles(folder, CLASSES)
+
+
 def test_files_are_named_with_their_hashes(folder):
     files = tile_files(folder)
     assert set(files) == {"tiles.csv", "tiles/a.png", "tiles/b.png", "tile_masks/b.png"}
@@ -135,6 +148,13 @@ def test_what_is_wrong_is_told_in_one_sentence(folder, wrong):
     with pytest.raises(Mistake, match=told) as caught:
         read_tiles(folder, CLASSES)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("column", ["page", "rows"])
+def test_what_belongs_to_photographs_is_not_passed_over(folder, column):
+    write(folder, [[*row, "2"] for row in ROWS], [*COLUMNS, column])
+    with pytest.raises(Mistake, match=r"line 2: page and rows are those of photographs; write them into images\.csv"):
+        read_tiles(folder, CLASSES)
 
 
 def test_exchanged_corners_are_told_also_where_they_lie_outside(folder):
@@ -201,8 +221,8 @@ def test_tiles_of_two_sizes_are_refused(folder):
 
 def test_the_surrogate_s_tiles_are_those_of_their_photographs(tmp_path):
     write_parts(2, 256, 0, tmp_path)
-    tiles = read_tiles(tmp_path, CLASSES)
-    assert len(tiles) == 20
-    shutil.copy(tmp_path / tiles[0].photograph, tmp_path / tiles[-1].photograph)  # another part's
+    cut = read_tiles(tmp_path, CLASSES)
+    assert len(cut) == 20
+    shutil.copy(tmp_path / cut[0].photograph, tmp_path / cut[-1].photograph)  # another part's
     with pytest.raises(Mistake, match="does not have the pixels of"):
         read_tiles(tmp_path, CLASSES)

@@ -124,6 +124,8 @@ def _check_lines(lines: Sequence[_Line], classes: Sequence[str]) -> None:
     first: dict[str, str] = {}
     for place, cells in lines:
         checked_cells(cells, place, COLUMNS, ("tile", "source_image"))
+        if cells["page"] or cells["rows"]:
+            raise Mistake(f"{place}: page and rows are those of photographs; write them into {micrographs.LIST_NAME}.")
         if cells["label"] not in classes:
             raise Mistake(f"{place}: label {cells['label']!r} is not known; use one of: {', '.join(classes)}.")
         if not (cells["x"].isdecimal() and cells["y"].isdecimal()):
@@ -177,6 +179,9 @@ def _check_place(line: _Line, tile: tuple[Path, Greys], photograph: _Photograph)
         photograph.stored[top:, left:][: stored.shape[0], : stored.shape[1]] for top, left in ((row, col), (col, row))
     )
     files = (path, photograph.path)
+    if stored.dtype != photograph.stored.dtype:
+        said = f"the tile has {8 * stored.itemsize} bits a pixel, its photograph {8 * photograph.stored.itemsize}"
+        raise Mistake(f"{line.place}: {said}; cut it from the photograph without changing its greys.")
     if _same(here, stored, files):
         return
     size, whole = (f"{cols} x {rows}" for rows, cols in (stored.shape, photograph.stored.shape))
