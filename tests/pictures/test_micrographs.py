@@ -39,7 +39,7 @@ def png_16_bit_rgb() -> bytes:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     save(tmp_path, "images/b.png", GREYS)
-    save(tmp_path, "masks/b.png", np.where(GREYS > 100, 255, 0).astype(np.uint8))
+    save(tmp_path, "masks/b.png", np.where(GREYS > 120, 255, 0).astype(np.uint8))
     save(tmp_path, "images/a.bmp", np.dstack([GREYS[:3], GREYS[:3] // 2, GREYS[:3] * 0]))
     save(tmp_path, "masks/other name.png", np.zeros((3, 6), np.uint8))
     write_list(tmp_path, "images/b.png,masks/b.png,steel,x", 'images/a.bmp,masks/other name.png,"iron, pure",')
@@ -51,7 +51,7 @@ def test_micrographs_keep_the_order_of_the_list_and_their_own_sizes(folder: Path
     assert (first.name, first.source, second.name, second.source) == ("b", "steel", "a", "iron, pure")
     assert np.array_equal(first.image, GREYS)
     assert first.mask.dtype == bool
-    assert np.array_equal(first.mask, GREYS > 100)
+    assert np.array_equal(first.mask, GREYS > 120)
     assert second.image.shape == second.mask.shape == (3, 6)
     assert not second.mask.any()
 
@@ -84,6 +84,14 @@ def test_listed_files_are_the_list_and_what_it_names(folder: Path) -> None:
 
 
 ROW = "images/b.png,masks/b.png,steel,x"
+
+
+def copied(folder: Path) -> None:
+    """List the first picture a second time, under another name."""
+    save(folder, "images/a.bmp", GREYS)
+    write_list(folder, ROW, "images/a.bmp,masks/b.png,iron,")
+
+
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no list": (lambda f: (f / "images.csv").unlink(), "images.csv is not there"),
     "list is a picture": (lambda f: (f / "images/b.png").replace(f / "images.csv"), "is not a table"),
@@ -95,10 +103,7 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no source": (lambda f: write_list(f, "images/b.png,masks/b.png, ,x"), "the cell source is empty"),
     "leaves": (lambda f: write_list(f, "../b.png,masks/b.png,steel,x"), r"'\.\./b\.png' leaves the folder"),
     "twice": (lambda f: write_list(f, ROW, ROW), "line 3: the name 'b' stands in line 2 too"),
-    "copy": (
-        lambda f: save(f, "images/a.bmp", GREYS),
-        "line 3: image .*/a.bmp has the pixels of that in .* line 2; list",
-    ),
+    "copy": (copied, "line 3: image .*/a.bmp has the pixels of that in .* line 2; list each picture once"),
     "one source": (
         lambda f: write_list(f, ROW, "images/a.bmp,m,Steel,"),
         "line 3: source 'Steel' is 'steel' in .* line 2",
@@ -109,10 +114,9 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "mask of greys": (lambda f: save(f, "masks/b.png", GREYS // 255 + 1), "masks/b.png holds the grey 1"),
     "no picture": (lambda f: (f / "images/b.png").write_text("hello"), "is cut off, or is no picture"),
     "empty file": (lambda f: (f / "images/b.png").write_text(""), "is cut off, or is no picture"),
-    "16 bit": (lambda f: save(f, "images/b.png", GREYS.astype(np.uint16)), "16 or more bits"),
-    "16 bit rgb": (lambda f: (f / "images/b.png").write_bytes(png_16_bit_rgb()), "16 or more bits"),
-    "transparent": (lambda f: save(f, "images/b.png", np.zeros((4, 6, 4), np.uint8)), "is of the kind RGBA"),
-    "1 bit": (lambda f: save(f, "masks/b.png", GREYS > 100), "is of the kind 1"),
+    "16 bit rgb": (lambda f: (f / "images/b.png").write_bytes(png_16_bit_rgb()), "has 16 bits a colour"),
+    "transparent": (lambda f: save(f, "images/b.png", np.zeros((4, 6, 4), np.uint8)), "has transparent pixels"),
+    "1 bit": (lambda f: save(f, "masks/b.png", GREYS > 100), "mask masks/b.png is of 1 bit a pixel; save it as 8-bit"),
 }
 
 
@@ -173,5 +177,5 @@ def test_names_that_stay_inside(name: str) -> None:
 def test_the_real_set_of_this_machine_is_whole():
     micrographs = read_micrographs(Path(os.environ["MICROMIME_REAL"]) / "grain_boundaries")
     assert micrographs
-    assert all(0 < each.mask.mean() < 0.5 for each in micrographs)
+    assert all(each.mask.mean() > 0 for each in micrographs)
     assert len({each.name for each in micrographs}) == len(micrographs)

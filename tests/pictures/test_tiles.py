@@ -6,8 +6,6 @@ import PIL.Image
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.pictures import tiles
-from micromime.pictures.files import read_stored
 from micromime.pictures.surrogates.parts import write as write_parts
 from micromime.pictures.tiles import COLUMNS, read_tiles, tile_files
 
@@ -91,14 +89,42 @@ def test_a_tile_is_stretched_as_its_whole_photograph_is(folder):
     assert np.array_equal(read_tiles(folder, CLASSES)[1].image, dark[9:49, :30])
 
 
-def test_a_tile_of_16_bits_is_stretched_with_its_photograph_and_one_of_8_is_none_of_it(folder, monkeypatch):
-    deep = lambda path, where: read_stored(path, where) * np.uint16(16)  # noqa: E731
-    monkeypatch.setattr(tiles, "read_stored", deep)
+def test_a_tile_of_16_bits_is_stretched_with_its_photograph_and_one_of_8_is_none_of_it(folder):
+    for name in ("images/p1.png", "images/p2.png", "tiles/a.png", "tiles/b.png"):
+        save(folder, name, np.array(PIL.Image.open(folder / name)) * np.uint16(16))
     low, high = np.percentile(texture(1) * 16.0, (0.5, 99.5))
     expected = np.rint(np.clip((texture(1)[5:45, 3:33] * 16.0 - low) / (high - low), 0, 1) * 255)
     assert np.array_equal(read_tiles(folder, CLASSES)[0].image, expected)
-    monkeypatch.setattr(tiles, "read_stored", lambda *a: (read_stored if "tiles" in str(a[0]) else deep)(*a))
+    save(folder, "tiles/a.png", texture(1)[5:45, 3:33])
     with pytest.raises(Mistake, match="the tile has 8 bits a pixel, its photograph 16; cut it from the photograph"):
+        read_tiles(folder, CLASSES)
+
+
+def test_rows_that_show_the_specimen_say_how_its_tiles_are_stretched_and_where_they_may_lie(folder):
+    narrow = (100 + texture(1) // 16).astype(np.uint8)
+    narrow[90:] = np.arange(80) * 3  # an information strip
+    save(folder, "images/p1.png", narrow)
+    save(folder, "tiles/a.png", narrow[5:45, 3:33])
+    lists = [[*PHOTOGRAPHS[0], "0-89"], [*PHOTOGRAPHS[1], ""]]
+    write(folder, lists, ("image", "mask", "group", "rows"), "images.csv")
+    low, high = np.percentile(narrow[:90], (0.5, 99.5))
+    expected = np.rint(np.clip((narrow[5:45, 3:33] - low) / (high - low), 0, 1) * 255)
+    assert np.array_equal(read_tiles(folder, CLASSES)[0].image, expected)
+    save(folder, "tiles/a.png", narrow[51:91, 3:33])
+    write(folder, [[*ROWS[0][:5], "51"], ROWS[1]])
+    with pytest.raises(Mistake, match="the rows 51 to 90 of its photograph, of which 0 to 89 show the specimen; leave"):
+        read_tiles(folder, CLASSES)
+
+
+def test_tiles_of_one_page_of_several_are_cut_from_that_page(folder):
+    first, second = (PIL.Image.fromarray(texture(n)) for n in (5, 1))
+    first.save(folder / "images/p1.tif", save_all=True, append_images=[second])
+    lists = [["images/p1.tif", "", "p1", "2"], [*PHOTOGRAPHS[1], ""]]
+    write(folder, lists, ("image", "mask", "group", "page"), "images.csv")
+    write(folder, [[*ROWS[0][:3], "images/p1.tif", *ROWS[0][4:]], ROWS[1]])
+    assert len(read_tiles(folder, CLASSES)) == 2
+    write(folder, [*lists, ["images/p1.tif", "", "p1", "1"]], ("image", "mask", "group", "page"), "images.csv")
+    with pytest.raises(Mistake, match=r"line 4: images/p1\.tif stands in .* line 2 too, and tiles do not say of which"):
         read_tiles(folder, CLASSES)
 
 

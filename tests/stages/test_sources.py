@@ -43,7 +43,7 @@ def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("finished")
     image = np.arange(28, dtype=np.uint8).reshape(4, 7)
     (folder / "given" / GRAINS).mkdir(parents=True)
-    write_micrographs([Micrograph("m", "steel", image, image > 9)], folder / "given" / GRAINS)
+    write_micrographs([Micrograph("m", "steel", image, image > 19)], folder / "given" / GRAINS)
     (folder / "project" / ".dvc").mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder / "project")

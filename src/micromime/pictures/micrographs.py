@@ -1,25 +1,29 @@
 """Micrographs with their masks, as they lie in a folder that a person fills.
 
 `images.csv` lists them, one a row: `image` and `mask` name files relative to the folder, `source` says which
-specimen and microscope a micrograph comes from (the column may also be called `group`), `um_per_px` (may be absent, or
-empty) how many micrometres a pixel is wide, and further columns are free. Nothing in such a folder is trusted: every
-micrograph is checked before it is handed on.
+specimen and microscope a micrograph comes from (the column may also be called `group`). Three columns may be absent, or
+empty: `um_per_px`, how many micrometres a pixel is wide; `page`, which one of a file with several pages is meant, from
+1; `rows`, as in 0-883, the first and the last row that show the specimen, from 0. Further columns are free. Nothing in
+such a folder is trusted: every micrograph is checked before it is handed on.
 """
 
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from micromime.mistakes import Mistake
-from micromime.pictures.files import read_picture, read_stored
+from micromime.pictures.files import Greys, Rows, read_8_bit, read_picture
 from micromime.pictures.lists import SCALE, check_sources, checked_cells, scale_in, table_lines
 from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
 LIST_NAME = "images.csv"
 COLUMNS = ("image", "mask", "source")
+MOST_MASKED = 0.5
+"""Share of a mask that may be 255: on real masks it is .29 at most (a tile's), on inverted ones .7 and more."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Micrograph:
     """A real image at its full size, with what a person or an instrument says is to be found in it."""
 
     name: str
-    """The image's file name without its ending; no two micrographs of a set share it."""
+    """The image's file name without its ending, and #2 where the list names page 2; no two of a set share it."""
     source: str
     image: Image
     mask: Mask
@@ -41,22 +45,54 @@ class Micrograph:
 def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     """Return every micrograph that the folder's images.csv lists, in its order; their sizes may differ.
 
-    Images are 8-bit grey or RGB (turned into grey by ITU-R 601 luma), masks 8-bit with 255 on a boundary and
-    0 elsewhere. With `maskless` an empty cell for a mask says that there is nothing to be found in the image. Anything
-    missing, damaged, too large or inconsistent raises Mistake.
+    Images are grey or RGB (see `files`), masks 8-bit with 255 on a boundary and 0 elsewhere, and of the size that the
+    image's file has, also where only some `rows` of both are kept. With `maskless` an empty cell for a mask says that
+    there is nothing to be found in the image. Anything missing, damaged, too large or inconsistent raises Mistake.
     """
     micrographs, first = [], dict[str, str]()
     for place, cells in _rows(folder, maskless):
-        name, um_per_px = cells["image"], scale_in(cells[SCALE], place)
-        image, changes = read_picture(folder / name, f"{place}: image {name}")
-        content = hashlib.sha256(f"{image.shape} {changes}".encode() + image.tobytes()).hexdigest()
+        each = _micrograph(folder, cells, place)
+        content = hashlib.sha256(f"{each.image.shape} {each.changes}".encode() + each.image.tobytes()).hexdigest()
         if (other := first.setdefault(content, place)) != place:
-            raise Mistake(f"{place}: image {name} has the pixels of that in {other}; list each picture once.")
-        mask = (
-            read_mask(folder, cells["mask"], image, place) if cells["mask"] else np.zeros(image.shape, dtype=np.bool_)
-        )
-        micrographs.append(Micrograph(Path(name).stem, cells["source"], image, mask, um_per_px, changes))
+            raise Mistake(f"{place}: image {cells['image']} has the pixels of that in {other}; list each picture once.")
+        micrographs.append(each)
     return micrographs
+
+
+def _micrograph(folder: Path, cells: dict[str, str], place: str) -> Micrograph:
+    name, um_per_px = cells["image"], scale_in(cells[SCALE], place)
+    page, rows = page_in(cells["page"], place), rows_in(cells["rows"], place)
+    image, changes = read_picture(folder / name, f"{place}: image {name}", page, rows)
+    mask = np.zeros(image.shape, np.bool_)
+    if cells["mask"]:
+        mask = read_mask(folder, cells["mask"], image, place, page)
+    kept = slice(rows[0], rows[1] + 1) if rows else slice(None)
+    return Micrograph(_name(cells, place), cells["source"], image[kept], mask[kept], um_per_px, changes)
+
+
+def _name(cells: dict[str, str], place: str) -> str:
+    page = page_in(cells["page"], place)
+    return Path(cells["image"]).stem + (f"#{page}" if page else "")
+
+
+def page_in(cell: str, place: str) -> int:
+    """Return the page that a cell names, from 1, or 0 where it is empty; Mistake for anything else."""
+    if cell and (not re.fullmatch("[0-9]{1,9}", cell) or int(cell) == 0):
+        raise Mistake(f"{place}: page {cell!r} is no page; write its number, counted from 1, or leave it empty.")
+    return int(cell or 0)
+
+
+def rows_in(cell: str, place: str) -> Rows | None:
+    """Return the first and the last row that a cell names, None where it is empty; Mistake for anything else."""
+    if not cell:
+        return None
+    named = re.fullmatch(r"([0-9]{1,9})\s*[-\u2013]\s*([0-9]{1,9})", cell)
+    if not named or int(named[1]) > int(named[2]):
+        raise Mistake(
+            f"{place}: rows {cell!r} names no rows; write the first and the last that show the specimen, counted from "
+            "0, as in 0-883, or leave it empty."
+        )
+    return int(named[1]), int(named[2])
 
 
 def listed_files(folder: Path) -> dict[str, str]:
@@ -72,8 +108,8 @@ def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
     for line, cells in table_lines(path, COLUMNS):
         place = f"{path} line {line}"
         checked_cells(cells, place, ("image", "source") if maskless else COLUMNS, ("image", "mask"))
-        if (other := first.setdefault(Path(cells["image"]).stem, f"line {line}")) != f"line {line}":
-            name = Path(cells["image"]).stem
+        name = _name(cells, place)
+        if (other := first.setdefault(name, f"line {line}")) != f"line {line}":
             raise Mistake(f"{place}: the name {name!r} stands in {other} too; give each image its own.")
         rows.append((place, cells))
     if not rows:
@@ -82,12 +118,20 @@ def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
     return rows
 
 
-def read_mask(folder: Path, name: str, image: Image, place: str) -> Mask:
-    """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255."""
-    mask = read_stored(folder / name, f"{place}: mask {name}")
+def read_mask(folder: Path, name: str, image: Greys, place: str, page: int | None = None) -> Mask:
+    """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255.
+
+    Of a mask's pages, if it has several, it is the image's `page` (see `files.read_stored`). Mistake also where more
+    than half of it is 255: then it is inverted, or empty in white.
+    """
+    where = f"{place}: mask {name}"
+    mask = read_8_bit(folder / name, where, page)
     if image.shape != mask.shape:
         sizes = " and ".join(f"{cols} x {rows}" for rows, cols in (image.shape, mask.shape))
         raise Mistake(f"{place}: the image and its mask {name} differ in size ({sizes} px); make them equal.")
+    right = "save it with 255 on what is to be found (boundaries, cracks) and 0 elsewhere"
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
-        raise Mistake(f"{place}: mask {name} holds the grey {others[0]}; it may hold only 0 and 255.")
+        raise Mistake(f"{where} holds the grey {others[0]}; it may hold only 0 and 255: {right}.")
+    if (share := (mask == 255).mean()) > MOST_MASKED:
+        raise Mistake(f"{where} is 255 on {share:.1%} of it, more than half; if it is inverted, {right}.")
     return mask == 255

@@ -15,19 +15,15 @@ from typing import NamedTuple
 
 import numpy as np
 import PIL.Image
-from numpy.typing import NDArray
 
 from micromime.mistakes import Mistake
 from micromime.pictures import micrographs
-from micromime.pictures.files import read_stored
+from micromime.pictures.files import Greys, Rows, read_stored
 from micromime.pictures.greys import Stretch, stretch_of
 from micromime.pictures.lists import checked_cells, table_lines
-from micromime.pictures.micrographs import read_mask
+from micromime.pictures.micrographs import page_in, read_mask, rows_in
 from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
-
-Greys = NDArray[np.uint8] | NDArray[np.uint16]
-"""(rows, cols), as stored."""
 
 LIST_NAME = "tiles.csv"
 MASKS = "tile_masks"
@@ -71,6 +67,8 @@ class _Photograph(NamedTuple):
     path: Path
     stored: Greys
     mask: Mask
+    rows: Rows
+    """Those that show the specimen."""
     stretch: Stretch | None
     """How it is stretched, and its tiles with it: one alone would look unlike its photograph."""
 
@@ -85,7 +83,7 @@ def read_tiles(folder: Path, classes: Sequence[str]) -> list[Tile]:
     path = folder / LIST_NAME
     lines = _lines(path, COLUMNS)
     _check_lines(lines, classes)
-    photographs = {line.cells["image"]: line for line in _lines(folder / micrographs.LIST_NAME, micrographs.COLUMNS)}
+    photographs = _photographs(folder)
     of = defaultdict[str, list[_Line]](list)
     for line in lines:
         _check_specimen(line, photographs.get(line.cells["source_image"]))
@@ -111,6 +109,17 @@ def tile_files(folder: Path) -> dict[str, str]:
 
 def _lines(path: Path, columns: Sequence[str]) -> list[_Line]:
     return [_Line(f"{path} line {number}", cells) for number, cells in table_lines(path, columns)]
+
+
+def _photographs(folder: Path) -> dict[str, _Line]:
+    """Return where each photograph is listed, by its name."""
+    photographs: dict[str, _Line] = {}
+    for line in _lines(folder / micrographs.LIST_NAME, micrographs.COLUMNS):
+        name = line.cells["image"]
+        if (other := photographs.setdefault(name, line)) is not line:
+            said = f"{name} stands in {other.place} too, and tiles do not say of which page they are"
+            raise Mistake(f"{line.place}: {said}; save each page as a file of its own.")
+    return photographs
 
 
 def _mask_name(folder: Path, tile: str) -> str:
@@ -148,9 +157,12 @@ def _check_specimen(tile: _Line, photograph: _Line | None) -> None:
 def _photograph(folder: Path, line: _Line) -> _Photograph:
     place, cells = line
     checked_cells(cells, place, ("image", "source"), ("image", "mask"))
-    stored = read_stored(folder / cells["image"], f"{place}: image {cells['image']}")
-    mask = read_mask(folder, cells["mask"], stored, place) if cells["mask"] else np.zeros(stored.shape, np.bool_)
-    return _Photograph(line, folder / cells["image"], stored, mask, stretch_of(stored))
+    page, where = page_in(cells["page"], place), f"{place}: image {cells['image']}"
+    stored = read_stored(folder / cells["image"], where, page)
+    first, last = rows_in(cells["rows"], place) or (0, len(stored) - 1)
+    mask = read_mask(folder, cells["mask"], stored, place, page) if cells["mask"] else np.zeros(stored.shape, np.bool_)
+    stretch = stretch_of(stored[first : last + 1])
+    return _Photograph(line, folder / cells["image"], stored, mask, (first, last), stretch)
 
 
 def _tile(folder: Path, line: _Line, photograph: _Photograph, classes: Sequence[str]) -> Tile:
@@ -166,7 +178,7 @@ def _tile(folder: Path, line: _Line, photograph: _Photograph, classes: Sequence[
             f"the tile is labelled {cells['label']}, but the mask of {cells['source_image']} has {cut.sum()} px in it"
         )
         raise Mistake(f"{place}: {said}; correct the label or that mask.")
-    image = photograph.stretch.apply(stored) if photograph.stretch else stored
+    image = photograph.stretch.apply(stored) if photograph.stretch else stored.astype(np.uint8)
     names = Path(cells["tile"]).stem, cells["label"], cells["source"], cells["source_image"]
     return Tile(*names, row, col, image, cut.copy())
 
@@ -182,7 +194,11 @@ def _check_place(line: _Line, tile: tuple[Path, Greys], photograph: _Photograph)
     if stored.dtype != photograph.stored.dtype:
         said = f"the tile has {8 * stored.itemsize} bits a pixel, its photograph {8 * photograph.stored.itemsize}"
         raise Mistake(f"{line.place}: {said}; cut it from the photograph without changing its greys.")
+    first, last = photograph.rows
     if _same(here, stored, files):
+        if not first <= row <= row + len(stored) - 1 <= last:
+            said = f"the tile has the rows {row} to {row + len(stored) - 1} of its photograph"
+            raise Mistake(f"{line.place}: {said}, of which {first} to {last} show the specimen; leave it out.")
         return
     size, whole = (f"{cols} x {rows}" for rows, cols in (stored.shape, photograph.stored.shape))
     at = f"x {col}, y {row} of {line.cells['source_image']}"
