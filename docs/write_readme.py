@@ -32,7 +32,16 @@ from micromime.pictures.tiles import read_tiles
 from micromime.project.places import verdict
 from micromime.reporting.tables.tiles import learning_table
 from micromime.reporting.tables.verdict import places, scores_of, with_runs
-from micromime.reporting.words import SIGNIFICANT_P, headline, markdown, mean_cell, p_or_none, signed_interval, title
+from micromime.reporting.words import (
+    SIGNIFICANT_P,
+    headline,
+    in_markdown,
+    markdown,
+    mean_cell,
+    p_or_none,
+    signed_interval,
+    title,
+)
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
 from micromime.scenario.streams import stream
@@ -88,6 +97,7 @@ def short_learning_table(said: dict[str, Any]) -> str:
 
 def summary_table(said: dict[str, Any], own: bool = True) -> str:
     """Return mean IoU and boundary F1: a row a source, one for all and, if asked, each run at its own threshold."""
+    said = in_markdown(said)
     arms = {name: part for name, part in said["at_operating_points"]["arms"].items() if name in SUMMED_UP}
     last = (f"{places(said)[-1][0]}, each run at its own threshold", {"baselines": {}, "arms": arms})
     shown = [*places(said), *([last] if own else [])]

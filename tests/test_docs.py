@@ -194,7 +194,7 @@ def test_own_pictures_that_are_listed_as_here_are_brought_in(project, tmp_path, 
     assert all((tmp_path / line).is_file() for line in listing.text.splitlines())
     if given.exists():
         (given / "images.csv").write_text("image,mask,source\nimages/part1.png,masks/part1.png,part1\n")
-        draw(given, {"image": "images/part1.png", "mask": "masks/part1.png"})
+        cut(given, [*csv.DictReader((given / "tiles.csv").read_text().splitlines())])
     shutil.copy(project / "params.yaml", tmp_path)
     monkeypatch.setenv("MICROMIME_REAL", str(tmp_path / "micrographs"))
     call(["python", "-m", "micromime", "sources"], tmp_path)
@@ -213,6 +213,22 @@ def draw(folder: Path, row: dict[str, str]) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         grey = np.tile(np.arange(40, dtype=np.uint8), (30, 1))
         Picture.fromarray(np.where(grey > 30, 255, 0).astype(np.uint8) if mask else grey).save(folder / name)
+
+
+def cut(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Draw the photograph part1, with a crack from left to right, and in the place of the tiles what is cut from it."""
+    crack = np.zeros((600, 400), np.uint8)
+    crack[510] = 255
+    pictures = {"images": np.random.default_rng(0).integers(0, 256, crack.shape, dtype=np.uint8), "masks": crack}
+    for kind, pixels in pictures.items():
+        (folder / kind).mkdir()
+        Picture.fromarray(pixels).save(folder / kind / "part1.png")
+    for row in rows:
+        window = np.s_[int(row["y"]) :, int(row["x"]) :]
+        names = {row["tile"]: "images", f"tile_masks/{Path(row['tile']).name}": "masks"}
+        for name, kind in names.items():
+            if (folder / name).exists():
+                Picture.fromarray(pictures[kind][window][:30, :40]).save(folder / name)
 
 
 def test_lines_for_a_team_are_those_of_its_page(project):

@@ -11,7 +11,7 @@ from experiments.ablation.verdict import COMPARED, DECIDING, EVERYWHERE, OF_UNIT
 from experiments.gains import Verdict, gain_text, significant
 from micromime.judging.metrics import LOWER_IS_BETTER, SCORED
 from micromime.reporting.charts.base import BLUE, INK, ORANGE, PURPLE, chart, in_lines, svg
-from micromime.reporting.words import SIGNIFICANT_P, cell, headline, made_lines, markdown, p_or_none, title
+from micromime.reporting.words import SIGNIFICANT_P, cell, headline, in_markdown, made_lines, markdown, p_or_none, title
 
 KINDS = {"leave_one_out": "lost when left out", "add_one_in": "gained when added alone", SETTINGS: "tried"}
 """Kinds of gains, as tables call them."""
@@ -126,7 +126,7 @@ def _settings(gains: Mapping[str, Any], variants: Mapping[str, Any]) -> str:
 def _by_source(said: Verdict, kind: str, metric: str) -> str:
     """Return the gains of one kind at every source."""
     places = {place: n for place, n in said["places"].items() if place != EVERYWHERE}
-    head = [KINDS[kind], *(f"{place} ({n})" for place, n in places.items())]
+    head = [KINDS[kind], *(f"{in_markdown(place)} ({n})" for place, n in places.items())]
     gains = said["gains"][kind].items()
     rows = [[_words(name), *(_gain_and_p(by[place][metric])[0] for place in places)] for name, by in gains]
     return markdown(head, rows)

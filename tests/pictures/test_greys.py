@@ -1,11 +1,13 @@
 """Greys: what networks know stays as it is, all else is stretched between fixed percentiles, and never divided."""
 
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from micromime.pictures.greys import NARROW, PERCENTILES, Stretch, in_8_bits, stretch_of
+from micromime.pictures.micrographs import read_micrographs
 
 RAMP = np.arange(200, dtype=np.uint8).reshape(10, 20)
 
@@ -49,6 +51,16 @@ def test_the_bound_is_a_quarter_of_all_greys():
     greys = np.array([0, NARROW], np.uint8).repeat(50)
     assert stretch_of(greys) is None
     assert stretch_of(greys - (greys == NARROW)) == Stretch(0, NARROW - 1)
+
+
+def test_photographs_of_parts_may_have_fewer(tmp_path):
+    narrow = (np.arange(80 * 60).reshape(80, 60) % 48).astype(np.uint8)
+    PIL.Image.fromarray(narrow).save(tmp_path / "part.png")
+    PIL.Image.fromarray(np.where(narrow > 40, 255, 0).astype(np.uint8)).save(tmp_path / "mask.png")
+    (tmp_path / "images.csv").write_text("image,mask,source\npart.png,mask.png,one\n")
+    photograph, micrograph = (read_micrographs(tmp_path, maskless)[0] for maskless in (True, False))
+    assert np.array_equal(photograph.image, narrow)
+    assert micrograph.image.max() == 255
 
 
 def test_channels_are_stretched_alike():

@@ -84,6 +84,14 @@ def test_listed_files_are_the_list_and_what_it_names(folder: Path) -> None:
 
 
 ROW = "images/b.png,masks/b.png,steel,x"
+
+
+def copied(folder: Path) -> None:
+    """List the first picture a second time, under another name."""
+    save(folder, "images/a.bmp", GREYS)
+    write_list(folder, ROW, "images/a.bmp,masks/b.png,iron,")
+
+
 SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no list": (lambda f: (f / "images.csv").unlink(), "images.csv is not there"),
     "list is a picture": (lambda f: (f / "images/b.png").replace(f / "images.csv"), "is not a table"),
@@ -95,6 +103,11 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
     "no source": (lambda f: write_list(f, "images/b.png,masks/b.png, ,x"), "the cell source is empty"),
     "leaves": (lambda f: write_list(f, "../b.png,masks/b.png,steel,x"), r"'\.\./b\.png' leaves the folder"),
     "twice": (lambda f: write_list(f, ROW, ROW), "line 3: the name 'b' stands in line 2 too"),
+    "copy": (copied, "line 3: image .*/a.bmp has the pixels of that in .* line 2; list each picture once"),
+    "one source": (
+        lambda f: write_list(f, ROW, "images/a.bmp,m,Steel,"),
+        "line 3: source 'Steel' is 'steel' in .* line 2",
+    ),
     "image missing": (lambda f: (f / "images/b.png").unlink(), "line 2: image images/b.png is not there"),
     "mask missing": (lambda f: (f / "masks/b.png").unlink(), "line 2: mask masks/b.png is not there"),
     "sizes": (lambda f: save(f, "masks/b.png", GREYS.T * 0), r"differ in size \(6 x 4 and 4 x 6 px\)"),

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import numpy as np
 import pytest
@@ -117,6 +118,26 @@ def test_a_real_set_is_copied_file_by_file(tmp_path, given, real):
     assert listed_files(tmp_path / "out") == real.files
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")}
     assert files == {*real.files, ORIGIN_FILE}
+
+
+def test_a_list_as_windows_and_macs_write_it_is_copied_with_what_it_names(tmp_path, given):
+    """Backslashes, semicolons, UTF-16; and a name whose accents macOS divides from their letters."""
+    (given / "images/m10.png").rename(given / unicodedata.normalize("NFD", "images/K\u00f6rner.png"))
+    text = (
+        (given / "images.csv")
+        .read_text()
+        .replace("/", "\\")
+        .replace(",", ";")
+        .replace("images\\m10", "images\\K\u00f6rner")
+    )
+    (given / "images.csv").write_bytes(text.encode("utf-16"))
+    origin = choose_origin("grains", ())
+    bring_in(origin, tmp_path / "out", FEW, places(given, origin))
+    assert all((tmp_path / "out" / name).is_file() for name in origin.files)
+    found, given_ones = read_micrographs(tmp_path / "out"), read_micrographs(given)
+    assert [unicodedata.normalize("NFC", each.name) for each in found] == ["K\u00f6rner", "m20"]
+    assert all(np.array_equal(a.mask, b.mask) for a, b in zip(found, given_ones, strict=True))
+    assert listed_files(tmp_path / "out") == origin.files
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from micromime.reporting.pages import micrographs, tiles
 from micromime.reporting.pages.page import html_of, write_page
 from micromime.use_cases.chip_cracks import ChipTile
 
-HOSTILE = "<script>alert(1)</script>"
+HOSTILE = "<script>alert(1)</script> a|b $x_1^2$ _hidden *x* [l](x) `#` \\ 100% &amp; \u9244"
 TEST_SETS = {
     "real": {"kind": "real", "name": "grain_boundaries", "reason": None},
     "surrogate": {"kind": "surrogate", "name": "grain_boundaries", "reason": "no real set was given"},

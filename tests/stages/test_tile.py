@@ -1,7 +1,10 @@
+import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
+import PIL.Image
 import pytest
 
 from micromime.arms.comparisons import TileParameters
@@ -70,3 +73,21 @@ def test_the_stage_writes_a_data_set_for_each_part(tmp_path, monkeypatch):
     assert np.array_equal(every.images[3], tiles[3].image)
     assert np.array_equal(every.masks[3], tiles[3].mask)
     assert Origin.read(out / ORIGIN_FILE).kind == "surrogate"
+    assert "changes" not in every.description
+    squeezed = next(iter({each.photograph for each in tiles}))
+    for file in [given / squeezed, *(given / each for each in tiles_of(given, squeezed))]:
+        with PIL.Image.open(file) as picture:
+            narrow = picture.point(lambda grey: 100 + grey // 8)
+        narrow.save(file)
+    shutil.rmtree(out)
+    tile("chip_cracks")
+    (clauses,) = Dataset(out / "every").description["changes"].values()
+    assert len(clauses) == 1
+    assert clauses[0].endswith("were stretched over 0 to 255")
+
+
+def tiles_of(folder, photograph):
+    """The files of the tiles that were cut from a photograph."""
+    with (folder / "tiles.csv").open() as file:
+        rows = csv.DictReader(file)
+        return [row["tile"] for row in rows if row["source_image"] == photograph]

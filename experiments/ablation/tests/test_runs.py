@@ -172,8 +172,8 @@ def trained(tree, tmp_path, monkeypatch):
     Path("project.yaml").write_text(json.dumps(tree))
     test_set, table = Path("test_set"), ["image,mask,source,um_per_px"]
     test_set.mkdir()
-    for name, source in {"a": "steel", "b": "steel", "c": "iron"}.items():
-        PIL.Image.fromarray(np.where(lines(), 50, 200).astype(np.uint8)).save(test_set / f"{name}.png")
+    for dark, (name, source) in enumerate({"a": "steel", "b": "steel", "c": "iron"}.items(), 50):
+        PIL.Image.fromarray(np.where(lines(), dark, 200).astype(np.uint8)).save(test_set / f"{name}.png")
         PIL.Image.fromarray(np.uint8(255) * lines()).save(test_set / f"{name}_mask.png")
         table.append(f"{name}.png,{name}_mask.png,{source},")
     (test_set / "images.csv").write_text("\n".join(table) + "\n")

@@ -14,7 +14,7 @@ import PIL.ImageFile
 from PIL.TiffImagePlugin import TiffImageFile
 
 from micromime.mistakes import Mistake
-from micromime.pictures.greys import Stored, stretch_of
+from micromime.pictures.greys import NARROW, Stored, stretch_of
 from micromime.pictures.strips import check_no_strip
 from micromime.scenario.arrays import Image
 
@@ -60,7 +60,7 @@ class Read(NamedTuple):
     """What was done to the stored pixels that a person should know, a clause each: "its greys ... were stretched"."""
 
 
-def read_picture(path: Path, where: str, page: int = 0, rows: Rows | None = None) -> Read:
+def read_picture(path: Path, where: str, page: int = 0, rows: Rows | None = None, narrow: int = NARROW) -> Read:
     """Return a picture of a specimen as 8-bit grey, stretched where `greys` says so.
 
     `page` counts from 1 and is needed of files with several. `rows` are those that show the specimen: they decide how
@@ -74,7 +74,7 @@ def read_picture(path: Path, where: str, page: int = 0, rows: Rows | None = None
     elif rows[1] >= len(stored):
         most = len(stored) - 1
         raise Mistake(f"{where} has the rows 0 to {most}, so not {rows[0]}-{rows[1]}; correct the cell rows.")
-    stretch = stretch_of(stored[rows[0] : rows[1] + 1])
+    stretch = stretch_of(stored[rows[0] : rows[1] + 1], narrow)
     return Read(stretch.apply(stored), (*changes, str(stretch))) if stretch else Read(stored.astype(np.uint8), changes)
 
 

@@ -21,7 +21,10 @@ PERCENTILES = (0.5, 99.5)
 
 NARROW = 64
 """Greys of 8 bits between the percentiles; fewer are stretched. Rendered pictures, which networks know, have more (all
-but 1 of 100), and so had every real one that we know."""
+but 1 of 100), and so had every real micrograph that we know."""
+
+NARROW_OF_PARTS = 32
+"""The same of photographs of parts: plain surfaces have few greys, and what is rendered is made after them."""
 
 
 class Stretch(NamedTuple):
@@ -39,10 +42,10 @@ class Stretch(NamedTuple):
         return f"its greys from {self.low:g} to {self.high:g} were stretched over 0 to 255"
 
 
-def stretch_of(stored: Stored) -> Stretch | None:
+def stretch_of(stored: Stored, narrow: int = NARROW) -> Stretch | None:
     """Return how a picture is stretched, or None where it stays as it is: in 8 bits, and wide enough or of one grey."""
     low, high = np.percentile(stored, PERCENTILES).tolist()
-    if stored.dtype == np.uint8 and (high - low >= NARROW or stored.min() == stored.max()):
+    if stored.dtype == np.uint8 and (high - low >= narrow or stored.min() == stored.max()):
         return None
     return Stretch(low, high)
 

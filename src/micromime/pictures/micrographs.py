@@ -7,6 +7,7 @@ empty: `um_per_px`, how many micrometres a pixel is wide; `page`, which one of a
 such a folder is trusted: every micrograph is checked before it is handed on.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 
 from micromime.mistakes import Mistake
 from micromime.pictures.files import Rows, read_8_bit, read_picture
-from micromime.pictures.lists import SCALE, checked_cells, scale_in, table_lines
+from micromime.pictures.greys import NARROW, NARROW_OF_PARTS, Stored
+from micromime.pictures.lists import SCALE, check_sources, checked_cells, scale_in, table_lines
 from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
@@ -44,17 +46,25 @@ class Micrograph:
 def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     """Return every micrograph that the folder's images.csv lists, in its order; their sizes may differ.
 
-    Images are grey or RGB (see `files`), masks 8-bit with 255 on a boundary and 0 elsewhere, and of the size that the
-    image's file has, also where only some `rows` of both are kept. With `maskless` an empty cell for a mask says that
-    there is nothing to be found in the image. Anything missing, damaged, too large or inconsistent raises Mistake.
+    Images are grey or RGB (see `files`), masks 8-bit with 255 on a boundary and 0 elsewhere, and of the size that
+    the image's file has, also where only some `rows` of both are kept. With `maskless` they are photographs of
+    parts, and an empty cell for a mask says that there is nothing to be found in the image. Anything missing,
+    damaged, too large or inconsistent raises Mistake.
     """
-    return [_micrograph(folder, cells, place) for place, cells in _rows(folder, maskless)]
+    micrographs, first = [], dict[str, str]()
+    for place, cells in _rows(folder, maskless):
+        each = _micrograph(folder, cells, place, NARROW_OF_PARTS if maskless else NARROW)
+        content = hashlib.sha256(f"{each.image.shape} {each.changes}".encode() + each.image.tobytes()).hexdigest()
+        if (other := first.setdefault(content, place)) != place:
+            raise Mistake(f"{place}: image {cells['image']} has the pixels of that in {other}; list each picture once.")
+        micrographs.append(each)
+    return micrographs
 
 
-def _micrograph(folder: Path, cells: dict[str, str], place: str) -> Micrograph:
+def _micrograph(folder: Path, cells: dict[str, str], place: str, narrow: int) -> Micrograph:
     name, um_per_px = cells["image"], scale_in(cells[SCALE], place)
     page, rows = page_in(cells["page"], place), rows_in(cells["rows"], place)
-    image, changes = read_picture(folder / name, f"{place}: image {name}", page, rows)
+    image, changes = read_picture(folder / name, f"{place}: image {name}", page, rows, narrow)
     mask = np.zeros(image.shape, np.bool_)
     if cells["mask"]:
         mask = read_mask(folder, cells["mask"], image, place, page)
@@ -106,10 +116,11 @@ def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
         rows.append((place, cells))
     if not rows:
         raise Mistake(f"{path} lists no images; add one line for each.")
+    check_sources((place, cells["source"]) for place, cells in rows)
     return rows
 
 
-def read_mask(folder: Path, name: str, image: Image, place: str, page: int | None = None) -> Mask:
+def read_mask(folder: Path, name: str, image: Stored, place: str, page: int | None = None) -> Mask:
     """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255.
 
     Of a mask's pages, if it has several, it is the image's `page` (see `files.read_stored`). Mistake also where more

@@ -3,14 +3,16 @@
 import io
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as Pillow
-from PIL import ImageColor, ImageDraw, ImageFont
+from PIL import ImageColor, ImageDraw
 
 from micromime.judging.metrics import boundary_f1, mean_iou
+from micromime.reporting.letters import legible, lettering, letters_in
 from micromime.scenario.arrays import Image, Mask
 
 Colours = NDArray[np.uint8]
@@ -117,10 +119,12 @@ def panel(shown: Sequence[Shown], headline: str) -> Colours:
 def _beside_truth(shown: Shown, parts: Sequence[Colours], column_px: int) -> Colours:
     """Return the three pictures, each in a column of its own, under their caption."""
     iou, f1 = mean_iou(shown.prediction, shown.truth), boundary_f1(shown.prediction, shown.truth)
-    scores = f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
-    caption = text_line([(INK, f"{shown.name} ({shown.source})"), (FAINT_INK, scores)], CAPTION_PX)
+    name, scores = f"{shown.name} ({shown.source})", f"mean IoU {iou:.2f}, boundary F1 {f1:.2f}"
     pictures = beside([padded(picture, column_px) for picture in parts], GAP_PX)
-    return below([caption[:, : pictures.shape[1]], pictures], GAP_PX // 2)
+    caption = [text_line([(INK, name), (FAINT_INK, scores)], CAPTION_PX)]
+    if caption[0].shape[1] > pictures.shape[1]:
+        caption = [paragraph(name, CAPTION_PX, pictures.shape[1]), text_line([(FAINT_INK, scores)], CAPTION_PX)]
+    return below([*caption, pictures], GAP_PX // 2)
 
 
 def figure_4(synthetic: Sequence[Shown], real: Sequence[Shown], test_kind: str) -> Colours:
@@ -289,26 +293,29 @@ def legend(size_px: int = 15) -> Colours:
 
 def text_line(parts: Sequence[tuple[str, str]], size_px: int) -> Colours:
     """Return one line of text on white, in pieces of (colour, text), as wide as the text."""
-    font = ImageFont.load_default(size_px)
-    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for _, text in parts]
+    font, texts = lettering("".join(text for _, text in parts), size_px), [legible(text) for _, text in parts]
+    widths = [math.ceil(font.getlength(text)) + 2 * GAP_PX for text in texts]
     sheet = Pillow.new("RGB", (sum(widths), size_px + 6), "white")
     pen = ImageDraw.Draw(sheet)
-    for i, (colour, text) in enumerate(parts):
-        pen.text((sum(widths[:i]), 0), text, fill=colour, font=font)
+    for i, (colour, _) in enumerate(parts):
+        pen.text((sum(widths[:i]), 0), texts[i], fill=colour, font=font)
     return np.asarray(sheet)
 
 
 def paragraph(text: str, size_px: int, width_px: int) -> Colours:
-    """Return the text on white, broken between words so that no line with two words is above `width_px`."""
-    font = ImageFont.load_default(size_px)
-    lines = [""]
-    for word in text.split():
+    """Return the text on white, broken so that no line is above `width_px`: between words, a longer word within."""
+    font, lines = lettering(text, size_px), [""]
+    most = partial(letters_in, font, width_px - 2 * GAP_PX)
+    for word in legible(text).split():
         longer = f"{lines[-1]} {word}".lstrip()
-        if lines[-1] and font.getlength(longer) > width_px - 2 * GAP_PX:
-            lines.append(word)
-        else:
+        if most(longer) == len(longer):
             lines[-1] = longer
-    return below([text_line([(INK, line)], size_px) for line in lines], 0)
+            continue
+        rest = word
+        while rest:
+            lines.append(rest[: most(rest)])
+            rest = rest[most(rest) :]
+    return below([text_line([(INK, line)], size_px) for line in lines if line] or [text_line([], size_px)], 0)
 
 
 def captioned(parts: Sequence[Colours], captions: Sequence[str], letter_px: int) -> Colours:

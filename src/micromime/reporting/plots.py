@@ -9,6 +9,9 @@ from micromime.reporting.words import title
 
 BY_SOURCE, BY_TILES, BY_PARAMETER = "by_source.csv", "by_tiles.csv", "by_parameter.csv"
 
+JOINER = "\N{WORD JOINER}"
+"""Has no width. DVC puts the tables into a script of its page as they are, which `</script` would end."""
+
 
 def by_source(said: Verdict) -> pd.DataFrame:
     """Return a row for every source and each of the main arms and the baseline: source (n), arm, the first main score.
@@ -20,7 +23,8 @@ def by_source(said: Verdict) -> pd.DataFrame:
     for source, part in main.part["by_source"].items():
         given = {main.baseline: part["baselines"][main.baseline][score]}
         given |= {arm: part["arms"][arm][score]["mean"] for arm in main.arms}
-        rows += [{"source": f"{source} ({part['n']})", "arm": arm, title(score): value} for arm, value in given.items()]
+        shown = source.replace("</", f"<{JOINER}/")
+        rows += [{"source": f"{shown} ({part['n']})", "arm": arm, title(score): value} for arm, value in given.items()]
     return pd.DataFrame(rows)
 
 

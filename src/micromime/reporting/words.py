@@ -1,5 +1,6 @@
 """How numbers stand in tables and on pages: words, digits, Markdown, and the templates that have the words."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,9 @@ TITLES = {
     "matched_grains": "matched grains (F1)",
 }
 """How a table writes a metric, in its order of metrics; others follow with spaces for underscores."""
+
+MARKS = re.compile(r"[\\`*\[\]<>|~$]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)")
+"""What Markdown may take for more than a letter: an underscore only at the rim of a word, as in `_hidden`."""
 
 SIGNIFICANT_P = 0.05
 """The p value below which the paper calls a difference significant (section 2.2)."""
@@ -36,6 +40,21 @@ def changes_said(test_set: Mapping[str, Any], most: int = 3) -> str:
     each = [f"{name}: {', '.join(clauses)}" for name, clauses in changes.items()]
     more = f"; {len(each) - most} more in the details" if len(each) > most else ""
     return f"Changed on reading, {len(each)} in all: {'; '.join(each[:most])}{more}."
+
+
+def in_markdown(said: Any) -> Any:
+    """Return words that people chose as they are to be written in Markdown, which then shows just these.
+
+    Of a verdict, or a part of one, all words and names in it; how it was made stays, as that has Markdown of its own.
+    """
+    if isinstance(said, str):
+        return MARKS.sub(r"\\\g<0>", said)
+    if isinstance(said, Mapping):
+        if all(isinstance(each, Mapping) and {"a", "b", "metric"} <= {*each} for each in said.values()):
+            tests = [in_markdown(dict(each)) for each in said.values()]
+            return {f"{each['a']}_vs_{each['b']}_{each['metric']}": each for each in tests}
+        return {in_markdown(key): each if key == "made" else in_markdown(each) for key, each in said.items()}
+    return [in_markdown(each) for each in said] if isinstance(said, list) else said
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -106,16 +125,8 @@ TEMPLATES = Environment(
 TEMPLATES.filters |= {
     each.__name__: each
     for each in (
-        capital,
-        cell,
-        changes_said,
-        ends_text,
-        headline,
-        interval_text,
-        made_lines,
-        mean_cell,
-        p_or_none,
-        signed_interval,
+        *(capital, cell, changes_said, ends_text, headline, in_markdown, interval_text, made_lines),
+        *(mean_cell, p_or_none, signed_interval),
     )
 }
 TEMPLATES.filters["metric"] = title

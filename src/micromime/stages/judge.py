@@ -88,4 +88,5 @@ def judged(tree: Mapping[str, Any], use_case: str, given: pd.DataFrame) -> Verdi
         names = {arm_name(model, p): f"{model}, {p.way}" for model in COMPARED if model in ON_EVERY_POOL for p in ways}
         textures = Compared(others[0].subset, names), [p.way for p in ways]
     tiles = places.tiles(use_case)
-    return judging.judged(tested_on(tiles, use_case), given, tiles, models, textures)
+    about = tested_on(tiles, use_case) | {"changes": Dataset(tiles / EVERY).description.get("changes", {})}
+    return judging.judged(about, given, tiles, models, textures)

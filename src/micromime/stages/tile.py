@@ -12,6 +12,7 @@ from micromime.datasets.store import SHARD_SIZE, write_arrays, write_description
 from micromime.judging.tiles import EVERY, TEST
 from micromime.judging.two_sample import features
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import read_micrographs
 from micromime.pictures.test_set import ORIGIN_FILE, Origin
 from micromime.pictures.tiles import Tile, read_tiles
 from micromime.project import places
@@ -27,9 +28,12 @@ def tile(use_case: str) -> None:
     asked = TileParameters.of(read_tree(places.PARAMS), use_case, "tiles")
     classes, photographs, out = instance_kind(use_case).classes, places.photographs(use_case), places.tiles(use_case)
     tiles, origin = read_tiles(photographs, classes), Origin.read(photographs / ORIGIN_FILE)
+    changes = {each.name: each.changes for each in read_micrographs(photographs, maskless=True) if each.changes}
+    also = {"changes": changes} if changes else {}
     with sole_maker(out):
         for name, part in divided(tiles, asked, f"{use_case}.tiles").items():
-            write_tiles(part, out / name, {"use_case": use_case, "part": name, "classes": classes, "kind": origin.kind})
+            about = {"use_case": use_case, "part": name, "classes": classes, "kind": origin.kind}
+            write_tiles(part, out / name, about | also)
         origin.write(out / ORIGIN_FILE)
 
 

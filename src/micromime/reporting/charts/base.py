@@ -6,9 +6,11 @@ Same numbers, same bytes.
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
+from textwrap import wrap
 from typing import Any
 from xml.etree import ElementTree
 from zlib import crc32
@@ -62,6 +64,9 @@ VALIDATED = {"mean_iou": "mean IoU", "error_rate": "error rate"}
 COLOURS, MARKERS = (BLUE, ORANGE, GREEN, PURPLE, VERMILION), "osD^vP"
 """Of models; of sources, both going round: no colour has to be told from another, as the marker differs too."""
 
+LEGEND_LETTERS = 130
+"""That a line of a legend has room for, 6 of them beside each name."""
+
 ACROSS = 3
 """Charts of diameters beside one another."""
 
@@ -99,7 +104,10 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     Ids are preceded by the chart's name; there is no style sheet (it would hold for the whole page) and no metadata.
     """
     file = io.StringIO()
-    figure.savefig(file, format="svg", dpi=200, metadata={"Date": None})
+    with warnings.catch_warnings():
+        # A letter that matplotlib's font lacks stays a letter, and the browser's fonts have it.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing from font", UserWarning)
+        figure.savefig(file, format="svg", dpi=200, metadata={"Date": None})
     root = ElementTree.fromstring(file.getvalue())
     for element in list(root.iter()):
         for child in list(element):
@@ -132,6 +140,11 @@ def named(name: str, whose: str) -> str:
     return f"{name}-{crc32(whose.encode()):08x}"
 
 
+def broken(name: str, letters: int) -> str:
+    """Return a name in lines of no more letters than that: what a person has named may be long."""
+    return "\n".join(wrap(name, letters, break_on_hyphens=False))
+
+
 def note(axes: Axes, text: str, top: bool = True) -> None:
     """Write on white, in the right corner at the top or the bottom."""
     paper = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.5}
@@ -148,7 +161,7 @@ def plain_logarithmic(axis: Axis) -> None:
 
 def in_lines(axes: Axes, names: Sequence[str]) -> None:
     """Give each name a line of its own, the first at the top."""
-    axes.set_yticks(range(len(names)), names, color=INK)
+    axes.set_yticks(range(len(names)), [broken(name, 40) for name in names], color=INK)
     axes.set_ylim(len(names) - 0.5, -0.5)
 
 
@@ -287,11 +300,16 @@ def grains_chart(sizes: pd.DataFrame, name: str) -> str:
     looks = dict(
         zip(map(str, sizes["source"].unique()), zip(cycle(COLOURS), cycle(MARKERS), strict=False), strict=False)
     )
-    with chart(3.6, 3, 3) as (figure, (counts, intercepts, differences)):
+    names = [broken(source, 40) for source in looks]
+    columns = min(6, LEGEND_LETTERS // (6 + max(map(len, "\n".join(names).split("\n")))))
+    lines = [sum(name.count("\n") + 1 for name in part) for part in (names, names[::columns])]
+    with chart(max(3.6, 0.2 * lines[0] + 1), 3, 3, above_in=0.2 * (lines[1] - 1)) as (figure, axes):
+        counts, intercepts, differences = axes
         counts.set_title(f"number of grains ({_against(counts, sizes, 'grains', looks)})")
         intercepts.set_title(f"mean linear intercept, px ({_against(intercepts, sizes, 'intercept_px', looks)})")
         differences.set_title(f"ASTM number ({_by_source(differences, sizes, looks)})")
-        figure.legend(*counts.get_legend_handles_labels(), loc="outside upper left", ncols=6)
+        # Given line by line: of those that it collects, matplotlib hides what is named with an underscore first.
+        figure.legend(counts.lines[: len(looks)], names, loc="outside upper left", ncols=columns)
         alt = f"Grains found by {name} against the true ones, for {len(sizes)} rows of {len(looks)} sources."
         return svg(figure, named("grains", name), alt)
 
@@ -302,7 +320,7 @@ def _against(axes: Axes, sizes: pd.DataFrame, what: str, looks: Looks) -> str:
     there = (found > 0) & (true > 0)
     for source, (colour, marker) in looks.items():
         mine = there & (sizes["source"] == source)
-        axes.plot(true[mine], found[mine], marker, color=colour, markersize=6, alpha=0.8, label=source)
+        axes.plot(true[mine], found[mine], marker, color=colour, markersize=6, alpha=0.8)
     both = np.concatenate([found[there], true[there], [] if there.any() else [1.0, 10.0]])
     reach = both.min() / 1.25, both.max() * 1.25
     axes.plot(reach, reach, color=FAINT_INK, linewidth=0.9, zorder=0)
@@ -355,7 +373,7 @@ def _diameters(axes: Axes, diameters: pd.DataFrame, source: str) -> None:
     for kind, look in DRAWN_AS.items():
         if len(parts[kind]):
             axes.ecdf(parts[kind], label=f"{kind} ({len(parts[kind])})", linewidth=1.6, **look)
-    axes.set_title(", ".join(filter(None, [source, distance(parts["true"], parts["found"])])))
+    axes.set_title(broken(", ".join(filter(None, [source, distance(parts["true"], parts["found"])])), 44))
     axes.set(xscale="log", xlabel="equivalent diameter, px", ylim=(0, 1.02))
     plain_logarithmic(axes.xaxis)
     axes.legend(loc="upper left", fontsize=8)

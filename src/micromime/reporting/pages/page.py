@@ -12,7 +12,7 @@ from markdown_it import MarkdownIt
 from micromime.judging.verdict import Verdict
 from micromime.reporting.figures import Colours, png
 from micromime.reporting.tables.summary import opening
-from micromime.reporting.words import TEMPLATES, headline, rendered
+from micromime.reporting.words import TEMPLATES, headline, in_markdown, rendered
 
 LARGEST_SIDE_PX = 256
 """Of the pictures of the worst samples."""
@@ -47,7 +47,7 @@ def page_of(template: str, report: Reported, tables: str, values: Mapping[str, A
         test_set=test_set,
         headline=headline(test_set),
         opening=html_of(opening(report.verdict)),
-        tables=html_of(tables.removeprefix(f"**{headline(test_set)}**")),
+        tables=html_of(tables.removeprefix(f"**{headline(in_markdown(test_set))}**")),
         phases=report.rates.join(speeds, on=["arm", "phase"]).to_dict("records"),
         doi=PAPER_DOI,
         **values,

@@ -9,7 +9,7 @@ from micromime.judging.statistics import Interval, difference_interval
 from micromime.judging.verdict import Verdict
 from micromime.reporting.tables.tiles import MODELS
 from micromime.reporting.tables.verdict import scores_of
-from micromime.reporting.words import SIGNIFICANT_P, markdown, p_text, rendered, title
+from micromime.reporting.words import SIGNIFICANT_P, in_markdown, markdown, p_text, rendered, title
 
 MOST_ROWS = 10
 """Of the table."""
@@ -109,7 +109,7 @@ def _tested_on(said: Verdict) -> str:
     test_set, things = said["test_set"], "tiles" if "subsets" in said else "pictures"
     if test_set["kind"] == "real":
         return f"{test_set['n']} real {things}"
-    reason = f" ({test_set['reason']})" if test_set["reason"] else ""
+    reason = f" ({in_markdown(test_set['reason'])})" if test_set["reason"] else ""
     return f"{test_set['n']} surrogate {things}, not real{reason}"
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from micromime.judging.tiles import METRIC
 from micromime.judging.verdict import Verdict
 from micromime.reporting.tables.verdict import difference_text, finding
-from micromime.reporting.words import SIGNIFICANT_P, rendered
+from micromime.reporting.words import SIGNIFICANT_P, in_markdown, rendered
 
 ON = {
     "test": "test data",
@@ -36,7 +36,7 @@ def learning_table(said: Verdict) -> str:
 def _rendered(template: str, said: Verdict) -> str:
     named = {"ON": ON, "MODELS": MODELS, "in_order": in_order, "finding": finding, "change": _change}
     named["difference"] = difference_text
-    return rendered(template, said=said, significant_p=SIGNIFICANT_P, **named)
+    return rendered(template, said=in_markdown(said), significant_p=SIGNIFICANT_P, **named)
 
 
 def in_order(arms: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,17 @@ from typing import Any
 from micromime.judging.grain_size import CONFIDENCE, E112_SLOPE
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.judging.verdict import Verdict
-from micromime.reporting.words import SIGNIFICANT_P, TITLES, cell, ends_text, p_text, rendered, signed_interval, title
+from micromime.reporting.words import (
+    SIGNIFICANT_P,
+    TITLES,
+    cell,
+    ends_text,
+    in_markdown,
+    p_text,
+    rendered,
+    signed_interval,
+    title,
+)
 
 TABLE_2 = {"pixel_error": "error", "mean_iou": "IoU", "boundary_f1": "boundary F1"}
 """The layout of the paper's Table 2: its words and its order, and then ours."""
@@ -17,6 +27,7 @@ AGREED = 0.5
 
 def verdict_table(verdict: Verdict) -> str:
     """Return the verdict in Markdown: the arms, the scores by source beside the baselines, tests and grain sizes."""
+    verdict = in_markdown(verdict)
     metrics = _metrics(verdict)
     in_order = dict.fromkeys([*(name for name in TITLES if name in metrics), *metrics])
     return rendered(
