@@ -12,7 +12,7 @@ from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
 from micromime.tracking.publish import publish_arm
-from micromime.tracking.store import best_effort
+from micromime.tracking.store import best_effort, check_store
 from micromime.use_cases import instance_kind
 
 
@@ -32,6 +32,8 @@ def train(use_case: str, names: Sequence[str]) -> None:
         with best_effort():
             publish_arm(arm.written(profile), runs)
 
+    with best_effort():
+        check_store()
     with sole_maker(places.models(use_case, "-".join(names))):
         train_arms(planned, profile, places.records(profile, use_case), tell)
 
