@@ -139,6 +139,8 @@ def test_a_network_becomes_a_version_that_says_what_it_was_made_of(runs):
         "git_dirty": "true",
         "data.train": MD5,
         "data.test_set": "1" + MD5[1:],
+        "path.train": "data/grains",
+        "path.test_set": "data/real",
         "test_set": "surrogate, not real",
         "test_set_reason": "no real pictures here",
         "seed": "2",

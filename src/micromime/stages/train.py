@@ -22,6 +22,8 @@ def train(use_case: str, names: Sequence[str]) -> None:
     A run whose record fits is taken from it, with its network where DVC's cache has that. MLflow is told meanwhile.
     """
     tree = read_tree(places.PARAMS)
+    with best_effort():
+        check_store()
     profile = places.profile(tree)
     planned = {places.models(use_case, name): arms_named(tree, use_case, name) for name in names}
     for out in planned:
@@ -32,8 +34,6 @@ def train(use_case: str, names: Sequence[str]) -> None:
         with best_effort():
             publish_arm(arm.written(profile), runs)
 
-    with best_effort():
-        check_store()
     with sole_maker(places.models(use_case, "-".join(names))):
         train_arms(planned, profile, places.records(profile, use_case), tell)
 

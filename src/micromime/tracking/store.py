@@ -32,6 +32,7 @@ UNLESS_SET = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # also shown for two files on this disk
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds, instead of 120
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # instead of 7: a server that is silent is given up within a minute
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # or a server that says "in an hour" is waited for
     "PGCONNECT_TIMEOUT": "10",  # seconds, instead of for ever
 }
 """Environment variables that are given a value where the user has given none."""
@@ -155,7 +156,7 @@ def prepare_store(experiment: str) -> str:
 
     if said := unusable(tracking_uri(), writing=True):
         raise Unreachable(f"MLflow's store cannot be used: {said}.")
-    with FileLock(OURS / "mlflow.lock", mode=0o644):
+    with FileLock(OURS / "mlflow.lock", timeout=30, mode=0o644):
         try:
             client = store_client()
         except MlflowException as error:
