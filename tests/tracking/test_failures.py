@@ -66,8 +66,6 @@ SERVERS = {
     "other JSON": (lambda: web(200, b"{}"), "http", rf"names no experiment\); {ANOTHER}"),
     "no such page": (lambda: web(404, b"gone"), "http", rf"error code 404 != 200\); {ANOTHER}"),
     "ssh": (lambda: plain(banner), "http", rf"SSH-2.0-OpenSSH_9.2.*\); {ANOTHER}"),
-    "no login": (lambda: web(401, b""), "http", rf"error code 401 != 200\); {LOGIN}"),
-    "no leave": (lambda: web(403, b""), "http", rf"error code 403 != 200\); {LOGIN}"),
     "other name": (lambda: web(403, b"Invalid Host header"), "http", r"error code 403 .*; use the name"),
     "http by https": (
         lambda: web(200, b""),
@@ -78,6 +76,8 @@ SERVERS = {
 """What answers there, how it is asked, and what is said of it: all are mistakes that waiting does not mend."""
 
 SILENT = {
+    "no login": (lambda: web(401, b""), "http", rf"error code 401 != 200\); {LOGIN}"),
+    "no leave": (lambda: web(403, b""), "http", rf"error code 403 != 200\); {LOGIN}"),
     "hangs up": (
         lambda: plain(socket.socket.close),
         "http",

@@ -11,7 +11,7 @@ class Failure(NamedTuple):
     """A regular expression."""
     advice: str
     lasting: bool = True
-    """Whether waiting is of no use: the address is wrong, or the login."""
+    """Whether waiting is of no use, as the address is wrong. A login is given by others, and may come later."""
 
 
 KNOWN = (
@@ -19,10 +19,12 @@ KNOWN = (
     Failure(
         r"error code 40[13]\b|not authenticated|Unauthorized",
         "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin has given you",
+        lasting=False,
     ),
     Failure(
         "authentication failed|Access denied|(role|database) .* does not exist|Unknown database",
         "see user, password and name of the database in its address",
+        lasting=False,
     ),
     Failure("WRONG_VERSION_NUMBER|RECORD_LAYER", "no https is spoken there: write http:// in its address"),
     Failure(

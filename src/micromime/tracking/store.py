@@ -80,7 +80,7 @@ def best_effort() -> Iterator[None]:
 def check_store() -> None:
     """Say at once what would keep MLflow from being told, before hours of work.
 
-    Raises Mistake where the address, the file or the login is wrong; Unreachable where a server does not answer.
+    Raises Mistake where the address or the file is wrong; Unreachable where a server does not answer or let us in.
     """
     if offline():
         return
