@@ -10,6 +10,8 @@ import pytest
 
 from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
+from micromime.stages.train import train
+from micromime.tracking.store import OFFLINE
 from micromime.tracking.views import View, publish_view
 
 DVC = """
@@ -87,6 +89,10 @@ def no_pictures(params, monkeypatch):
     monkeypatch.setenv("MICROMIME_REAL", str(params.parent / "nowhere"))
 
 
+def wrong_store(_params, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "localhost:5000")
+
+
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -95,6 +101,7 @@ def no_pictures(params, monkeypatch):
         (no_yaml, r"params\.yaml: line 1"),
         (no_file, r"params\.yaml is not there"),
         (no_pictures, "MICROMIME_REAL is set but has no folder grain_boundaries"),
+        (wrong_store, "MLFLOW_TRACKING_URI is 'localhost:5000': it has no http://"),
     ],
 )
 def test_what_is_wrong_stops_everything_before_it_starts(params, monkeypatch, spoil, said):
@@ -103,6 +110,19 @@ def test_what_is_wrong_stops_everything_before_it_starts(params, monkeypatch, sp
         run_pipeline()
     assert not Path("called.json").exists()
     assert not Path("data").exists()
+
+
+@pytest.mark.usefixtures("params")
+def test_a_wrong_address_of_mlflow_stops_training_too_and_a_server_that_is_not_there_stops_nothing(monkeypatch, capsys):
+    monkeypatch.setenv(OFFLINE, "")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:///no/mlflow.db")
+    with pytest.raises(Mistake, match="the folder no is not there; make it first"):
+        train("grain_boundaries", ["base"])
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    run_pipeline()
+    assert Path("called.json").exists()
+    assert capsys.readouterr().err.count("refused); see that it is started") == 1
 
 
 @pytest.mark.usefixtures("params")

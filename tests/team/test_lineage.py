@@ -177,19 +177,6 @@ def test_a_run_whose_arm_no_commit_has_names_its_data():
         lineage(row["mlflow_run"])
 
 
-def test_what_mlflow_says_of_data_brings_back_that_very_version(here, tmp_path):
-    """Also where the run began before the dvc.lock with its data was committed."""
-    from micromime.tracking.dvc_source import DvcSource
-
-    begun = here.commits["first"]
-    for name, seed in (("first", 3), ("round", 4)):
-        source = DvcSource(ADAPTIVE, version_at(ADAPTIVE, here.commits[name]).digest, begun)
-        folder = Path(source.load(str(tmp_path / name)))
-        assert json.loads((folder / "dataset.json").read_text())["seed"] == seed
-    with pytest.raises(Mistake, match=r"has other content than f\.dir"):
-        DvcSource(ADAPTIVE, "f.dir", begun).load()
-
-
 @pytest.mark.usefixtures("project_copy")
 def test_what_is_checked_out_does_not_change_what_a_version_says():
     Path(ADAPTIVE, "dataset.json").write_text('{"seed": 77}')

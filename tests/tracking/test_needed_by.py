@@ -5,15 +5,16 @@ import re
 import grimp
 
 from micromime.tracking import registry
-from micromime.tracking.registry import needed_by
+from micromime.tracking.registry import SOURCES, needed_by
 from micromime.training.architectures import architectures
 
 SERVED = "micromime.tracking.served_model"
 
 
 def needed(*modules):
-    """The files, and the names of the packages."""
+    """The files in this package, and the names of the packages."""
     files, lines = needed_by(*modules)
+    assert all(file == SOURCES / place for place, file in files.items())
     assert all(re.fullmatch(r"[\w.-]+==\d+(\.\d+)+", line) for line in lines)
     return files, {line.partition("==")[0].lower().replace("_", "-").replace(".", "-") for line in lines}
 

@@ -17,7 +17,9 @@ from packaging.utils import canonicalize_name
 from stores import MD5, arm_json, judged_on, run_json, stored
 
 from micromime.mistakes import Mistake
+from micromime.tracking import registry
 from micromime.tracking.publish import publish_arm, publish_model
+from micromime.tracking.registry import SERVED, SERVED_NOW, SOURCES
 from micromime.tracking.store import store_client, tracking_uri
 from micromime.tracking.views import LAYOUT
 
@@ -50,10 +52,24 @@ sys.meta_path[:] = [Installed if finder is PathFinder else finder for finder in 
 assert not any(map(importlib.util.find_spec, ("fastai", "dvc")))
 import mlflow, numpy as np
 loaded = mlflow.pyfunc.load_model(model)
-import micromime
-assert Path(micromime.__file__).parts[-3:-1] == ("code", "micromime"), micromime.__file__
 np.save(answer, loaded.predict(np.load(pixels)))
+assert importlib.util.find_spec("micromime") is None
 '''
+
+
+BESIDE_THE_PACKAGE = """
+import sys
+model, pixels, answer, package, first = sys.argv[1:]
+if first == "package":
+    import micromime.inference.networks
+import mlflow, numpy as np
+loaded = mlflow.pyfunc.load_model(model)
+np.save(answer, loaded.predict(np.load(pixels)))
+from micromime.judging import metrics
+from micromime.training.networks import save_network
+ours = [each.__file__ for name, each in sys.modules.items() if name.partition(".")[0] == "micromime"]
+assert len(ours) > 9 and all(file.startswith(package + "/") for file in ours), ours
+"""
 
 
 def made(folder: Path, architecture: str = "small_unet", **said) -> Path:
@@ -123,10 +139,13 @@ def test_a_network_becomes_a_version_that_says_what_it_was_made_of(runs):
         "git_dirty": "true",
         "data.train": MD5,
         "data.test_set": "1" + MD5[1:],
+        "path.train": "data/grains",
+        "path.test_set": "data/real",
         "test_set": "surrogate, not real",
         "test_set_reason": "no real pictures here",
         "seed": "2",
         "architecture": "small_unet",
+        "served": SERVED_NOW,
         "weights_sha256": hashlib.sha256((runs[1] / "weights.safetensors").read_bytes()).hexdigest(),
     }
 
@@ -176,27 +195,69 @@ def not_required(requirements: Path) -> list[str]:
     return [module for module, names in providers if not wanted & {canonicalize_name(name) for name in names}]
 
 
-@pytest.mark.slow
+def asked(script: str, root: Path, weights: Path, *more: str, isolated: bool = False) -> None:
+    """Run a script in another process on the registered network; it answers as the judge sees a picture."""
+    image = pixels(1, 70, 50)[0, 0]
+    np.save(root / "pixels.npy", grey_thrice(image))
+    (root / "elsewhere").mkdir(exist_ok=True)
+    environment = {"MLFLOW_TRACKING_URI": tracking_uri(), "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
+    words = [f"models:/{NAME}@adaptive", str(root / "pixels.npy"), str(root / "answer.npy"), *more]
+    command = [sys.executable, *(["-I"] if isolated else []), "-c", script, *words]
+    if not isolated:
+        environment["PYTHONPATH"] = str(SOURCES)
+    ended = subprocess.run(command, cwd=root / "elsewhere", env=environment, capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    found = np.load(root / "answer.npy")
+    assert (found.shape, found.dtype) == ((1, 70, 50), np.float32)
+    np.testing.assert_allclose(found[0], of_the_judge(weights, image), atol=TOLERANCE)
+    assert found.std() > 0.001
+
+
 def test_a_colleague_without_the_repository_gets_the_same_numbers(store, runs, tmp_path):
     publish_model(ADAPTIVE, SURROGATE, runs[1])
     (root,) = (each.parent for each in tmp_path.rglob("requirements.txt"))
     assert f"torch=={version('torch').partition('+')[0]}" in (root / "requirements.txt").read_text().splitlines()
     kept = {file.suffix for file in root.rglob("*") if file.is_file()}
     assert kept == {"", ".py", ".json", ".safetensors", ".txt", ".yaml"}  # no pickle
-    image = pixels(1, 70, 50)[0, 0]
-    np.save(tmp_path / "pixels.npy", grey_thrice(image))
-    (tmp_path / "elsewhere").mkdir()
-    environment = {"MLFLOW_TRACKING_URI": tracking_uri(), "PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
-    away = json.dumps(not_required(root / "requirements.txt"))
-    words = [f"models:/{NAME}@adaptive", str(tmp_path / "pixels.npy"), str(tmp_path / "answer.npy"), away]
-    command = [sys.executable, "-I", "-c", ELSEWHERE, *words]
-    ended = subprocess.run(command, cwd=tmp_path / "elsewhere", env=environment, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    found = np.load(tmp_path / "answer.npy")
-    assert (found.shape, found.dtype) == ((1, 70, 50), np.float32)
-    np.testing.assert_allclose(found[0], of_the_judge(runs[1], image), atol=TOLERANCE)
-    assert found.std() > 0.001
+    asked(ELSEWHERE, tmp_path, runs[1], json.dumps(not_required(root / "requirements.txt")), isolated=True)
     assert store.is_file()
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize("first", ["package", "model"])
+def test_a_model_and_this_package_do_not_hide_one_another(runs, tmp_path, first):
+    publish_model(ADAPTIVE, SURROGATE, runs[1])
+    asked(BESIDE_THE_PACKAGE, tmp_path, runs[1], str(SOURCES), first)
+
+
+@pytest.mark.usefixtures("store")
+def test_each_model_of_a_process_runs_the_code_that_it_was_registered_with(runs, tmp_path, monkeypatch):
+    import mlflow
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri())
+    whole, image, changed = registry.needed_by, pixels(1, 40, 70)[0, 0], tmp_path / "views.py"
+    changed.write_text(
+        "from micromime.scenario.arrays import Image\n\ndef in_all_views(ask, image):\n    return image[0] * 0 + 0.25\n"
+    )
+    other = {Path("micromime/inference/views.py"): changed}
+    now = publish_model(ADAPTIVE, SURROGATE, runs[0]).uri
+    monkeypatch.setattr(registry, "needed_by", lambda *modules: (whole(*modules)[0] | other, whole(*modules)[1]))
+    then = publish_model(arm_json(), SURROGATE, runs[0]).uri
+    for _ in range(2):
+        first, second = (mlflow.pyfunc.load_model(each).predict(grey_thrice(image)) for each in (now, then))
+        np.testing.assert_allclose(first[0], of_the_judge(runs[0], image), atol=TOLERANCE)
+        assert np.array_equal(second, np.full((1, 40, 70), 0.25))
+
+
+@pytest.mark.usefixtures("store")
+def test_what_an_earlier_build_has_registered_is_registered_anew_and_stays(runs):
+    old, client = publish_model(ADAPTIVE, SURROGATE, runs[0]), store_client()
+    client.delete_model_version_tag(NAME, "1", SERVED)
+    client.delete_logged_model_tag(old.model_id, SERVED)
+    new, again = (publish_model(ADAPTIVE, SURROGATE, runs[0]) for _ in range(2))
+    assert (new.version, again) == ("2", new)
+    assert [Path(each.source).parts[-2] for each in versions()] == [old.model_id, new.model_id]
+    assert client.get_registered_model(NAME).aliases == {"adaptive": 2}
 
 
 def test_each_image_is_answered_for_itself_as_the_judge_sees_it(runs):

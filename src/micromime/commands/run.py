@@ -14,7 +14,7 @@ from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
-from micromime.tracking.store import best_effort
+from micromime.tracking.store import best_effort, check_store
 from micromime.tracking.views import remembered_address, server_address, view_address
 from micromime.use_cases import instance_kind
 
@@ -28,6 +28,8 @@ def run_pipeline() -> None:
 
     tree = read_tree(places.PARAMS)
     check_tree(tree)
+    with best_effort():
+        check_store()
     write_sources(tree, fetch=brought())
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # stages call `python`
     if subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env={**os.environ, "PATH": path}).wait():

@@ -12,7 +12,7 @@ from micromime.project import places
 from micromime.project.work import sole_maker
 from micromime.scenario.parameters import read_tree
 from micromime.tracking.publish import publish_arm
-from micromime.tracking.store import best_effort
+from micromime.tracking.store import best_effort, check_store
 from micromime.use_cases import instance_kind
 
 
@@ -22,6 +22,8 @@ def train(use_case: str, names: Sequence[str]) -> None:
     A run whose record fits is taken from it, with its network where DVC's cache has that. MLflow is told meanwhile.
     """
     tree = read_tree(places.PARAMS)
+    with best_effort():
+        check_store()
     profile = places.profile(tree)
     planned = {places.models(use_case, name): arms_named(tree, use_case, name) for name in names}
     for out in planned:

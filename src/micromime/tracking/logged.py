@@ -102,7 +102,8 @@ def runs_on(client: MlflowClient, digest: str, path: str = "") -> list[tuple[Run
     experiments, found = [each.experiment_id for each in client.search_experiments(max_results=MOST)], []
     for run in client.search_runs(experiments, f"dataset.digest = '{digest}'", max_results=MOST):
         for used in run.inputs.dataset_inputs if run.inputs else ():
-            where = json.loads(used.dataset.source).get("path", "") if used.dataset.source_type == "dvc" else ""
+            first = json.loads(used.dataset.source).get("path", "") if used.dataset.source_type == "dvc" else ""
+            where = run.data.tags.get(f"micromime.path.{used.dataset.name}", first)
             contexts = [tag.value for tag in used.tags if tag.key == "mlflow.data.context"]
             if used.dataset.digest == digest and (not path or Path(where).is_relative_to(path)):
                 found.append((run, where, "".join(contexts)))

@@ -198,13 +198,14 @@ class ArmInMlflow:
         """The tags of the arm and of each of its runs.
 
         `micromime.comparison` is the same for an arm and for all that go on with its networks: one filter shows them
-        side by side.
+        side by side. `micromime.path.NAME` is where a data set lay: MLflow keeps that of the first run on it alone.
         """
         revision, test_set = self.said["revision"], self.said["test_set"]
         own = {key: str(self.said[key]) for key in ("use_case", "arm", "profile", "fingerprint")} | {"layout": LAYOUT}
         own["comparison"] = self.said["base"] or self.said["fingerprint"]
         own |= {"git_commit": revision["commit"], "git_dirty": str(revision["dirty"]).lower()}
         own |= {f"data.{each['name']}": each["digest"] for each in self.said["data"] if each["context"] != "testing"}
+        own |= {f"path.{each['name']}": each["path"] for each in self.said["data"]}
         if test_set:
             own |= {"data.test_set": test_set["data"]["digest"]}
             own |= {"test_set": TEST_SETS[test_set["kind"]], "test_set_reason": test_set["reason"] or ""}

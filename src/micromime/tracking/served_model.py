@@ -1,6 +1,7 @@
 """A network as MLflow serves it: model code, which MLflow copies beside the weights and runs wherever it loads them.
 
 MLflow's models from code hold no pickle. Running this file is how it learns which class to ask; it imports MLflow.
+It runs it as it saves a model, too, before the code copied beside it can be found: ours is imported within functions.
 """
 
 from functools import partial

@@ -16,6 +16,8 @@ from filelock import FileLock
 from micromime.mistakes import Mistake
 from micromime.project.extras import what_to_install
 from micromime.project.work import OURS
+from micromime.tracking.address import file_of, reach_database, shown, unusable, wrong
+from micromime.tracking.failures import failure, reason
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -29,13 +31,18 @@ UNLESS_SET = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines a run
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",  # also shown for two files on this disk
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "15",  # seconds, instead of 120
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # instead of 7: a server that is silent is given up within a minute
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",  # instead of 7: a server that is silent is given up within a minute
+    "MLFLOW_HTTP_RESPECT_RETRY_AFTER_HEADER": "false",  # or a server that says "in an hour" is waited for
+    "PGCONNECT_TIMEOUT": "10",  # seconds, instead of for ever
 }
 """Environment variables that are given a value where the user has given none."""
 
 
 class Unreachable(Mistake):
     """The store did not do as it was asked, because it cannot be reached, does not let us in, or fails."""
+
+    lasting = True
+    """Whether waiting is of no use, as the settings are wrong."""
 
 
 def tracking_uri() -> str:
@@ -70,6 +77,34 @@ def best_effort() -> Iterator[None]:
         os.environ[OFFLINE] = "1"
 
 
+def check_store() -> None:
+    """Say at once what would keep MLflow from being told, before hours of work.
+
+    Raises Mistake where the address or the file is wrong; Unreachable where a server does not answer or let us in.
+    """
+    if offline():
+        return
+    if said := misplaced(writing=True):
+        raise Mistake(said)
+    if file_of(tracking_uri()) is None:
+        try:
+            with answering("to be asked"):
+                found = store_client().get_experiment_by_name("micromime")
+                if found and not found.experiment_id:  # any JSON passes for an experiment
+                    raise OSError("it names no experiment")
+        except Unreachable as why:
+            raise (Mistake(str(why)) if why.lasting else why) from None
+
+
+def misplaced(writing: bool) -> str:
+    """Return why there can be no store where the settings say, in one sentence; nothing where there may be one."""
+    models = os.environ.get("MLFLOW_REGISTRY_URI", "")
+    for name, address in (("MLFLOW_TRACKING_URI", tracking_uri()), ("MLFLOW_REGISTRY_URI", models)):
+        if address and (why := wrong(address) or unusable(address, writing)):
+            return f"{name if name in os.environ else 'The store of MLflow'} is {shown(address)!r}: {why}."
+    return ""
+
+
 @contextmanager
 def answering(asked: str = "") -> Iterator[None]:
     """Set MLflow up, and turn what the store answers instead of doing as `asked` ("to take it") into one sentence."""
@@ -77,6 +112,8 @@ def answering(asked: str = "") -> Iterator[None]:
         raise Unreachable(f"MLflow is not asked, as {OFFLINE} is set; unset it where the store can be reached.")
     for name, value in UNLESS_SET.items():
         os.environ.setdefault(name, value)
+    if said := misplaced(writing=False):
+        raise Unreachable(said)
     try:
         from alembic.util import CommandError
         from mlflow.exceptions import MlflowException
@@ -85,15 +122,20 @@ def answering(asked: str = "") -> Iterator[None]:
         raise Unreachable(what_to_install(error) or str(error)) from None
 
     try:
+        reach_database(tracking_uri())
         yield
     except (MlflowException, SQLAlchemyError, CommandError, OSError, ImportError) as error:
-        failed = f"MLflow's store at {tracking_uri()} failed{asked and ' ' + asked} ({_reason(error)}); "
-        raise Unreachable(without_password(f"{failed}{_advice(error)}.")) from error
+        failed, way = f"MLflow's store at {tracking_uri()} failed{asked and ' ' + asked}", failure(error)
+        told = Unreachable(without_password(f"{failed} ({reason(error)}); {way.advice}."))
+        told.lasting = way.lasting
+        raise told from error
 
 
 def without_password(text: str) -> str:
     """Return a text about the store without the password that its address may hold."""
-    password = urlsplit(tracking_uri()).password
+    address = tracking_uri()
+    password = urlsplit(address).password
+    text = text.replace(address, shown(address))
     return text.replace(password, "***") if password else text
 
 
@@ -101,22 +143,6 @@ def without_login(address: str) -> str:
     """Return an address without the name and password that it may hold: a browser asks for them."""
     parts = urlsplit(address)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
-
-
-def _reason(error: Exception) -> str:
-    """Return the first sentence of an error, of its innermost cause where the network failed."""
-    text = str(error)
-    if "(Caused by " in text:
-        text = text.rpartition(": ")[2].partition('")')[0]
-    return text.strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-
-
-def _advice(error: Exception) -> str:
-    if any(said in str(error) for said in ("error code 401", "error code 403", "not authenticated", "Unauthorized")):
-        return "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD to what its admin has given you"
-    if getattr(error, "error_code", "") == "RESOURCE_DOES_NOT_EXIST":
-        return "name what is there, or set MLFLOW_TRACKING_URI to the store that has it"
-    return "see that it can be reached and written to, or set MLFLOW_TRACKING_URI to another store"
 
 
 @answering()
@@ -128,7 +154,9 @@ def prepare_store(experiment: str) -> str:
     """
     from mlflow.exceptions import MlflowException
 
-    with FileLock(OURS / "mlflow.lock", mode=0o644):
+    if said := unusable(tracking_uri(), writing=True):
+        raise Unreachable(f"MLflow's store cannot be used: {said}.")
+    with FileLock(OURS / "mlflow.lock", timeout=30, mode=0o644):
         try:
             client = store_client()
         except MlflowException as error:
