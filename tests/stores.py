@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 
-from micromime.tracking.store import OFFLINE, prepare_store, store_client
+from micromime.tracking.store import OFFLINE, as_it_lies, prepare_store, store_client
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"
 
@@ -107,4 +107,5 @@ def store(tmp_path: Path, empty_store: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv(OFFLINE, "")
+    as_it_lies()  # which it says, as it was copied
     return tmp_path / "mlflow.db"

@@ -183,6 +183,28 @@ def test_nothing_is_trained_beside_another_process_over_an_arm_or_on_what_is_not
     assert workshop.trained == []
 
 
+def test_an_experiment_leaves_its_networks_to_the_next_one_until_dvc_has_them(workshop, base, monkeypatch):
+    """Two that DVC tries side by side want the same: the second comes before DVC has kept what the first has made."""
+    workshop.data("a", start="base")
+    monkeypatch.setattr(queue, "is_copy", lambda: True)
+    stage.train(GRAINS, ["a"])
+    made = weights(MODELS / "a")
+    shutil.rmtree(MODELS / "a")
+    stage.train(GRAINS, ["a"])
+    assert weights(MODELS / "a") == made
+    assert workshop.trained == [[("a", 1), ("a", 2)]]
+    for text in made:
+        md5 = hashlib.md5(text.encode()).hexdigest()
+        (Path(".dvc/cache/files/md5") / md5[:2]).mkdir(parents=True, exist_ok=True)
+        (Path(".dvc/cache/files/md5") / md5[:2] / md5[2:]).write_text(text)
+    workshop.data("b", 2, start="base")
+    assert len(list(KEPT.glob("*/run.json"))) == len(made)
+    stage.train(GRAINS, ["b"])
+    kept_now = [trained(MODELS / "b", run)["inputs"] for run in (1, 2)]
+    assert sorted(each.parent.name for each in KEPT.glob("*/run.json")) == sorted(kept_now)
+    assert base.is_dir()
+
+
 def test_networks_come_back_from_the_cache_of_dvc(workshop, base):
     second = weights(base)[1]
     md5 = hashlib.md5(second.encode()).hexdigest()

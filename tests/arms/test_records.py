@@ -1,6 +1,7 @@
 """Records of runs: whole or not there, read back as they were, from their own file or from the packed one."""
 
 import json
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.arms.records import Answers, RunRecord, pack, packed_file, read_record, write_record
+from micromime.arms import records as kept
+from micromime.arms.records import Answers, RunRecord, fitting_record, pack, packed_file, read_record, write_record
 from micromime.mistakes import Mistake
 
 ROWS = [
@@ -127,3 +129,24 @@ def test_a_damaged_packed_file_is_one_sentence(records, damaged):
         file.write_bytes(damaged(bytearray(file.read_bytes())))
     with pytest.raises(Mistake, match=r"^\S*grains\.parquet is damaged; restore it from git\.$"):
         read_record(records, "base", 1)
+
+
+def test_an_experiment_in_a_copy_takes_the_project_s_records_and_leaves_it_its_own(tmp_path, monkeypatch):
+    project, copy, folder = tmp_path, tmp_path / ".dvc" / "tmp" / "exps" / "standalone" / "tmp1", Path("runs/grains")
+    (copy / ".dvc").mkdir(parents=True)
+    monkeypatch.setattr(kept, "TRIED", project / ".micromime" / "records")  # as it is in a process that starts there
+    tried, elsewhere = RECORD.model_copy(update={"inputs": "n2"}), RECORD.model_copy(update={"inputs": "n3"})
+    monkeypatch.chdir(project)
+    write_record(folder, "base", 7, RECORD)
+    assert not kept.TRIED.exists()
+    monkeypatch.chdir(copy)
+    assert fitting_record(folder, "base", 7, "n1") == read_record(folder, "base", 7) == RECORD
+    assert fitting_record(folder, "base", 7, "n2") is None
+    write_record(folder, "base", 7, tried)
+    write_record(folder, "base", 8, elsewhere)
+    shutil.rmtree(copy)
+    monkeypatch.chdir(project)
+    assert read_record(folder, "base", 7) == RECORD
+    assert fitting_record(folder, "base", 7, "n2") == read_record(folder, "base", 7) == tried
+    assert fitting_record(folder, "base", 8, "n3") == elsewhere
+    assert fitting_record(folder, "base", 7, "n4") is None

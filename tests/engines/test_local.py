@@ -161,3 +161,15 @@ def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(monkeypat
         monkeypatch.setenv("MICROMIME_WORKERS", wrong)
         with pytest.raises(Mistake, match=f"MICROMIME_WORKERS is '{wrong}'; set it to a whole number"):
             cores()
+
+
+def test_who_may_wait_is_told_for_what_and_works_when_the_other_has_ended(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    code = "from pathlib import Path; from micromime.engines.local import alone; import time\n"
+    code += "with alone(Path('work')): print('held', flush=True); time.sleep(1); Path('done').touch()"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == "held\n"
+        with alone(Path("work"), waits=True):
+            assert Path("done").exists()
+    said = "micromime: work is being worked on by another micromime; waiting until it ends.\n"
+    assert capsys.readouterr().err == said

@@ -6,7 +6,7 @@ import pytest
 
 from micromime.mistakes import Mistake
 from micromime.project import results
-from micromime.project.work import fingerprint, linked, sole_maker, work_folder
+from micromime.project.work import fingerprint, home, is_copy, linked, sole_maker, work_folder
 
 
 def test_any_part_changes_the_fingerprint_and_no_part_runs_into_the_next(tmp_path):
@@ -23,6 +23,28 @@ def test_any_part_changes_the_fingerprint_and_no_part_runs_into_the_next(tmp_pat
 def test_work_lies_outside_of_what_dvc_and_git_see():
     assert work_folder("train", 1).parts[:3] == (".micromime", "work", "train")
     assert work_folder("train", 1) != work_folder("train", 2)
+
+
+@pytest.mark.parametrize("own", ["", "experiments/gap"])
+@pytest.mark.parametrize("tried", ["exps/standalone/tmp1", "exps/tmp2"])
+def test_a_copy_that_dvc_makes_for_an_experiment_has_the_project_s_folder(tmp_path, monkeypatch, tried, own):
+    """By `dvc exp run --temp` and from the queue; here the project is a folder of its repository."""
+    project = tmp_path / "repository" / "project"
+    for copy in (project, project / ".dvc" / "tmp" / tried / "project"):
+        (copy / ".dvc").mkdir(parents=True)
+        (copy / own).mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(copy / own)
+    assert home() == project / own
+    assert is_copy()
+
+
+@pytest.mark.parametrize("place", ["", "worktrees/other", ".dvc/tmp/other", "exps/tmp1"])
+def test_any_other_folder_is_a_project_of_its_own(tmp_path, monkeypatch, place):
+    (tmp_path / ".dvc").mkdir()
+    (tmp_path / place / ".dvc").mkdir(parents=True, exist_ok=True)
+    monkeypatch.chdir(tmp_path / place)
+    assert home() == Path()
+    assert not is_copy()
 
 
 def test_an_out_is_made_by_one_process_at_a_time(tmp_path, monkeypatch):

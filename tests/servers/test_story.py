@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
-from clones import IN_GIT, Ran, environment, git, module, ran, stages_in
+from clones import IN_GIT, Ran, as_compiled, environment, git, module, ran, stages_in
 from pages import blocks
 from PIL import Image as Picture
 from pipeline import BASE, Changed
@@ -103,6 +103,7 @@ def story(project, team, home, changed: Changed) -> Story:
     people = {name: login(team.add_user(home / "team", person)) for name, person in (("a", "eve"), ("b", "bob"))}
     lose(a / "data/synthetic/grain_boundaries/adaptive/shard-00000/images.npy", site, people["a"])
     git(a, "clone", "--quiet", str(origin), str(b))
+    as_compiled(project, b)
     with_our_environment(b)
     second = ran(b, give(b, as_b, **people["b"]))
     return Story(a, b, people, f"http://127.0.0.1:{site.port}", second)

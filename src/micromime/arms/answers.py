@@ -9,7 +9,7 @@ import pandas as pd
 
 from micromime.arms.arm import Arm, trained
 from micromime.arms.queue import network_of
-from micromime.arms.records import Answers, RunRecord, read_record, write_record
+from micromime.arms.records import Answers, RunRecord, fitting_record, read_record, write_record
 from micromime.datasets.store import identity
 from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.inference.views import ALL_VIEWS, in_views
@@ -97,8 +97,8 @@ def inputs_of(record: RunRecord, question: Question, about: Any) -> str:
 def _record(arm: Path, run: int, records: Path) -> RunRecord:
     """Return the record of a run, begun anew from run.json where another network's or none lies in its place."""
     said = trained(arm, run)
-    kept = read_record(records, arm.name, run)
-    return kept if kept and kept.inputs == said["inputs"] else RunRecord(inputs=said["inputs"], training=said)
+    kept = fitting_record(records, arm.name, run, said["inputs"])
+    return kept or RunRecord(inputs=said["inputs"], training=said)
 
 
 def _ask(task: _Task) -> None:

@@ -9,18 +9,19 @@ import json
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from micromime.arms.arm import FIRST, Arm, run_folder, trained
-from micromime.arms.records import RunRecord, read_record, write_record
-from micromime.engines.local import Progress, alone, run_tasks, trainings
+from micromime.arms.records import RunRecord, fitting_record, read_record, write_record
+from micromime.engines.local import Progress, run_tasks, trainings
 from micromime.judging.metrics import SEGMENTATION, error_rate
 from micromime.mistakes import Mistake
 from micromime.project.dvc_cache import cached_file
-from micromime.project.work import OURS, linked
+from micromime.project.work import HERE, OURS, in_turn, is_copy, linked
 from micromime.training.architectures import Finds, finds
 
 KEPT = OURS / "networks"
@@ -83,7 +84,7 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
     found = {arm.name: arm if arm.settings.rates else replace(arm, rates=first[arm.name, FIRST].rates) for arm in arms}
     known = obtain([(arm, run) for arm in found.values() for run in arm.runs], records, tell)
     for out, of_out in planned.items():
-        unfinished = OURS / "arms" / out
+        unfinished = HERE / "arms" / out
         shutil.rmtree(unfinished, ignore_errors=True)
         for arm in of_out:
             folder = unfinished if arm.name == out.name else unfinished / arm.name
@@ -92,25 +93,27 @@ def train_arms(planned: Mapping[Path, Sequence[Arm]], profile: str, records: Pat
         shutil.move(unfinished, out)
     for arm in found.values():
         tell(arm, {run: known[arm.name, run].training for run in arm.runs})
-    for record in known.values():  # only now: until all is there and told, what is killed goes on from these
-        shutil.rmtree(KEPT / record.inputs, ignore_errors=True)
+    _let_go({record.inputs for record in known.values()})
 
 
 def obtain(wanted: Sequence[tuple[Arm, int]], records: Path, tell: Tell) -> dict[tuple[str, int], RunRecord]:
     """Return the records of these runs of arms, by arm and run; where there is none with its inputs, it is trained.
 
-    Mistake where another process trains.
+    Mistake where another process trains; an experiment in a copy waits for it.
     """
     inputs = {(arm.name, run): arm.inputs(run) for arm, run in wanted}
-    fitting = {key for key in inputs if (kept := read_record(records, *key)) and kept.inputs == inputs[key]}
-    tasks = [
-        Task(arm, run, inputs[arm.name, run], network_of(arm.start, run) if arm.start else None, records)
-        for arm, run in wanted
-        if (arm.name, run) not in fitting
-    ]
-    if tasks:
-        with alone(KEPT):
-            _train(tasks, tell)
+
+    def left() -> list[Task]:
+        return [
+            Task(arm, run, inputs[arm.name, run], network_of(arm.start, run) if arm.start else None, records)
+            for arm, run in wanted
+            if not fitting_record(records, arm.name, run, inputs[arm.name, run])
+        ]
+
+    if left():
+        with in_turn(KEPT):
+            if tasks := left():  # another may have trained them meanwhile
+                _train(tasks, tell)
     return {key: record for key in inputs if (record := read_record(records, *key))}
 
 
@@ -120,7 +123,7 @@ def retrain(folder: Path, run: int) -> Path:
     if arm.inputs(run) != inputs:
         raise Mistake(f"{folder} was trained on other data or by another version than are here; run `make run`.")
     task = Task(arm, run, inputs, network_of(arm.start, run) if arm.start else None, OURS / "retrained")
-    with alone(KEPT):
+    with in_turn(KEPT):
         _train([task], lambda _arm, _runs: None)
     return task.folder
 
@@ -190,6 +193,21 @@ def train_run(task: Task) -> None:
     write_record(task.records, task.arm.name, task.run, RunRecord.of_run(task.folder))
 
 
+def _let_go(written: Collection[str]) -> None:
+    """Delete networks that their arm's folder has, only now, when all are told of: what is killed goes on from them.
+
+    DVC's cache has those of an experiment in a copy only after this process, and another experiment may want the same
+    before that: they are deleted by the next one that trains.
+    """
+    for folder in KEPT.glob("*/"):
+        if folder.name in written and not is_copy():
+            shutil.rmtree(folder, ignore_errors=True)
+        elif not folder.name.startswith("unfinished-") and (folder / "run.json").is_file():
+            weights_md5 = json.loads((folder / "run.json").read_text())["weights_md5"]
+            if cached_file(weights_md5):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
 def _write(arm: Arm, profile: str, folder: Path, known: Mapping[tuple[str, int], RunRecord]) -> None:
     """Fill the folder of an arm whose runs have all been found: run.json of each, and its network.
 
@@ -198,9 +216,10 @@ def _write(arm: Arm, profile: str, folder: Path, known: Mapping[tuple[str, int],
     for run in arm.runs:
         said, inside = known[arm.name, run].training, run_folder(folder, run)
         kept = KEPT / str(said["inputs"])
-        if kept.exists():
+        with suppress(OSError):  # another experiment may let go of it just now, once DVC's cache has it
             shutil.copytree(kept, inside, copy_function=linked)
             continue
+        shutil.rmtree(inside, ignore_errors=True)
         inside.mkdir(parents=True)
         (inside / "run.json").write_text(json.dumps(said, indent=1) + "\n")
         if stored := cached_file(said["weights_md5"]):

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from micromime.mistakes import Mistake
+from micromime.project.work import OURS, home, is_copy
 
 DIGITS = 6
 """Decimals of a score that are kept; every use of it goes through the record, so that none sees more."""
@@ -25,6 +26,9 @@ TEXT = pa.string()
 COLUMNS = pa.schema([("arm", TEXT), ("run", pa.int64()), ("inputs", TEXT), ("training", TEXT), ("answers", TEXT)])
 DUMPED = {"training", "answers"}
 """Columns of a packed file, and those of them that hold JSON."""
+
+TRIED = OURS / "records"
+"""Records of runs that DVC's experiments have made in copies of the project, a file each by its inputs."""
 
 
 class Answers(BaseModel):
@@ -80,21 +84,48 @@ class RunRecord(BaseModel):
 
 def read_record(records: Path, arm: str, run: int) -> RunRecord | None:
     """Return the record of a run in a folder of records or its packed file, or None; Mistake where it is damaged."""
-    file = _file(records, arm, run)
+    return _read_whole(_file(records, arm, run)) or _packed(records).get((arm, run))
+
+
+def fitting_record(records: Path, arm: str, run: int, inputs: str) -> RunRecord | None:
+    """Return the record of a run with these inputs, from wherever in the project it lies, or None.
+
+    One that was found elsewhere has its place among `records` from then on: an experiment that DVC tries in a copy
+    takes the project's, and the project those that experiments have left.
+    """
+    own = read_record(records, arm, run)
+    if own and own.inputs == inputs:
+        return own
+    elsewhere = _read_whole(TRIED / f"{inputs}.json")
+    if is_copy() and elsewhere is None:
+        elsewhere = read_record(home() / records, arm, run)
+    if elsewhere is None or elsewhere.inputs != inputs:
+        return None
+    write_record(records, arm, run, elsewhere)
+    return elsewhere
+
+
+def write_record(records: Path, arm: str, run: int, record: RunRecord) -> None:
+    """Write the record of a run as a file of its own, whole or not at all; an experiment in a copy leaves another."""
+    text = record.model_dump_json(indent=1) + "\n"
+    _write_whole(_file(records, arm, run), text)
+    if is_copy():
+        _write_whole(TRIED / f"{record.inputs}.json", text)
+
+
+def _read_whole(file: Path) -> RunRecord | None:
     try:
         return RunRecord.model_validate_json(file.read_bytes())
     except FileNotFoundError:
-        return _packed(records).get((arm, run))
+        return None
     except (ValidationError, UnicodeDecodeError):
         raise Mistake(f"{file} is damaged; delete it and have its run anew.") from None
 
 
-def write_record(records: Path, arm: str, run: int, record: RunRecord) -> None:
-    """Write the record of a run as a file of its own, whole or not at all."""
-    file = _file(records, arm, run)
+def _write_whole(file: Path, text: str) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.name}")
-    unfinished.write_text(record.model_dump_json(indent=1) + "\n")
+    unfinished.write_text(text)
     unfinished.replace(file)
 
 

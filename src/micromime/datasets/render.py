@@ -14,9 +14,10 @@ from pydantic import Field
 
 from micromime.datasets.rehearsal import EARLIER, carry_on
 from micromime.datasets.store import SHARD_SIZE, Dataset, write_description, write_shard
-from micromime.engines.local import Progress, alone, run_tasks
+from micromime.engines.local import Progress, run_tasks
 from micromime.mistakes import Mistake
 from micromime.project.results import RENDERER
+from micromime.project.work import in_turn
 from micromime.scenario.parameters import Section
 from micromime.scenario.scenario import Instance
 from micromime.scenario.streams import LARGEST_SEED
@@ -55,7 +56,7 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
     """
     if out.exists():
         raise Mistake(f"{out} is there already; remove it or give another folder.")
-    with alone(work):
+    with in_turn(work):
         versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
         folder = _begin(work, {**description, "versions": versions})
         tasks = [
@@ -70,7 +71,7 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
         write_preview(Dataset(folder), folder / "preview.png")
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, out)
-    shutil.rmtree(work)
+        shutil.rmtree(work, ignore_errors=True)  # the next one in turn looks for its lock here
 
 
 def _begin(work: Path, description: Mapping[str, Any]) -> Path:

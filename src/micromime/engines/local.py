@@ -138,14 +138,24 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Hold a folder of unfinished work for this process only, until it ends, however it ends."""
+def alone(folder: Path, waits: bool = False) -> Iterator[None]:
+    """Hold a folder of unfinished work for this process only, until it ends, however it ends.
+
+    Where another process holds it that is a Mistake, or is said and waited for.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    lock, held = FileLock(folder / "lock"), f"{folder} is being worked on by another micromime"
     try:
-        with FileLock(folder / "lock", timeout=0):
-            yield
+        lock.acquire(timeout=0)
     except Timeout:
-        raise Mistake(f"{folder} is being worked on by another micromime; wait until it ends, or end it.") from None
+        if not waits:
+            raise Mistake(f"{held}; wait until it ends, or end it.") from None
+        print(f"micromime: {held}; waiting until it ends.", file=sys.stderr, flush=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def trainings(threads: int = 1) -> int:

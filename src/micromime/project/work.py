@@ -1,4 +1,4 @@
-"""Where unfinished work lives: outside of DVC's outs, under a hash of all that it depends on."""
+"""Where unfinished work lives: in the project's folder, outside of DVC's outs, by a hash of all it depends on."""
 
 import hashlib
 import json
@@ -11,7 +11,25 @@ from typing import Any
 from micromime.engines.local import alone
 from micromime.mistakes import Mistake
 
-OURS = Path(".micromime")
+
+def home() -> Path:
+    """Return the project's own folder as seen from the working directory: `.`, but where DVC tries an experiment.
+
+    For `dvc exp run --temp` and `--queue` DVC copies what git has to `<project>/.dvc/tmp/exps/.../tmp...`, runs the
+    stages there, and deletes it with all that is in no out. A clone or a worktree is a project of its own, wherever.
+    """
+    here = Path.cwd()
+    copy = next((each for each in (here, *here.parents) if (each / ".dvc").is_dir()), here)
+    for above in copy.parents:
+        if above.parts[-3:] == (".dvc", "tmp", "exps"):
+            return above.parents[2] / here.relative_to(copy)
+    return Path()
+
+
+HERE = Path(".micromime")
+"""What concerns this folder alone: its outs."""
+OURS = home() / HERE
+"""What concerns the project, and outlives the copies that DVC makes of it."""
 WORK = OURS / "work"
 
 
@@ -44,7 +62,20 @@ def sole_maker(out: Path) -> AbstractContextManager[None]:
     A killed `dvc repro` leaves the stage that it had started alive: a second one must not work beside it. Raises
     Mistake where another process makes the same out.
     """
-    return alone(OURS / "locks" / out.as_posix().replace("/", "-"))
+    return alone(HERE / "locks" / out.as_posix().replace("/", "-"))
+
+
+def in_turn(folder: Path) -> AbstractContextManager[None]:
+    """Hold a folder of the project's unfinished work as `alone` does; in the copy of an experiment, wait for it.
+
+    Experiments that DVC tries side by side may want the same network, and nobody is there to start them again.
+    """
+    return alone(folder, waits=is_copy())
+
+
+def is_copy() -> bool:
+    """Return whether the working directory is a copy that DVC has made to try an experiment."""
+    return home() != Path()
 
 
 def linked(source: str, target: str) -> None:

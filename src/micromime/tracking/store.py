@@ -15,9 +15,10 @@ from filelock import FileLock
 
 from micromime.mistakes import Mistake
 from micromime.project.extras import what_to_install
-from micromime.project.work import OURS
+from micromime.project.work import OURS, home, is_copy
 from micromime.tracking.address import file_of, reach_database, shown, unusable, wrong
 from micromime.tracking.failures import failure, reason
+from micromime.tracking.moved import FILES, follow, location
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,15 +47,23 @@ class Unreachable(Mistake):
 
 
 def tracking_uri() -> str:
-    """Return where runs are kept: MLFLOW_TRACKING_URI, or else mlflow.db in the working directory."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    """Return where runs are kept: MLFLOW_TRACKING_URI, or else mlflow.db in the project's folder.
+
+    A file that is given without the folders above it lies there, too, also for an experiment that DVC tries in a copy.
+    """
+    given = os.environ.get("MLFLOW_TRACKING_URI", "")
+    file = file_of(given or "sqlite:///mlflow.db")
+    if given and (file is None or file.is_absolute() or not is_copy()):
+        return given
+    whole = Path.cwd() / home() / (file or "")
+    odd = {"%", "?"} & {*str(whole)}  # these mean more in an address, and MLflow makes folders of what they are there
+    return f"sqlite:///{os.path.relpath(whole) if odd else whole}"
 
 
 def absent_file() -> str:
     """Return the file that the store is to be, where it is a file of this machine and not there yet; else nothing."""
-    address = tracking_uri()
-    file = address.removeprefix("sqlite:///").partition("?")[0]
-    return "" if file == address or Path(file).is_file() else file
+    file = file_of(tracking_uri())
+    return "" if file is None or file.is_file() else str(file)
 
 
 def offline() -> bool:
@@ -167,15 +176,31 @@ def prepare_store(experiment: str) -> str:
             client = store_client()
         found = client.get_experiment_by_name(experiment)
         if found is None:
-            return str(client.create_experiment(experiment))
+            made = client.create_experiment(experiment, _place_of_files(experiment))
+            as_it_lies()
+            return str(made)
     if found.lifecycle_stage != "active":
         restore = f"mlflow experiments restore --experiment-id {found.experiment_id}"
         raise Mistake(f"The MLflow experiment {experiment!r} was deleted; bring it back with `{restore}`.")
     return str(found.experiment_id)
 
 
+def _place_of_files(experiment: str) -> str | None:
+    """Return where an experiment's files are to lie; None where MLflow chooses well: not in a copy that DVC deletes."""
+    by_client = tracking_uri().startswith(("sqlite:", "postgresql", "mysql", "mssql"))
+    return location(home() / FILES / experiment) if by_client and is_copy() else None
+
+
 def store_client() -> MlflowClient:
     """Return what speaks to the store; what it answers instead of doing as told must be `answering`'s."""
     from mlflow import MlflowClient
 
+    as_it_lies()
     return MlflowClient(tracking_uri())
+
+
+def as_it_lies() -> None:
+    """See that a store in the project's folder names the files there, if that was moved or copied, without MLflow."""
+    file, project = file_of(tracking_uri()), Path.cwd() / home()
+    if file and file.is_file():
+        follow(file.parent.resolve() / file.name, project)

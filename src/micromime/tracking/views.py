@@ -7,11 +7,20 @@ MLflow's page; a chart whose `dataAccessKey` is an empty string would be hidden 
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from micromime.project.work import OURS, fingerprint
-from micromime.tracking.store import absent_file, answering, prepare_store, store_client, tracking_uri, without_login
+from micromime.tracking.store import (
+    absent_file,
+    answering,
+    as_it_lies,
+    prepare_store,
+    store_client,
+    tracking_uri,
+    without_login,
+)
 
 DESCRIPTION, MATERIALS = "mlflow.note.content", "micromime.test_sets"
 """Tags of an experiment: its text on the page; JSON with the digest of each data set that models are scored on."""
@@ -113,7 +122,11 @@ def view_address(use_case: str, profile: str) -> str:
 def remembered_address(use_case: str, profile: str) -> str:
     """Return what was last told or found in this store, without MLflow, whose import takes seconds; else nothing."""
     file = _memory(use_case, profile)
-    return file.read_text() if file.is_file() and not absent_file() else ""
+    if not file.is_file() or absent_file():
+        return ""
+    with suppress(OSError):  # the address is right all the same
+        as_it_lies()  # moved away and back
+    return file.read_text()
 
 
 def _remember(use_case: str, profile: str, page: str) -> str:
