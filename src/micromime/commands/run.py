@@ -12,6 +12,7 @@ from micromime.commands.mlflow import HOST, PORT
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
+from micromime.project.versions import expect_repository, revision
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
 from micromime.tracking.store import best_effort
@@ -28,6 +29,8 @@ def run_pipeline() -> None:
 
     tree = read_tree(places.PARAMS)
     check_tree(tree)
+    expect_repository()
+    revision()  # says here, once, why runs are logged without a commit
     write_sources(tree, fetch=brought())
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])  # stages call `python`
     if subprocess.Popen([sys.executable, "-m", "dvc", "repro"], env={**os.environ, "PATH": path}).wait():
