@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.project.versions import TOLD, data_version, expect_repository, head, revision
+from micromime.project.dvc_cache import expect_repository
+from micromime.project.versions import TOLD, data_version, head, revision
 
 MD5 = "0123456789abcdef0123456789abcdef.dir"
 OUT = {"path": "data/grains", "hash": "md5", "md5": MD5, "size": 10}
@@ -136,6 +137,7 @@ def test_the_advice_helps(repository, change):
 def test_dvc_is_not_begun_where_it_would_end_for_want_of_a_repository(repository, change):
     expect_repository()
     (repository / "dvc.yaml").write_text("stages: {}\n")
+    (repository / ".dvc").mkdir()
     change(repository)
     with pytest.raises(
         Mistake, match=r"^DVC needs this folder to be in a repository of git.*; `git init .*` here makes"

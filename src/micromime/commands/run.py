@@ -12,7 +12,8 @@ from micromime.commands.mlflow import HOST, PORT
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
-from micromime.project.versions import expect_repository, revision
+from micromime.project.dvc_cache import expect_repository
+from micromime.project.versions import revision
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
 from micromime.tracking.store import best_effort

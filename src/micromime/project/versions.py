@@ -77,14 +77,6 @@ def head() -> tuple[str, str]:
     return (asked.stdout.strip(), "") if asked.returncode == 0 else ("", _why(asked.stderr))
 
 
-def expect_repository() -> None:
-    """Raise Mistake where DVC would end for want of a repository: there is none, or it ignores this folder."""
-    inside = any((each / ".git").exists() for each in (Path.cwd(), *Path.cwd().parents))
-    if not inside or git("check-ignore", "dvc.yaml"):
-        whose = f" (the one of {git('rev-parse', '--show-toplevel')} ignores it)" if inside else ""
-        raise Mistake(f"DVC needs this folder to be in a repository of git{whose}; {BEGIN} here makes one.")
-
-
 def _why(said: str) -> str:
     """Return why git gives no commit, by what it has said in English, and what helps."""
     if ADVICE in said:  # in git's own words, which quote the folder where that is needed

@@ -19,9 +19,9 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from micromime.mistakes import Mistake
-from micromime.project.dvc_cache import dvc_settings
+from micromime.project.dvc_cache import dvc_settings, expect_repository
 from micromime.project.extras import what_to_install
-from micromime.project.versions import LOCK, expect_repository, git, head
+from micromime.project.versions import LOCK, git, head
 
 PASSWORD = "MICROMIME_REMOTE_PASSWORD"
 """Environment variable with the password of an SSH or WebDAV remote, for where nobody can be asked."""
