@@ -40,6 +40,20 @@ def every_block(project: Path) -> Iterator[Block]:
                 yield Block(str(page.relative_to(project)), token.info, token.content)
 
 
+PROGRAMS = ("micromime", "dvc", "git", "make", "python", "mlflow", "pip", "source", "eval")
+
+
+def commands(project: Path, page: str = "") -> list[str]:
+    """Return every command of all pages or one, each once: the lines of their blocks, and those between words."""
+    found = [line for block in blocks(project, "sh", page=page) for line in block.commands if line]
+    for each in pages(project):
+        if page in ("", str(each.relative_to(project))):
+            inner = [child for token in READ.parse(each.read_text()) for child in token.children or ()]
+            code = [child.content for child in inner if child.type == "code_inline"]
+            found += [text for text in code if " " in text and text.split()[0] in PROGRAMS]
+    return list(dict.fromkeys(found))
+
+
 def links(page: Path) -> list[str]:
     """Return where a page's links and pictures lead."""
     inner = [child for token in READ.parse(page.read_text()) for child in token.children or ()]

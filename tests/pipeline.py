@@ -1,11 +1,13 @@
 """One clone in which the pipeline of the tiny profile runs, and changes in it, each after the other."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+import told
 from clones import Ran, committed, git, kept_in_git, module, ran, run, run_killed, working_tree
 
 from micromime.pictures.micrographs import Micrograph
@@ -75,7 +77,8 @@ class Changed(NamedTuple):
     diff: dict
     ran: Ran
     params: str
-    numbers: str
+    told: dict[str, str]
+    """What the commands of docs/results.md say then."""
     experiments: str
 
 
@@ -92,6 +95,7 @@ def changed(again: Ran, given: Path) -> Changed:
     module(clone, "micromime", "sources", MICROMIME_REAL=given)
     key = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
     said = module(clone, "dvc", "exp", "run", "--set-param", f"{key}=0.5", MICROMIME_REAL=given)
-    params, numbers = git(clone, "diff", "--unified=0", "params.yaml"), module(clone, "dvc", "metrics", "diff")
+    params, after = git(clone, "diff", "--unified=0", "params.yaml"), ran(clone, said)
     experiments = module(clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", HASHES)
-    return Changed(status, diff, ran(clone, said), params, numbers, experiments)
+    each = {command: module(clone, *shlex.split(command)) for command in told.AFTER_AN_EXPERIMENT}
+    return Changed(status, diff, after, params, each, experiments)

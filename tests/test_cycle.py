@@ -3,6 +3,8 @@
 import io
 import json
 import re
+import shlex
+import shutil
 import sys
 from contextlib import chdir, redirect_stdout
 from fnmatch import fnmatch
@@ -12,6 +14,8 @@ import numpy as np
 import pandas as pd
 import PIL.Image
 import pytest
+import told
+from cycle import call
 from mlflow import MlflowClient
 from pages import blocks
 
@@ -241,6 +245,21 @@ def test_readmes_python_names_the_best_model_on_a_material(project, cycle, monke
     median = {arm: runs.sort_values(kind="stable").index[(len(runs) - 1) // 2] for arm, runs in whole.groupby("arm")}
     arm, run = max(median.values(), key=means.__getitem__)
     assert f": {arm}-run-{run:03d}, models:/" in said.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_commands_of_the_docs_say_what_they_promise(cycle, logged, tmp_path, monkeypatch):
+    """In a copy, as they add to it. Of `pack evidence` the records here are those of the profile tiny."""
+    folder = shutil.copytree(cycle.folder, tmp_path / "copy", symlinks=True)
+    shutil.copytree(folder / "metrics/tiny/runs", folder / "metrics/evidence/runs")
+    experiment = logged.get_experiment_by_name("grain_boundaries").experiment_id
+    arm = "tags.`micromime.level` = 'arm' and tags.`micromime.arm` = 'base'"
+    (scored,) = logged.search_runs([experiment], arm)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{folder / 'mlflow.db'}")
+    for command in told.AFTER_THE_CYCLE:
+        with redirect_stdout(io.StringIO()) as said:
+            call(["python", "-m", *shlex.split(command.replace("RUN_ID", scored.info.run_id))], folder)
+        assert not told.missing(told.AFTER_THE_CYCLE, command, said.getvalue())
 
 
 def test_every_stage_of_both_use_cases_has_run(project, cycle):

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import told
 from clones import committed, git
 from cycle import call
 from dvc.cli import parse_args
-from pages import Block, anchors, blocks, every_block, links, pages
+from pages import anchors, blocks, commands, every_block, links, pages
 from PIL import Image as Picture
 from ruamel.yaml import YAML
 from typer.main import get_command
@@ -27,33 +28,6 @@ from micromime.cli import app
 from micromime.commands.check import check_tree
 from micromime.scenario.distributions import KINDS
 from micromime.scenario.parameters import read_tree
-
-NOT_RUN = {
-    "pip install .": "installs; .ci/run does it",
-    "make ": "long; .ci/run and the tests of the pipeline do what it does",
-    "MICROMIME_REAL=": "the whole cycle; test_own_pictures brings pictures in that are listed as here",
-    "python docs/team_server.py": "servers; servers/test_story.py runs docs/team.md, test_team_server.py the others",
-    "eval ": "as before",
-    "micromime remote ": "as before",
-    "micromime push": "as before",
-    "micromime publish": "as before",
-    "micromime tag": "as before",
-    "micromime lineage": "as before",
-    "git ": "as before",
-    "export PGPASSWORD": "a backup of a real server",
-    "for name in mlflow": "as before",
-    "mlflow db upgrade": "another version of MLflow",
-    "dvc metrics ": "the pipeline's metrics; the tests of DVC's tables read what it prints",
-    "dvc plots ": "as before",
-    "dvc params ": "as before",
-    "dvc exp ": "as before",
-    "micromime explain models": "needs networks; tests/commands/test_explain.py",
-    "micromime retrain": "trains; tests/arms/test_queue.py",
-    "micromime pack": "needs finished runs; tests/arms/test_records.py",
-    "micromime render chip_cracks": "needs measured exemplars; tests/stages/test_render.py",
-    "python -m experiments": "half a minute; experiments/planted_gap/tests",
-}
-"""How commands begin that are not given here, and why. All are read as their programs read them."""
 
 PYTHON_NOT_RUN = {
     "load_model": "needs the demo's models; test_cycle.py runs it on those of the tiny profile",
@@ -68,23 +42,20 @@ OTHERS = {
 TEXTS = {"micrographs/": "test_own_pictures", "weights: models/": "what lineage prints, in short"}
 
 
-def reason(command: str) -> str | None:
-    return next((why for begins, why in NOT_RUN.items() if command.startswith(begins)), None)
-
-
-def shell_lines(project: Path) -> list[str]:
-    return [line for block in blocks(project, "sh") for line in block.commands if line]
-
-
 def test_every_block_is_run_or_says_why_not(project):
     for block in every_block(project):
         known = {"sh", "python", "yaml", *OTHERS} | ({"text"} if any(each in block.text for each in TEXTS) else set())
         assert block.language in known, block
-    lines = shell_lines(project)
-    assert not [begins for begins in NOT_RUN if not any(line.startswith(begins) for line in lines)]
     texts = [block.text for block in every_block(project)]
     assert not [word for word in (*PYTHON_NOT_RUN, *TEXTS) if not any(word in text for text in texts)]
     assert OTHERS.keys() <= {block.language for block in every_block(project)}
+
+
+def test_every_command_is_given_or_says_why_not(project):
+    every, known = commands(project), [*(key for place in told.PLACES for key in place), *told.NOT_GIVEN, *told.NAMED]
+    assert len(known) == len({*known})
+    assert {*every} == {*known}
+    assert all(why for why in told.NOT_GIVEN.values())
 
 
 TOURS = ("README.md", "docs/install.md", "docs/settings.md")
@@ -93,43 +64,93 @@ TOURS = ("README.md", "docs/install.md", "docs/settings.md")
 
 @pytest.mark.parametrize("page", TOURS)
 def test_commands_and_python_work_in_the_order_of_the_page(project, tmp_path, page):
-    for name in ("params.yaml", "dvc.yaml"):
+    """And leave nothing behind that git would add."""
+    for name in ("params.yaml", "dvc.yaml", ".gitignore"):
         shutil.copy(project / name, tmp_path)
     shutil.copytree(project / "profiles", tmp_path / "profiles")
     git(tmp_path, "init", "--quiet")
     committed(tmp_path, "as it stands")
-    ran = []
-    for block in every_block(project):
-        if block.page == page:
-            ran += run(block, tmp_path)
+    ran = [command for command in commands(project, page) if command in told.IN_TURN]
+    for command in ran:
+        assert not told.missing(told.IN_TURN, command, said_by(command, tmp_path))
+    for block in blocks(project, "python", page=page):
+        if not any(word in block.text for word in PYTHON_NOT_RUN):
+            with chdir(tmp_path), redirect_stdout(io.StringIO()) as said:
+                exec(block.text, {})
+            assert "count     24.0" in said.getvalue()  # of README's description of the diameters
+            ran.append(block.text)
     assert ran
+    assert git(tmp_path, "status", "--porcelain").split() in ([], ["M", "params.yaml"])
 
 
-def run(block: Block, folder: Path) -> list[str]:
-    """Do what a block says, but for what has a reason not to be done, and return what was done."""
-    if block.language == "sh":
-        ran = [command for command in block.commands if command and reason(command) is None]
-        for command in ran:
-            call(["python", "-m", *shlex.split(command)], folder)
-        return ran
-    if block.language != "python" or any(word in block.text for word in PYTHON_NOT_RUN):
-        return []
-    with chdir(folder), redirect_stdout(io.StringIO()) as said:
-        exec(block.text, {})
-    assert said.getvalue()
-    return [block.text]
+def said_by(command: str, folder: Path) -> str:
+    with redirect_stdout(io.StringIO()) as said:
+        call(["python", "-m", *shlex.split(command)], folder)
+    return said.getvalue()
 
 
-def test_no_other_page_has_commands_to_run(project):
-    left = [block for block in every_block(project) if block.page not in TOURS]
-    lines = [line for block in left if block.language == "sh" for line in block.commands if line]
-    assert not [line for line in lines if reason(line) is None]
-    python = [block.text for block in left if block.language == "python"]
-    assert not [text for text in python if not any(word in text for word in PYTHON_NOT_RUN)]
+def test_what_is_given_in_turn_stands_on_the_pages_with_something_to_run(project):
+    assert told.IN_TURN.keys() <= {command for page in TOURS for command in commands(project, page)}
+    left = [block.text for block in blocks(project, "python") if block.page not in TOURS]
+    assert not [text for text in left if not any(word in text for word in PYTHON_NOT_RUN)]
+
+
+LEFT = (
+    *("dvc_plots/index.html", "my_set/dataset.json", "my_set.png", "my_tiles/a", "my_round/a", "old/a"),
+    *(
+        "mlflow.db",
+        "mlflow.db-journal",
+        "mlruns/1/a",
+        "mlartifacts/1/a",
+        "mlflow.sql",
+        "adaptive/arm.json",
+        "run-001/run.json",
+    ),
+    *(
+        "weights.safetensors",
+        "build/docs/index.html",
+        "build/doctrees/a",
+        ".venv/a",
+        ".venv-3.13/a",
+        "x.egg-info/PKG-INFO",
+    ),
+    *(
+        ".micromime/explanations/a.html",
+        "src/micromime/__pycache__/a.pyc",
+        "dist/micromime.whl",
+        ".DS_Store",
+        "docs/.DS_Store",
+    ),
+    *(
+        "docs/.ipynb_checkpoints/a.ipynb",
+        "params.yaml~",
+        ".params.yaml.swp",
+        ".idea/a",
+        ".vscode/a",
+        "nohup.out",
+        "slurm-1.out",
+    ),
+)
+"""What documented commands leave, and editors."""
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_commands_and_editors_leave_is_not_taken_for_an_edit(project, tmp_path, linked):
+    """Nor where a folder is a link, to a larger disk."""
+    shutil.copy(project / ".gitignore", tmp_path)
+    git(tmp_path, "init", "--quiet")
+    committed(tmp_path, "as it stands")
+    large = [".venv", ".micromime", "mlruns", "mlartifacts", "data/synthetic", "data/scores", "data/tiles", "dvc_plots"]
+    for name in large if linked else LEFT:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).symlink_to(project / "src") if linked else (tmp_path / name).touch()
+    assert git(tmp_path, "status", "--porcelain", "--untracked-files=all") == ""
+    (tmp_path / "mine.py").touch()
+    assert git(tmp_path, "status", "--porcelain") == "?? mine.py\n"
 
 
 def test_commands_that_are_not_run_are_what_their_programs_understand(project):
-    for line in shell_lines(project):
+    for line in told.NOT_GIVEN:
         for command in line.split(" && "):
             words = [word for word in shlex.split(command) if "=" not in word or word.startswith("-")]
             if command == line and words[:1] == ["micromime"]:

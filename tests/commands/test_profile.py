@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 
 from micromime.commands.profile import profiles, write_profile
 from micromime.mistakes import Mistake
+from micromime.project import places
 from micromime.scenario.parameters import read_tree
 from micromime.training.settings import Phase
 
@@ -154,3 +155,33 @@ def test_what_would_be_wrong_is_not_written(demo, params):
     with pytest.raises(Mistake, match="'huge' is not known; use one of: bad, demo, evidence, paper, tiny"):
         write("huge", params)
     assert params.read_text() == demo
+
+
+def test_edits_of_keys_that_no_profile_names_are_kept(params):
+    write("tiny", params, force=False)
+    params.write_text(params.read_text().replace("{uniform: [0, 0.12]}", "{uniform: [0, 0.13]}", 1))
+    before = read_tree(params)
+    assert before["grain_boundaries"]["scenario"]["illumination"]["gradient"] == {"uniform": [0, 0.13]}
+    for name in ("demo", "tiny"):
+        write(name, params, force=False)
+    assert read_tree(params) == before
+
+
+def test_a_value_shared_by_an_anchor_is_not_changed_for_one_and_so_for_all(params):
+    """Of two use cases that share `render` both would get the count that the profile has for the second."""
+    text = params.read_text().replace("render: {count: 112, seed: 0}", "render: &both {count: 112, seed: 0}")
+    params.write_text(text.replace("render: {count: 256, seed: 0}", "render: *both"))
+    assert read_tree(params)["chip_cracks"]["render"]["count"] == 112
+    with pytest.raises(Mistake, match=r"tiny changes but some .* by an anchor \(&\); write the value out in each\.$"):
+        write("tiny", params)
+
+
+def test_edits_are_not_taken_for_those_of_the_supplied_file_where_that_is_the_very_file(params, monkeypatch):
+    """As it is where `make` has installed a ZIP download: the package's params.yaml is a link to the project's."""
+    monkeypatch.setattr(places, "SUPPLIED", params.parent)
+    monkeypatch.chdir(params.parent)
+    params.write_text(params.read_text().replace("count: 112", "count: 113", 1))
+    with pytest.raises(
+        Mistake, match=r"would be lost \(git cannot tell .*: this folder is in no git repository; `git in"
+    ):
+        write("tiny", params, force=False)

@@ -1,4 +1,5 @@
 import math
+from datetime import date
 
 import numpy as np
 import pytest
@@ -6,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from micromime.scenario.distributions import distribution
+from micromime.mistakes import Mistake
+from micromime.scenario.distributions import KINDS, LARGEST_WHOLE, distribution
+from micromime.scenario.parameters import distributions
 
 shares = st.floats(0, 1, exclude_max=True)
 
@@ -112,3 +115,100 @@ def test_counts_are_whole_and_have_their_mean():
 def test_wrong_ones_say_what_is_wrong(written, said):
     with pytest.raises((ValueError, ValidationError), match=said):
         distribution(written)
+
+
+def positions(written, way=()):
+    """The ways to every number of a distribution."""
+    if isinstance(written, dict | list):
+        inner = written.items() if isinstance(written, dict) else enumerate(written)
+        return [place for key, each in inner for place in positions(each, (*way, key))]
+    return [way]
+
+
+def with_it(written, way, value):
+    """The same distribution with another value at a place."""
+    if not way:
+        return value
+    changed = written.copy()
+    changed[way[0]] = with_it(written[way[0]], way[1:], value)
+    return changed
+
+
+PLACES = [(written, way) for written in WRITTEN for way in positions(written)]
+NO_NUMBERS = [
+    True,
+    False,
+    None,
+    math.nan,
+    math.inf,
+    -math.inf,
+    date(2020, 1, 2),
+    b"5",
+    {5},
+    [5],
+    [[1, 2]],
+    {"low": 1},
+    {},
+]
+"""What no value of a distribution can be, wherever it stands."""
+
+
+def test_every_kind_is_tried():
+    assert {next(iter(each)) for each in WRITTEN if isinstance(each, dict)} == {*KINDS}
+
+
+@pytest.mark.parametrize("odd", NO_NUMBERS, ids=repr)
+def test_what_is_no_number_is_refused_in_every_kind_and_place(odd):
+    for written, way in PLACES:
+        with pytest.raises(Mistake, match=r"^specks\.radius_px: [^\n]+\.$"):
+            distributions({"radius_px": with_it(written, way, odd)}, "specks")
+
+
+@pytest.mark.parametrize("odd", ["5", "1e3", "60:00", "yes", "", "five"], ids=repr)
+def test_a_word_stays_a_word_and_is_no_number(odd):
+    said = r"^specks\.radius_px: ([a-z]+: )*(0: |1: )?'.*' is not allowed; it should be a "
+    for written, way in PLACES:
+        changed = with_it(written, way, odd)
+        if not way or (way[0] == "choice" and "weights" not in way):
+            assert odd in distribution(changed).limits()
+        else:
+            with pytest.raises(Mistake, match=said):
+                distributions({"radius_px": changed}, "specks")
+
+
+huge = st.integers(-(10**400), 10**400) | st.floats(allow_nan=False, allow_infinity=False)
+
+
+@given(place=st.sampled_from(PLACES), number=huge | st.integers(-9, 99), u=shares)
+def test_a_number_is_taken_as_it_is_or_refused(place, number, u):
+    """Whatever its size: no kind draws what is not finite, or fails but by a Mistake."""
+    changed = with_it(*place, number)
+    try:
+        (law,) = distributions({"radius_px": changed}, "specks").values()
+    except Mistake:
+        return
+    drawn = law.at(u)
+    assert isinstance(drawn, str | int) or math.isfinite(drawn)
+    taken = [each for each in (*vars(law).values(), *law.limits()) if not isinstance(each, tuple | None)]
+    assert number in [*taken, *(getattr(law, "weights", None) or ())]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        {"uniform": [-1e308, 1e308]},
+        {"log_uniform": [1e-308, 1e308]},
+        {"integers": [0, LARGEST_WHOLE + 1]},
+        {"choice": {"values": [1, 2], "weights": [1e308, 1e308]}},
+        {"uniform": True},
+        {"choice": 5},
+        {"normal": None},
+        {"integers": [1.0, 4]},
+        {"measured": True},
+        {True: [1, 2]},
+    ],
+    ids=str,
+)
+def test_what_would_overflow_or_has_another_shape_is_one_sentence(written):
+    with pytest.raises(Mistake, match=r"^specks\.radius_px: [^\n]+\.$"):
+        distributions({"radius_px": written}, "specks")

@@ -167,7 +167,10 @@ def test_dimensions_are_a_style_of_every_partial_model_where_they_are_apart():
     [
         ({"styles": 5}, r"s\.styles is 5; give its parameters as keys, each with a number or a distribution\."),
         ({"styles": {"a": None}}, r"s\.styles\.a is None; give its parameters as keys"),
-        ({"styles": {"a": {}}}, r"s\.styles\.a\.weight is None; give the style's share of the images, 0 or more\."),
+        (
+            {"styles": {"a": {}}},
+            r"s\.styles\.a\.weight is None; give the style's share of the images, from 0 to a million\.",
+        ),
         ({"styles": {"a": {"weight": -1}}}, r"s\.styles\.a\.weight is -1; give"),
         ({"styles": {"a": {"weight": math.inf}}}, r"s\.styles\.a\.weight is inf; give"),
         (

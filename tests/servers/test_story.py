@@ -13,6 +13,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+import told
 from clones import IN_GIT, Ran, as_compiled, environment, git, module, ran, stages_in
 from pages import blocks
 from PIL import Image as Picture
@@ -34,6 +35,8 @@ class Story(NamedTuple):
     page: str
     """The address of MLflow's page."""
     second: Ran
+    told: list[tuple[str, str]]
+    """What each command of docs/team.md, and then of docs/lineage.md, has said."""
 
     def does(self, who: str, *words: str) -> str:
         """Let somebody give a command of micromime."""
@@ -58,15 +61,19 @@ def lines_for_both(project: Path, site: Any) -> tuple[list[str], list[str]]:
     return lines[:teammate], lines[teammate:]
 
 
-def give(who: Path, lines: list[str], **settings: object) -> str:
-    """Give lines to a shell in somebody's clone, and return what they say."""
+SAYS = "-- what this says:"
+
+
+def give(who: Path, lines: list[str], **settings: object) -> list[str]:
+    """Give lines to a shell in somebody's clone, and return what each says."""
     env = environment(who, PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}", **GIT, **settings)
     pipe, both = subprocess.PIPE, subprocess.STDOUT
+    each = "\n".join(f"echo '{SAYS}'\n{line}" for line in lines)
     shell = subprocess.run(
-        ["bash", "-e"], input="\n".join(lines), cwd=who, env=env, stdout=pipe, stderr=both, text=True, check=False
+        ["bash", "-e"], input=each, cwd=who, env=env, stdout=pipe, stderr=both, text=True, check=False
     )
     assert shell.returncode == 0, shell.stdout
-    return shell.stdout
+    return shell.stdout.split(f"{SAYS}\n")[1:]
 
 
 def with_our_environment(clone: Path) -> None:
@@ -99,14 +106,30 @@ def story(project, team, home, changed: Changed) -> Story:
     git(a, "clone", "--quiet", "--bare", ".", str(origin))
     git(a, "remote", "add", "origin", str(origin))
     with_our_environment(a)
-    assert stages_in(give(a, as_a, HOME=home)) == []
+    by_a = give(a, as_a, HOME=home)
+    assert stages_in("".join(by_a)) == []
     people = {name: login(team.add_user(home / "team", person)) for name, person in (("a", "eve"), ("b", "bob"))}
     lose(a / "data/synthetic/grain_boundaries/adaptive/shard-00000/images.npy", site, people["a"])
     git(a, "clone", "--quiet", str(origin), str(b))
     as_compiled(project, b)
     with_our_environment(b)
-    second = ran(b, give(b, as_b, **people["b"]))
-    return Story(a, b, people, f"http://127.0.0.1:{site.port}", second)
+    by_b = give(b, as_b, **people["b"])
+    second = ran(b, "".join(by_b))
+    (page,) = blocks(project, "sh", having="team_server.py start", page="docs/team.md")
+    said = [*zip(page.commands, by_a + by_b, strict=True), *later(a, people["a"])]
+    return Story(a, b, people, f"http://127.0.0.1:{site.port}", second, said)
+
+
+def later(clone: Path, person: dict[str, str]) -> list[tuple[str, str]]:
+    """Give the commands of docs/lineage.md, and return what each says: first those that tag an edit, then the others.
+
+    For `dvc diff` v1.0 is the version before the experiment, which has other data.
+    """
+    with (clone / "params.yaml").open("a") as params:
+        params.write("# Another adaptive round.\n")
+    lines = [line.replace("REVISION", "HEAD") for line in told.LATER_IN_THE_TEAM]
+    lines = [line.replace("v1.0 HEAD", "HEAD~2 HEAD") for line in lines]
+    return [*zip(told.LATER_IN_THE_TEAM, give(clone, lines, **person), strict=True)]
 
 
 def login(lines: list[str]) -> dict[str, str]:
@@ -125,6 +148,19 @@ def test_a_teammate_computes_nothing_but_what_was_lost(changed, story):
     lost = [f"resample_grain_boundaries@{name}" for name in ("adaptive", "adaptive_2")]
     assert story.second.stages in (lost[:1], lost)  # the second carries it on, and DVC pulls them in any order
     assert story.second.made == changed.ran.made
+
+
+def test_every_command_says_what_the_pages_promise(story):
+    promised = (
+        told.BY_A_TEAM | told.LATER_IN_THE_TEAM | {"micromime publish": told.AFTER_THE_CYCLE["micromime publish"]}
+    )
+    assert promised.keys() == {each for each, _ in story.told}
+    assert not {each: words for each, said in story.told if (words := told.missing(promised, each, said))}
+
+
+def test_what_commands_leave_is_nothing_that_git_would_add(story):
+    assert git(story.b, "status", "--porcelain") == ""
+    assert git(story.a, "status", "--porcelain") == ""
 
 
 def test_no_secret_of_theirs_is_in_git(story):

@@ -14,6 +14,7 @@ from urllib.error import HTTPError
 
 import psutil
 import pytest
+import told
 
 pytestmark = [pytest.mark.ci, pytest.mark.xdist_group("servers")]
 
@@ -85,6 +86,22 @@ def test_what_two_people_log_at_once_without_keys_survives_a_restart(team, site,
         (tmp_path / f"of {name}").mkdir()
         file = client.download_artifacts(run.run_id, name, str(tmp_path / f"of {name}"))
         assert Path(file).read_text() == name * 100_000
+
+
+def test_commands_of_its_page_say_what_they_promise(project, site, people, tmp_path):
+    """With this server's folder and port, and of another teammate, in one shell."""
+    lines = [line.replace("/srv/lab", str(site.folder)).replace(" ada", " cyd") for line in told.ON_THE_SERVER]
+    lines = [line.replace("21000", str(site.inner_port)).replace("docs/", f"{project}/docs/") for line in lines]
+    path = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    said = "\n".join(f"echo '-- next'\n{line} 2>&1" for line in lines)
+    shell = subprocess.run(
+        ["bash", "-e"], input=said, env=people["ada"] | path, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert shell.returncode == 0, shell.stdout + shell.stderr
+    for command, output in zip(told.ON_THE_SERVER, shell.stdout.split("-- next\n")[1:], strict=True):
+        assert not told.missing(told.ON_THE_SERVER, command, output)
+    for name in ("mlflow", "mlflow_auth"):
+        assert "PostgreSQL database dump complete" in (tmp_path / f"{name}.sql").read_text()
 
 
 def refused(team, *asked):

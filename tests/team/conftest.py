@@ -170,6 +170,23 @@ def project_copy(here: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.Monk
     return here
 
 
+@pytest.fixture
+def project_in_a_part(here: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """The same for a test to change, as a subfolder, with a blank in its name, of a larger repository."""
+    part = tmp_path / "all" / "my part"
+    shutil.copytree(here.folder, part, symlinks=True)
+    (part / ".git").rename(tmp_path / "before")
+    monkeypatch.chdir(part)
+    git("init", "--quiet", "..")
+    for key, value in {"name": "Ann", "email": "ann@example.org"}.items():
+        git("config", f"user.{key}", value)
+    for commit in here.commits.values():
+        tags = git(f"--git-dir={tmp_path / 'before'}", "tag", "--points-at", commit).split()
+        git(f"--git-dir={tmp_path / 'before'}", "--work-tree=.", "checkout", "--quiet", "--force", commit, "--", ".")
+        committed(commit, *tags)
+    return here
+
+
 @pytest.fixture(scope="session")
 def filled_store(made: SimpleNamespace, empty_store: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a store that knows the runs of every arm of every commit, and one registered network."""

@@ -59,9 +59,11 @@ def test_a_mixed_arm_goes_back_to_specimens_and_to_what_was_measured_on_them():
     assert found[SOURCE]["facts"] == {"kind": "real", "files": 1}
 
 
-@pytest.mark.usefixtures("project_copy")
+@pytest.mark.parametrize("place", ["project_copy", "project_in_a_part"])
 @pytest.mark.parametrize("asked", [f"{ARM}/run-001", OF_32])
-def test_every_command_of_a_chain_brings_back_the_very_bytes(asked):
+def test_every_command_of_a_chain_brings_back_the_very_bytes(request, place, asked):
+    """Wherever the project lies in its repository."""
+    request.getfixturevalue(place)
     for number, link in enumerate(chain(asked).values()):
         program, *words = split(link["command"])
         out = Path("given", str(number))
@@ -269,3 +271,24 @@ def test_what_is_none_of_all_that_is_one_sentence(asked, revision, said):
         lineage(asked, revision)
     assert said in str(mistake.value)
     assert not Path("mlflow.db").exists()
+
+
+@pytest.mark.usefixtures("project_in_a_part")
+def test_files_of_another_commit_are_read_in_a_part_of_a_repository_too():
+    """The data of the first round are neither here nor in the dvc.lock of the working directory."""
+    assert read_json(version_at(ADAPTIVE, "v1"), "dataset.json")["seed"] == 3
+    assert "dataset.json" in names_in(version_at(ADAPTIVE, "v1"))
+
+
+@pytest.mark.usefixtures("project_copy")
+def test_where_git_tells_no_commit_the_chain_goes_by_dvc_lock_and_says_why(capsys, monkeypatch):
+    shutil.rmtree(".git")
+    said = as_text(lineage(ARM))
+    assert f"parent: {BASE}\n" in said
+    assert "! No commit is known: this folder is in no git repository; `git init" in said
+    for asked in (["tag"], ["lineage", ARM, "--rev", "v1"], ["push"], ["pull"], ["remote", "add", "/tmp/there"]):
+        monkeypatch.setattr("sys.argv", ["micromime", *asked])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 2
+        assert "`git init && git add --all && git commit --message Begin`" in capsys.readouterr().err

@@ -132,5 +132,5 @@ def test_arms_without_runs_are_named_and_a_store_without_any_is_a_mistake():
 def test_a_folder_without_commits_is_a_mistake(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     subprocess.run(["git", "init", "--quiet"], check=True)
-    with pytest.raises(Mistake, match=r"has no commit with dvc\.lock"):
+    with pytest.raises(Mistake, match="cannot be linked to a commit: nothing is committed yet; `git add"):
         tag()

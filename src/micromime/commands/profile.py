@@ -1,16 +1,18 @@
 """Write a profile (sizes for a purpose) into params.yaml; its comments and all keys the profile does not name stay."""
 
 import io
-import subprocess
+import json
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 
 from micromime.commands.check import check_tree
 from micromime.mistakes import Mistake
 from micromime.project import places
-from micromime.scenario.parameters import one_of, read_tree
+from micromime.project.versions import head, run_git
+from micromime.scenario.parameters import one_of, parsed, read_tree
 
 
 def profiles(folder: Path) -> list[str]:
@@ -22,18 +24,22 @@ def write_profile(name: str, params: Path, folder: Path, force: bool) -> None:
     """Write a profile's values over those of params.yaml.
 
     Where there is no such file, or no folder of profiles, those are taken that come with this package. Refuses when
-    that would lose edits: when the file is neither what was committed nor that with a profile.
+    that would lose edits: when the file is not what was committed, and what a profile names in it is as none has it.
     """
     folder = folder if folder.is_dir() else places.SUPPLIED / places.PROFILES
     one_of(name, profiles(folder), "profile")
     base = params if params.exists() else places.SUPPLIED / places.PARAMS
-    read_tree(base)
+    tree, profile = read_tree(base), read_tree(folder / f"{name}.yaml")
     if base == params and not force and _has_edits(params, folder):
-        raise Mistake(f"{params} has edits that would be lost; commit them to git, or write over them with --force.")
-    text = overlaid(base.read_text(), (folder / f"{name}.yaml").read_text())
-    check_tree(YAML(typ="safe", pure=True).load(text))
+        why = f" (git cannot tell whether they are committed: {said})" if (said := head()[1]) else ""
+        raise Mistake(f"{params} has edits that would be lost{why}; commit them, or write over them with --force.")
+    text = overlaid(base.read_text(encoding="utf-8"), (folder / f"{name}.yaml").read_text(encoding="utf-8"))
+    check_tree(written := parsed(text, str(params)))
+    if written != _laid(tree, profile):  # an anchor names one thing in several places: all would be changed
+        said = f"the profile {name} changes but some of the places that share a value by an anchor (&)"
+        raise Mistake(f"{params}: {said}; write the value out in each.")
     unfinished = params.with_name(f".{params.name}")
-    unfinished.write_text(text)
+    unfinished.write_text(text, encoding="utf-8")
     unfinished.replace(params)
 
 
@@ -57,7 +63,7 @@ def _lay(tree: Any, overlay: Any) -> None:
             _lay(tree[key], value)
         else:
             tree[key] = value
-            comment = tree.ca.items.get(key, [None] * 3)[2]
+            comment = tree.ca.items.get(key, [None] * 3)[2] if isinstance(tree, CommentedMap) else None
             if comment:
                 comment.column = 0  # One space after the value, wherever the comment stood before.
 
@@ -72,13 +78,20 @@ def _lay_weights(styles: Any, overlay: Any) -> None:
             _lay(style, {"weight": 0})
 
 
+def _laid(tree: Any, profile: Any) -> Any:
+    """Return a plain tree with a profile laid over it, nothing in it shared; both stay as they were."""
+    alone, over = json.loads(json.dumps([tree, profile]))
+    _lay(alone, over)
+    return alone
+
+
 def _has_edits(params: Path, folder: Path) -> bool:
-    """Say whether a parameter file holds what neither git nor a profile could give back."""
-    command = ["git", "-C", str(params.absolute().parent), "show", f"HEAD:./{params.name}"]
-    try:
-        base = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        base = (places.SUPPLIED / places.PARAMS).read_text()  # no git, or never committed: what this package can give
-    written = params.read_text()
-    laid = (overlaid(base, (folder / f"{name}.yaml").read_text()) for name in profiles(folder))
-    return written != base and written not in laid
+    """Say whether a profile would write over what neither git nor a profile could give back.
+
+    Keys that no profile names are kept by all of them, so that edits of these are no matter.
+    """
+    tree = read_tree(params)
+    if any(_laid(tree, read_tree(folder / f"{name}.yaml")) == tree for name in profiles(folder)):
+        return False
+    here = run_git("-C", str(params.absolute().parent), "show", f"HEAD:./{params.name}")
+    return not here or here.returncode != 0 or here.stdout != params.read_text(encoding="utf-8")

@@ -12,6 +12,8 @@ from micromime.commands.mlflow import HOST, PORT
 from micromime.mistakes import Mistake
 from micromime.pictures.test_set import check_given, choose_origin, origin_file
 from micromime.project import places
+from micromime.project.dvc_cache import expect_repository
+from micromime.project.versions import revision
 from micromime.scenario.parameters import read_tree
 from micromime.team.remote import brought
 from micromime.tracking.store import best_effort, check_store
@@ -28,6 +30,8 @@ def run_pipeline() -> None:
 
     tree = read_tree(places.PARAMS)
     check_tree(tree)
+    expect_repository()
+    revision()  # says here, once, why runs are logged without a commit
     with best_effort():
         check_store()
     write_sources(tree, fetch=brought())

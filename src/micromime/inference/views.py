@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from micromime.scenario.arrays import Image, Probability
 from micromime.scenario.parameters import Section
@@ -24,6 +24,13 @@ class JudgeParameters(Section):
     """How networks that find masks are judged: `<use case>.judge`."""
 
     views: Literal[1, 8] = Field(description="Ways in which a picture is asked about; the mean of the answers counts.")
+
+    @field_validator("views", mode="before")
+    @classmethod
+    def _whole(cls, written: Any) -> Any:
+        if isinstance(written, bool | float):  # which a Literal takes for the whole number they equal
+            raise ValueError(f"{written!r} is not allowed; it should be 1 or 8")
+        return written
 
 
 def in_views(find: Callable[[Image], Probability], views: int) -> Callable[[Image], Probability]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from micromime.mistakes import Mistake
+from micromime.project.versions import BEGIN, git
 
 if TYPE_CHECKING:
     from dvc.config import Config
@@ -19,6 +20,19 @@ def dvc_settings() -> Config:
         return Config(".dvc")
     except ConfigError as error:
         raise Mistake(f"DVC's settings in .dvc cannot be read ({error}); correct them.") from None
+
+
+def expect_repository() -> None:
+    """Raise Mistake where DVC would end for want of a repository: there is none, or it ignores this folder.
+
+    DVC needs none where `core.no_scm` is set.
+    """
+    if not Path(".dvc").is_dir() or dvc_settings()["core"].get("no_scm"):
+        return
+    inside = any((each / ".git").exists() for each in (Path.cwd(), *Path.cwd().parents))
+    if not inside or git("check-ignore", "dvc.yaml"):
+        whose = f" (the one of {git('rev-parse', '--show-toplevel')} ignores it)" if inside else ""
+        raise Mistake(f"DVC needs this folder to be in a repository of git{whose}; {BEGIN} here makes one.")
 
 
 def cached_file(md5: str) -> Path | None:

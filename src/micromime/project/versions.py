@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,16 @@ LOCK = "dvc.lock"
 WRITTEN_BY_STAGES = (":!dvc.lock", ":!metrics")
 """Files in git that differ from the commit while stages run, though nobody has edited anything."""
 
+OF_HOOKS = {f"GIT_{each}" for each in ("DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY")}
+"""Environment variables that say which repository is meant."""
+
+TOLD = "MICROMIME_UNVERSIONED"
+"""Environment variable that is set once it was said that runs are logged without a commit."""
+
+ADVICE = "git config --global --add safe.directory"
+"""How git's own advice begins where a folder is another user's."""
+
+BEGIN = "`git init && git add --all && git commit --message Begin`"
 
 HERE = ""
 """Stands for the working directory where a commit could stand."""
@@ -42,11 +53,40 @@ class Lock(NamedTuple):
 def revision() -> dict[str, Any]:
     """Return the version of the code and of params.yaml that is checked out: its commit, and whether it is dirty.
 
-    The commit has 40 hexadecimal digits, or none outside a git repository. It is dirty where a file that git knows or
-    would add differs from the commit (not those that the stages write).
+    The commit has 40 hexadecimal digits, or none where git has none of this folder; why not is said, once. It is dirty
+    where a file that git knows or would add differs from the commit (not those that the stages write).
     """
-    commit = git("rev-parse", "--verify", "HEAD")
-    return {"commit": commit, "dirty": bool(commit and git("status", "--porcelain", "--", ".", *WRITTEN_BY_STAGES))}
+    commit, why = head()
+    if why and not os.environ.get(TOLD):
+        print(f"micromime: Runs are logged without a commit: {why}.", file=sys.stderr, flush=True)
+        os.environ[TOLD] = "1"  # for the processes that this one starts, too
+    seen = ("status", "--porcelain", "--untracked-files=normal", "--", ".", *WRITTEN_BY_STAGES)
+    return {"commit": commit, "dirty": bool(commit and git(*seen))}
+
+
+def head() -> tuple[str, str]:
+    """Return the 40 digits of the commit that is checked out, or none and why there is none: half a sentence.
+
+    A commit of a repository further up that has nothing of this folder is none.
+    """
+    asked = run_git("rev-parse", "--verify", "HEAD")
+    if asked is None:
+        return "", "git is not installed; install it"
+    if asked.returncode == 0 and not git("ls-tree", "HEAD", "./"):
+        return "", f"the repository {git('rev-parse', '--show-toplevel')} has nothing of this folder; {BEGIN} here"
+    return (asked.stdout.strip(), "") if asked.returncode == 0 else ("", _why(asked.stderr))
+
+
+def _why(said: str) -> str:
+    """Return why git gives no commit, by what it has said in English, and what helps."""
+    if ADVICE in said:  # in git's own words, which quote the folder where that is needed
+        command = f"{ADVICE} {said.partition(ADVICE)[2].partition(chr(10))[0].strip()}"
+        return f"git refuses this folder, as it is another user's; `{command}` has it trust that user"
+    if "not a git repository" in said and not Path(".git").exists():
+        return f"this folder is in no git repository; {BEGIN}"
+    if git("rev-parse", "--git-dir"):
+        return "nothing is committed yet; `git add --all && git commit --message Begin` does it"
+    return f"git cannot read its repository ({said.strip().partition(chr(10))[0].rstrip('.')}); clone it anew"
 
 
 def data_version(name: str, path: Path, context: str = "training") -> dict[str, str]:
@@ -107,9 +147,21 @@ def _counted(folder: Path) -> str:
 
 
 def git(*words: str) -> str:
-    """Return what git says, or nothing where it fails: no git, no repository, no such commit."""
+    """Return what git says, or nothing where it fails: no git, no repository, no such commit (`head` tells which)."""
+    asked = run_git(*words)
+    return asked.stdout.strip() if asked and asked.returncode == 0 else ""
+
+
+def run_git(*words: str) -> "subprocess.CompletedProcess[str] | None":
+    """Return how git ended, in English, asked about the working directory; None where it is not installed.
+
+    A hook of git that starts us has set which repository it is about: that need not be this one, and DVC heeds it not.
+    """
+    settings = {name: text for name, text in os.environ.items() if name not in OF_HOOKS} | {"LC_ALL": "C"}
     try:  # without its optional locks git cannot get in the way of a DVC that asks at the same time
         command = ["git", "--no-optional-locks", *words]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
+        return subprocess.run(
+            command, env=settings, capture_output=True, encoding="utf-8", errors="surrogateescape", check=False
+        )
+    except OSError:
+        return None

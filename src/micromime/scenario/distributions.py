@@ -7,21 +7,25 @@ Every distribution ends at known limits, so that all it can give is checked befo
 
 import math
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from scipy.special import betainc, gammainc, gammaincinv, ndtr, ndtri
 
+LARGEST_WHOLE = 2**53
+"""Up to here a draw, which goes by way of a float, reaches every whole number."""
+
 Value = float | int | str
+Whole = Annotated[int, Field(ge=-LARGEST_WHOLE, le=LARGEST_WHOLE)]
 Law = tuple[Callable[[float], float], Callable[[float], float]]
 """The share of all draws below a value, and the value above a share."""
 
 
 class Distribution(BaseModel):
-    """A law of one parameter, given by its quantile function."""
+    """A law of one parameter, given by its quantile function. A number is one as it is written: not `true`, not "5"."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=True)
 
     def at(self, u: float) -> Value:
         """Return the value below which the share `u` of all draws lies, 0 <= u < 1."""
@@ -82,8 +86,8 @@ class LogUniform(_Interval):
 class Integers(_Interval):
     """Every whole number from low to high, both included, is equally likely."""
 
-    low: int
-    high: int
+    low: Whole
+    high: Whole
 
     def at(self, u: float) -> int:
         """Return low + floor(u n) of n numbers."""
@@ -190,15 +194,15 @@ class NegativeBinomial(Integers):
 class Choice(Distribution):
     """One of the values, with equal or given weights."""
 
-    values: tuple[Value, ...] = Field(min_length=1)
-    weights: tuple[float, ...] | None = None
+    values: tuple[Value, ...] = Field(min_length=1, strict=False)  # a list is as good; what it holds is strict
+    weights: Annotated[tuple[float, ...], Field(strict=False)] | None = None
 
     @model_validator(mode="after")
     def _weighed(self) -> Self:
         if self.weights is not None and len(self.weights) != len(self.values):
             raise ValueError(f"has {len(self.values)} values but {len(self.weights)} weights; give one each")
-        if self.weights is not None and (min(self.weights) < 0 or sum(self.weights) <= 0):
-            raise ValueError("needs weights of 0 or more with a sum above 0")
+        if self.weights is not None and (min(self.weights) < 0 or not 0 < sum(self.weights) < math.inf):
+            raise ValueError("needs weights of 0 or more with a sum above 0 that is a number")
         return self
 
     def at(self, u: float) -> Value:
@@ -229,7 +233,7 @@ def distribution(written: Any) -> Distribution:
 
     Raises ValueError with a sentence for what is no distribution, pydantic's ValidationError for wrong numbers in one.
     """
-    if isinstance(written, (bool, list)) or written is None:
+    if isinstance(written, bool) or not isinstance(written, (int, float, str, dict)):
         raise ValueError(f"{written!r} is no value: give a number, a word or one of {', '.join(KINDS)}")
     if not isinstance(written, dict):
         return Constant(value=written)
@@ -242,4 +246,18 @@ def distribution(written: Any) -> Distribution:
         if len(content) != 2:
             raise ValueError(f"{content!r} is no interval: give two numbers, [low, high]")
         content = {"low": content[0], "high": content[1]}
-    return KINDS[name].model_validate(content)
+    elif not isinstance(content, dict):
+        raise ValueError(f"{content!r} is no {name}: give {'a list' if name == 'choice' else 'its numbers'} under it")
+    return _that_can_be_drawn(name, content)
+
+
+def _that_can_be_drawn(name: str, content: Any) -> Distribution:
+    """Return the distribution of a kind; ValueError where numbers in it, each allowed, overflow together."""
+    try:
+        law = KINDS[name].model_validate(content)
+        drawn = [law.at(u) for u in (0, 0.5, 1 - 2**-53)]
+    except ArithmeticError:
+        drawn = [math.inf]
+    if not all(isinstance(each, (int, str)) or math.isfinite(each) for each in drawn):
+        raise ValueError(f"{name} has numbers too large or small to compute with: give others")
+    return law

@@ -1,5 +1,8 @@
 """From one section of params.yaml to one typed object, with errors that a person can act on."""
 
+import json
+import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self, TypeVar, get_args
@@ -7,8 +10,8 @@ from typing import Any, Self, TypeVar, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.constructor import DuplicateKeyError
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.constructor import ConstructorError, DuplicateKeyError, SafeConstructor
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from micromime.mistakes import Mistake
 from micromime.scenario.distributions import Distribution, Value, distribution
@@ -39,6 +42,15 @@ class Measured(Distribution):
 KINDS = ("int", "constrained-int", "float", "str", "bool")
 """What pydantic calls the members of a union, between the keys that lead to what is wrong."""
 
+PLAIN = ("null", "bool", "int", "float", "str", "seq", "map")
+"""The kinds of YAML that a file of parameters is made of."""
+
+NOT_ALIKE = re.compile("^%|[\x85\u2028\u2029]", re.MULTILINE)
+"""Directives (after `%YAML 1.1` `yes` would be true here, and a word for DVC), and rare line breaks, at which a line
+ends for DVC and not here."""
+
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+
 MEASURED = "measured"
 """The key in params.yaml that stands for a measured value or distribution."""
 
@@ -46,22 +58,68 @@ MEASURED = "measured"
 def read_tree(path: Path) -> dict[str, Any]:
     """Return the mapping in a YAML file as plain dictionaries, lists, numbers and words."""
     try:
-        tree = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return parsed(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise Mistake(f"{path} is not there; run this in the project's folder, or say where the file is.") from None
     except UnicodeDecodeError:
         raise Mistake(f"{path} is not text in UTF-8; save it as such.") from None
-    except MarkedYAMLError as error:
-        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        said = f"{error.problem or 'not YAML'}; correct that line"
-        twice = "a key stands there twice; keep one of the two"
-        raise Mistake(f"{path}: {line}{twice if isinstance(error, DuplicateKeyError) else said}.") from None
-    except YAMLError as error:
-        raise Mistake(f"{path}: {str(error).splitlines()[0]}; it must be YAML.") from None
     except OSError as error:
         raise Mistake(f"{path} cannot be read ({error.strerror}); give a YAML file.") from None
+
+
+class _Plain(SafeConstructor):
+    """Makes words, numbers, true, false, null, lists and mappings with words as keys; all else is refused by line."""
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        """Return what a node stands for."""
+        written, mark = getattr(node, "value", ""), node.start_mark
+        if (kind := node.tag.rpartition(":")[2]) not in PLAIN:
+            named = f"{written} is no word or number" if isinstance(written, str) else "this is no list or mapping"
+            raise ConstructorError(None, None, f"{named} ({kind}); write one of these, words in quotes", mark)
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:
+            raise ConstructorError(None, None, f"{_short(written)} is no {kind}", mark) from None
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        """Return a mapping whose keys are words."""
+        for key, _ in node.value:
+            if key.tag.rpartition(":")[2] not in ("str", "merge"):
+                written = key.value if isinstance(key.value, str) else "of several parts"
+                said = f"the key {written} is no word ({key.tag.rpartition(':')[2]})"
+                raise ConstructorError(None, None, f"{said}; put it in quotes, or give another name", key.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+def parsed(text: str, where: str) -> dict[str, Any]:
+    """Return the mapping that a YAML text holds, as DVC reads it, too; `where` says whose text it is.
+
+    Raises Mistake for what is no YAML, for what not every reader takes alike, and for a key that stands there twice.
+    """
+    if otherwise := NOT_ALIKE.search(text):
+        number = text.count("\n", 0, otherwise.start()) + 1
+        what = "a line that begins with %" if otherwise[0] == "%" else f"the character {otherwise[0]!a}"
+        raise Mistake(f"{where}: line {number}: {what} is not read alike by all programs; remove it.")
+    reader = YAML(typ="safe", pure=True)
+    reader.Constructor = _Plain
+    try:
+        with warnings.catch_warnings(action="error", category=ReusedAnchorWarning):
+            tree = reader.load(text)
+        json.dumps(tree)
+    except ReusedAnchorWarning:
+        raise Mistake(f"{where}: an anchor (&) stands there twice; give each a name of its own.") from None
+    except MarkedYAMLError as error:
+        line = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
+        said = error.problem or "not YAML"
+        said += "" if ";" in said else "; correct that line"
+        twice = "a key stands there twice; keep one of the two"
+        raise Mistake(f"{where}: {line}{twice if isinstance(error, DuplicateKeyError) else said}.") from None
+    except YAMLError as error:
+        raise Mistake(f"{where}: {str(error).splitlines()[0]}; it must be YAML.") from None
+    except ValueError:  # of JSON, which has no circles
+        raise Mistake(f"{where}: an alias (*) stands within what it stands for; write that out.") from None
     if not isinstance(tree, dict):
-        raise Mistake(f"{path} holds no keys; it must be a mapping such as 'profile: demo'.")
+        raise Mistake(f"{where} holds no keys; it must be a mapping such as 'profile: demo'.")
     return tree
 
 
@@ -140,13 +198,13 @@ def filled_in(content: Any, measured: Mapping[str, Any], where: str) -> Any:
 
 
 def _distribution(written: Any, where: str) -> Distribution:
-    if isinstance(written, dict) and set(written) == {MEASURED}:
-        return Measured(name=str(written[MEASURED]))
     try:
+        if isinstance(written, dict) and set(written) == {MEASURED}:
+            return Measured(name=written[MEASURED])
         return distribution(written)
     except ValidationError as error:
         first = error.errors()[0]
-        inner = "".join(f"{key}: " for key in first["loc"])
+        inner = "".join(f"{key}: " for key in _keys_of(first))
         raise Mistake(f"{where}: {inner}{explain(first)}.") from None
     except ValueError as error:
         raise Mistake(f"{where}: {error}.") from None
@@ -163,6 +221,8 @@ def explain(error: ErrorDetails) -> str:
             return str(error["ctx"]["error"])
         case "too_short":
             return f"{_short(error['input'])} is not allowed; give {error['ctx']['min_length']} or more"
+        case "int_type" | "float_type" if isinstance(error["input"], str) and NUMBER.fullmatch(error["input"]):
+            return f"{_short(error['input'])} is not allowed; it should be a number, without quotes"
         case _:
             message = error["msg"].removeprefix("Input ")
             return f"{_short(error['input'])} is not allowed; it {message[:1].lower()}{message[1:]}"

@@ -1,6 +1,7 @@
 """What every partial model is: a few named, bounded, fixed quantities of one aspect of reality."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -47,7 +48,7 @@ def step(written: Any) -> Any:
     Raises ValueError for what is neither.
     """
     far = written.get("share") if isinstance(written, Mapping) and len(written) == 1 else written
-    if not isinstance(far, (int, float)) or isinstance(far, bool) or not 0 < far < math.inf:
+    if not isinstance(far, (int, float)) or isinstance(far, bool) or not 0 < far <= sys.float_info.max:
         allowed = "a number above 0 in its unit, or {share: 0.3} for 30 % of its value"
         raise ValueError(f"{written!r} is no step: give {allowed}")
     return {"share": float(far)} if isinstance(written, Mapping) else float(far)

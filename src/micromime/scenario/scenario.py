@@ -1,6 +1,5 @@
 """Scenario -> Instance -> Sample: the nouns of Figure 1 in Trampert et al. 2021."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
@@ -94,6 +93,9 @@ def _plain(value: Any) -> Any:
     """Return a number of a table as Python's own: pydantic takes numpy's integers by way of float and rounds seeds."""
     return value.item() if isinstance(value, np.generic) else value
 
+
+LARGEST_WEIGHT = 1_000_000
+"""Of a style: sums of weights stay numbers."""
 
 InstanceType = TypeVar("InstanceType", bound=Instance)
 Parameters = Mapping[str, Mapping[str, Distribution]]
@@ -204,8 +206,8 @@ def _style(kind: type[Instance], tree: Mapping[str, Any], name: str, where: str)
     """Return one of the styles under `styles`."""
     own = dict(_mapping(tree["styles"][name], where))
     weight = own.pop("weight", None)
-    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight < math.inf:
-        raise Mistake(f"{where}.weight is {weight!r}; give the style's share of the images, 0 or more.")
+    if isinstance(weight, bool) or not isinstance(weight, (int, float)) or not 0 <= weight <= LARGEST_WEIGHT:
+        raise Mistake(f"{where}.weight is {weight!r}; give the style's share of the images, from 0 to a million.")
     for unknown in own.keys() - kind.partial_models().keys():
         raise Mistake(unknown_key(f"{where}.{unknown}", ["weight", *kind.partial_models()]))
     return Style(str(name), float(weight), _parameters(kind, tree, own, where))

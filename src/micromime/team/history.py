@@ -42,7 +42,18 @@ def short(commit: str) -> str:
 
 def commits(digest: str) -> list[str]:
     """Return the commits up to HEAD that changed how often dvc.lock has a hash, parents first, merges too."""
-    found = git("log", "-m", "--topo-order", "--reverse", "--format=%H", f"-S{digest}", "HEAD", "--", LOCK)
+    found = git(
+        "log",
+        "--no-show-signature",
+        "-m",
+        "--topo-order",
+        "--reverse",
+        "--format=%H",
+        f"-S{digest}",
+        "HEAD",
+        "--",
+        LOCK,
+    )
     return list(dict.fromkeys(found.split()))
 
 
@@ -105,13 +116,19 @@ def tags_of(version: Version) -> list[str]:
 
 
 def command_for(version: Version) -> str:
-    """Return the command that brings a version back; empty where no commit has it."""
+    """Return the command that brings a version back into this folder; empty where no commit has it."""
     if not version.commit:
         return ""
-    path, revision, remote = quote(version.path), short(version.commit), _late_remote(version.commit)
+    revision, remote = short(version.commit), _late_remote(version.commit)
     if _in_git(version.path, version.commit):
-        return f"git show {revision}:{path}"
-    return f"dvc get . {path} --rev {revision}{f' --remote {quote(remote)}' if remote else ''}"
+        return f"git show {quote(f'{revision}:./{version.path}')}"
+    return f"dvc get . {quote(_from_top(version))} --rev {revision}{f' --remote {quote(remote)}' if remote else ''}"
+
+
+def _from_top(version: Version) -> str:
+    """Return a version's path as DVC takes it at a commit: from the top of the repository, which may lie above."""
+    top = PurePosixPath(git("rev-parse", "--show-prefix") if version.commit else "")
+    return Path(os.path.normpath(top / version.path)).as_posix()
 
 
 def _late_remote(commit: str) -> str | None:
@@ -123,16 +140,17 @@ def _late_remote(commit: str) -> str | None:
 def names_in(version: Version) -> Set[str] | None:
     """Return the names of the files in a folder's version; None where it is neither here nor to be had by DVC."""
     try:
-        found = _files_at(Path.cwd(), version.commit).find(version.path)
+        place = _from_top(version)
+        found = _files_at(Path.cwd(), version.commit).find(place)
     except Exception:  # each kind of remote raises errors of its own; a chain goes on without what files say
         return None
-    return {os.path.relpath(each, version.path) for each in found}
+    return {os.path.relpath(each, place) for each in found}
 
 
 def read_json(version: Version, name: str = ".") -> dict[str, Any]:
     """Return what a JSON file of a version says; nothing where there is none, it cannot be had, or it is damaged."""
     try:
-        content = _files_at(Path.cwd(), version.commit).cat_file(PurePosixPath(version.path, name).as_posix())
+        content = _files_at(Path.cwd(), version.commit).cat_file(PurePosixPath(_from_top(version), name).as_posix())
         return dict(json.loads(content))
     except Exception:  # as above
         return {}
@@ -156,4 +174,7 @@ def _files_at(_project: Path, commit: str) -> Any:
     from dvc.api import DVCFileSystem
     from dvc.fs import LocalFileSystem
 
-    return DVCFileSystem(url=".", rev=commit, remote=_late_remote(commit)) if commit else LocalFileSystem()
+    if not commit:
+        return LocalFileSystem()
+    below = bool(git("rev-parse", "--show-prefix"))  # this project is not all of the repository
+    return DVCFileSystem(url=".", rev=commit, remote=_late_remote(commit), subrepos=below)

@@ -12,7 +12,7 @@ from typing import Any
 
 from micromime.judging.metrics import SCORES
 from micromime.mistakes import Mistake
-from micromime.project.versions import HERE, data_version, lock_at
+from micromime.project.versions import HERE, data_version, head, lock_at
 from micromime.project.work import fingerprint
 from micromime.team import history
 from micromime.team.history import Version, arms_in, names_in, read_json, run_numbers, version_of
@@ -60,6 +60,7 @@ def lineage(asked: str, revision: str = "") -> dict[str, Any]:
     chain = _link("weights" if run else "arm" if is_arm else "data", (version, run), logged, set())
     of_data = {"runs": None, "made_from_it": []} if is_arm else _made_from_it(version, logged)
     remarks = [f"MLflow's runs are left out: {logged.why_not}"] if logged.why_not else []
+    remarks += [f"No commit is known: {why}."] if (why := head()[1]) else []
     return {"asked": asked, "found": found, "chains": [chain], **of_data, "remarks": remarks}
 
 
@@ -67,7 +68,8 @@ def _at_path(asked: str, revision: str) -> tuple[Version, int | None]:
     """Return the version of a path: of an arm where a run of it is named, with that run's number."""
     commit = history.commit_of(revision)
     if revision and not commit:
-        raise Mistake(f"--rev {revision}: git knows no such commit, branch or tag here; `git tag` lists the tags.")
+        why = head()[1] or "`git tag` lists the tags"
+        raise Mistake(f"--rev {revision}: git knows no such commit, branch or tag here; {why}.")
     path = PurePosixPath(Path(os.path.relpath(asked)).as_posix())
     folder = path.parent if path.name == WEIGHTS else path
     version = history.version_at(str(folder), commit)

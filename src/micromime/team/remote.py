@@ -19,9 +19,9 @@ from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from micromime.mistakes import Mistake
-from micromime.project.dvc_cache import dvc_settings
+from micromime.project.dvc_cache import dvc_settings, expect_repository
 from micromime.project.extras import what_to_install
-from micromime.project.versions import LOCK
+from micromime.project.versions import LOCK, git, head
 
 PASSWORD = "MICROMIME_REMOTE_PASSWORD"
 """Environment variable with the password of an SSH or WebDAV remote, for where nobody can be asked."""
@@ -85,6 +85,7 @@ def add_remote(url: str, name: str, endpoint: str, login: Login, check: bool = T
     Before it counts, the remote is written to and read from. Raises Mistake where it does not answer, and where the
     address is none of DVC's.
     """
+    expect_repository()
     parts = urlsplit(url)
     scheme, user, password = parts.scheme.replace("file", ""), unquote(parts.username or ""), parts.password or ""
     if scheme not in TIMEOUTS:
@@ -111,6 +112,7 @@ def log_in(login: Login) -> None:
 
 
 def _remote_or_mistake() -> str:
+    expect_repository()
     if name := default_remote():
         return name
     raise Mistake("This project has no shared storage yet; add it with `micromime remote add URL`.")
@@ -210,7 +212,7 @@ def transfer(verb: Literal["push", "pull"]) -> None:
     """
     if _dvc(_remote_or_mistake(), verb):
         raise Mistake(f"dvc {verb} did not end well; what it says above names the files, the rest was {verb}ed.")
-    if verb == "push" and subprocess.run(["git", "diff", "--quiet", "HEAD", "--", LOCK], check=False).returncode:
+    if verb == "push" and head()[0] and git("status", "--porcelain", "--", LOCK):
         print(f"Others find this by {LOCK}, which is not committed as it is: git commit, micromime tag, git push.")
 
 

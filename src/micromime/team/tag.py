@@ -1,12 +1,12 @@
 """Link runs to the commit made after them: as they began, none had the dvc.lock that names their networks yet."""
 
-import subprocess
 from collections.abc import Callable, Iterator
 from functools import partial
+from shlex import quote
 from typing import Any
 
 from micromime.mistakes import Mistake
-from micromime.project.versions import LOCK, git, lock_at
+from micromime.project.versions import LOCK, git, head, lock_at, run_git
 from micromime.team.history import Version, arms_in, commit_of, names_in, run_numbers, short, version_at
 from micromime.tracking.logged import COMMIT, GIT_TAG, MODEL, runs_of, store, versions_of
 
@@ -47,8 +47,10 @@ def tag(name: str = "") -> str:
 
 def _committed() -> str:
     """Return the commit that is checked out; Mistake unless dvc.lock and params.yaml are as it has them."""
-    commit = commit_of("HEAD")
-    if not commit or not git("ls-files", LOCK):
+    commit, why = head()
+    if why:
+        raise Mistake(f"Runs cannot be linked to a commit: {why}.")
+    if not git("ls-files", LOCK):
         raise Mistake(f"This folder has no commit with {LOCK} that runs could be linked to; make one with git first.")
     for file in (LOCK, "params.yaml"):
         if git("status", "--porcelain", "--", file):
@@ -75,7 +77,7 @@ def _arms() -> Iterator[tuple[Version, dict[str, Any]]]:
         whole = version_at(out, "HEAD") if out.startswith("models/") else None
         found = arms_in(whole) if whole else {}
         if whole and not all(found.values() or [{}]):
-            raise Mistake(f"What {out} holds by {LOCK} cannot be read; bring it back with `dvc pull {out}`.")
+            raise Mistake(f"What {out} holds by {LOCK} cannot be read; bring it back with `dvc pull {quote(out)}`.")
         yield from found.items()
 
 
@@ -92,14 +94,13 @@ def _linked(runs: list[Any], version: Version) -> list[Any]:
 
 def _made(name: str, commit: str) -> str:
     message = f"The runs of this commit's {LOCK} are linked to it in MLflow."
-    command = ["git", "tag", "--annotate", "--message", message, name, commit]
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode:
-        why = ended.stderr.strip().rpartition("\n")[2].rstrip(".")
+    ended = run_git("tag", "--annotate", "--message", message, name, commit)
+    if ended is None or ended.returncode:
+        why = ended.stderr.strip().rpartition("\n")[2].rstrip(".") if ended else "it is gone"
         raise Mistake(
             f"MLflow's runs are linked, but git did not make the tag {name} ({why}); put that right, run again."
         )
-    return f"was made; `git push origin {name}` shares it"
+    return f"was made; `git push origin {quote(name)}` shares it"
 
 
 def _plural(number: int, noun: str) -> str:

@@ -25,7 +25,7 @@ def read_sampler(written: Mapping[str, Any], where: str) -> Sampler:
     module = import_module(f"{__name__}.{name}")
     kinds = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
     kind = next(each for each in kinds if issubclass(each, Sampler))
-    return typed(kind, written[name] or {}, f"{where}.{name}")
+    return typed(kind, {} if written[name] is None else written[name], f"{where}.{name}")
 
 
 def checked_sampler(written: Mapping[str, Any], kind: type[Instance], where: str) -> Sampler:
