@@ -148,7 +148,7 @@ NAMED = (
     "mlflow ui",
     'eval "$(... add-user /srv/lab ada)"',
 )
-"""What is spoken of by its name: given with its words elsewhere (test_tried.py: experiments in copies), or at work within another."""
+"""What is spoken of by its name: given with its words elsewhere, or at work within another: test_tried.py."""
 
 
 def missing(said: Said, command: str, output: str) -> list[str]:

@@ -1,5 +1,6 @@
 """The command `micromime`: a map of thin sub-commands. What they need is imported when they run."""
 
+import errno
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -10,6 +11,9 @@ import typer
 
 from micromime.mistakes import Mistake
 from micromime.project import places
+
+NO_PLACE = (errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS)
+"""Why a file cannot be written, or read, that is no fault of the program."""
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -328,11 +332,16 @@ def command(function: Callable[..., object]) -> None:
 
 
 def main(commands: typer.Typer = app) -> None:
-    """Run the command; a mistake of the user, or an extra not installed, is one sentence and exit code 2."""
+    """Run the command; a mistake of the user, no room, or an extra not installed, is one sentence and exit code 2."""
     try:
         commands()
     except Mistake as mistake:
         _end(str(mistake))
+    except OSError as error:
+        if error.errno not in NO_PLACE:
+            raise
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror}; make room there, or work in a folder that you may write.")
     except ModuleNotFoundError as error:
         from micromime.project.extras import what_to_install
 

@@ -5,8 +5,8 @@ import pytest
 from scipy.ndimage import binary_dilation
 from scipy.spatial import Voronoi
 
-from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains
-from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend
+from micromime.partial_models.boundaries.lines import draw_lines, label_grains
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.scenario.arrays import STEPS
 from micromime.scenario.parameters import read_tree

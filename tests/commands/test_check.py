@@ -57,6 +57,16 @@ WRONG = [
     ("GRAINS.test_set.surrogate_count", "many", "GRAINS.test_set.surrogate_count: 'many' is not allowed"),
     ("GRAINS.train.runs", True, "GRAINS.train.runs: True is not allowed; it should be a valid integer"),
     ("GRAINS.train.architecture", "resnet50", "GRAINS.train.architecture: 'resnet50' is not known; use one of: small"),
+    (
+        "GRAINS.train.phases.2.batch_size",
+        2000,
+        "batch_size: 2000 images of 192 x 192 px a step take too much memory; give",
+    ),
+    (
+        "GRAINS.scenario.rows",
+        100_000,
+        "GRAINS.scenario.rows is 100000; give the image's side as a whole number of pixels",
+    ),
     ("GRAINS.train.phases.0.epoch", 1, f"GRAINS.train.phases.0.epoch {NOT_KNOWN} size_px, trainable, epochs,"),
     ("GRAINS.finetune.architecture", "unet", f"GRAINS.finetune.architecture {NOT_KNOWN} runs, rehearsal_share,"),
     ("GRAINS.finetune.runs", 0, "GRAINS.finetune.runs: 0 is not allowed; it should be 'all', or it should be greater"),
@@ -113,6 +123,25 @@ def test_a_round_has_another_seed_than_those_it_goes_on_from_wherever_they_stand
     with pytest.raises(Mistake, match=rf"rounds\.{wrong}\.seed: 3 is that of adaptive, which it goes on from"):
         check_tree(tree)
     rounds["first"]["seed"], rounds["second"]["seed"] = 5, 6
+    check_tree(tree)
+
+
+def test_images_that_networks_see_whole_are_bounded(tree, monkeypatch):
+    monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 64 * 2**30)
+    tree[GRAINS]["scenario"] |= {"rows": 4096, "cols": 3072}
+    check_tree(tree)
+    monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 4 * 2**30)
+    with pytest.raises(
+        Mistake, match=r"scenario has 12\.0 million .* takes \d+\.\d GiB of memory to see it whole, and .* 4\.0"
+    ):
+        check_tree(tree)
+    tree[GRAINS]["scenario"]["rows"] = 4097
+    with pytest.raises(
+        Mistake, match=r"GRAINS\.scenario has 12\.1 million .*; lower rows or cols".replace("GRAINS", GRAINS)
+    ):
+        check_tree(tree)
+    tree["chip_cracks"]["scenario"] |= {"rows": 8192, "cols": 8192}  # which classifiers see at a small size
+    tree[GRAINS]["scenario"]["rows"] = 64
     check_tree(tree)
 
 

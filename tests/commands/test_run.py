@@ -6,10 +6,13 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
+from micromime.pictures.micrographs import Micrograph
+from micromime.pictures.surrogates.grains import write_micrographs
 from micromime.stages.train import train
 from micromime.tracking.store import OFFLINE
 from micromime.tracking.views import View, publish_view
@@ -85,6 +88,15 @@ def no_file(params, _monkeypatch):
     params.unlink()
 
 
+def no_memory(params, monkeypatch):
+    pictures = params.parent / "given/grain_boundaries"
+    pictures.mkdir(parents=True)
+    large = np.zeros((1024, 3072), np.uint8)
+    write_micrographs([Micrograph("large", "steel", large, large == 1)], pictures)
+    monkeypatch.setenv("MICROMIME_REAL", str(pictures.parent))
+    monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 1.5 * 2**30)
+
+
 def no_pictures(params, monkeypatch):
     monkeypatch.setenv("MICROMIME_REAL", str(params.parent / "nowhere"))
 
@@ -100,6 +112,10 @@ def wrong_store(_params, monkeypatch):
         (wrong_key, "diametre_px is not a known key"),
         (no_yaml, r"params\.yaml: line 1"),
         (no_file, r"params\.yaml is not there"),
+        (
+            no_memory,
+            r"^images/large\.png has 3\.0 million .* takes \d\.\d GiB of memory to see it whole, and there are 1\.5",
+        ),
         (no_pictures, "MICROMIME_REAL is set but has no folder grain_boundaries"),
         (wrong_store, "MLFLOW_TRACKING_URI is 'localhost:5000': it has no http://"),
     ],

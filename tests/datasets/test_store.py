@@ -144,6 +144,16 @@ def test_another_renderer_makes_another_set(folder, monkeypatch):
     assert set(before) <= set("0123456789abcdef")
 
 
+@pytest.mark.parametrize("version", ["ASKING", "MEASURING", "PROPOSING"])
+def test_what_networks_answered_and_samplers_asked_for_by_another_version_is_another_round(
+    folder, monkeypatch, version
+):
+    before = identified(folder, **ROUND), identified(folder, **RENDERED)
+    monkeypatch.setattr(store, version, 2)
+    assert identified(folder, **ROUND) != before[0]
+    assert identified(folder, **RENDERED) == before[1]
+
+
 def test_bytes_versions_scores_and_measured_values_are_not_the_identity_of_a_rendered_set(folder):
     before = identified(folder, **ROUND), identified(folder, **RENDERED | MEASURED)
     (folder / "shard-00001" / "images.npy").write_bytes(b"a pixel that another processor has rounded up")

@@ -6,7 +6,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter, label
 from skimage.morphology import dilation
 
-from micromime.judging.grain_size import label_intercept_px
+from micromime.judging.grain_size import grain_size, label_intercept_px
 from micromime.judging.grains import LEAST_GRAIN_PX, ClosedGrains, close_grains, grains_of_mask, match_grains
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
@@ -52,6 +52,22 @@ def test_grains_of_a_mask_by_hand():
     assert (labels[:, :8] == 1).all()
     assert (labels[:, 9:] == 2).all()
     assert set(labels[:, 8]) <= {1, 2}
+
+
+@pytest.mark.parametrize(("rows", "kind"), [(1, np.uint16), (261, np.uint32)])
+def test_a_picture_may_have_more_grains_than_16_bits_number(rows, kind):
+    """Networks find as many in large pictures, and so do scratches: nothing may end over it after all training."""
+    truth = np.ones((rows * 6, 252 * 6 + 1), dtype=bool)
+    for row in range(5):
+        for col in range(5):
+            truth[row::6, col : 252 * 6 : 6] = False
+    grains = grains_of_mask(truth)
+    assert grains.dtype == kind
+    assert grains.max() == rows * 252
+    closed = close_grains(ClosedGrains(sigma_px=0), truth.astype(np.float32))
+    assert match_grains(closed, grains)["f1"] == 1
+    assert closed.dtype == kind
+    assert grain_size(closed)["grains"] == rows * 252
 
 
 @given(mask=arrays(np.bool_, (14, 22)))

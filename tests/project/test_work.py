@@ -70,5 +70,5 @@ def test_a_file_is_linked_or_copied_where_there_are_no_links(tmp_path, monkeypat
 
 def test_versions_of_results_are_whole_numbers_from_one():
     versions = {name: value for name, value in vars(results).items() if name.isupper()}
-    assert {"RENDERER", "FITTING", "LEARNER", "ASKING", "MEASURING"} <= versions.keys()
+    assert {"RENDERER", "FITTING", "LEARNER", "ASKING", "MEASURING", "PROPOSING"} <= versions.keys()
     assert all(type(value) is int and value >= 1 for value in versions.values())

@@ -39,12 +39,12 @@ CLASSES = LINES | {
 def numbers() -> dict[str, dict[str, Any]]:
     with registered():
         made = {"lines": fitted(LINES, mean_iou), "classes": fitted(CLASSES, error_rate)}
-    return {**made, "samples": samples(), "imagenet": imagenet()}
+    return {**made, "samples": samples(), "imagenet": imagenet(), "bfloat16": bfloat16()}
 
 
 def members() -> set[str]:
     """What must have numbers."""
-    return {"lines", "classes", "samples", "imagenet"}
+    return {"lines", "classes", "samples", "imagenet", "bfloat16"}
 
 
 def fitted(settings: dict[str, Any], metric: Any) -> dict[str, float]:
@@ -106,6 +106,15 @@ def samples() -> dict[str, float]:
 def digest(values: Any) -> float:
     """A number that changes with each of some whole numbers and with their order."""
     return float(np.dot(np.asarray(values, dtype=np.float64), 1 + np.arange(len(values)) / 7))
+
+
+def bfloat16() -> dict[str, Any]:
+    """What the fast precision is; what it gives differs between kinds of processors."""
+    import torch
+
+    from micromime.training.learner import Bfloat16
+
+    return {"computed in": str(Bfloat16(torch.device("cpu")).autocast.fast_dtype)}
 
 
 def imagenet() -> dict[str, Any]:

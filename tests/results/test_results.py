@@ -1,7 +1,10 @@
 """The numbers that decide whether a finished run still counts: none changes unless its version was raised."""
 
 import pytest
-from results import answered, golden
+from results import answered, golden, learnt
+
+from micromime.training import weights
+from micromime.training.weights import Published, lite0_weights
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -10,6 +13,20 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def test_numbers_change_only_with_their_version(name):
     kind = golden.kind(name)
     assert not (said := golden.wrong(name, kind.numbers(), kind.members())), said
+
+
+@pytest.mark.parametrize(
+    ("name", "other"), [("LITE0_SHA256", "0" * 64), ("RESNET50", Published("https://a/b", "0" * 64))]
+)
+def test_other_imagenet_weights_void_the_records_of_all_runs(monkeypatch, name, other):
+    """No record names them; what is pinned decides, so that no record fits a run that would begin with others."""
+    there = lite0_weights()
+    monkeypatch.setattr(weights, "lite0_weights", lambda: there)
+    assert golden.wrong("learnt", {"imagenet": learnt.imagenet()}, set()) == ""
+    monkeypatch.setattr(weights, name, other)
+    said = golden.wrong("learnt", {"imagenet": learnt.imagenet()}, set())
+    assert "SHA-256 was" in said
+    assert "raise LEARNER" in said
 
 
 @pytest.mark.slow

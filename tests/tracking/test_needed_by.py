@@ -23,7 +23,7 @@ def test_files_are_those_that_grimp_finds_and_their_packages():
     graph = grimp.build_graph("micromime", cache_dir=None)
     for architecture in architectures():
         asked = {SERVED, f"micromime.training.architectures.{architecture}"}
-        expected = asked.union(*(graph.find_upstream_modules(module) for module in asked))
+        expected = asked.union(*(graph.find_upstream_modules(module) for module in {*asked, "micromime"}))
         packages = {
             ".".join(parts[:depth]) for name in expected if (parts := name.split(".")) for depth in range(1, len(parts))
         }

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from micromime.mistakes import Mistake
-from micromime.training.architectures import architectures, build, finds, parts
+from micromime.training.architectures import architectures, asking_bytes, build, finds, parts
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -172,3 +172,36 @@ def test_the_small_unet_learns_a_mask_of_single_pixels():
         cross_entropy(network(images), images[:, 0].long()).backward()
         optimiser.step()
     assert torch.equal(network(images).argmax(dim=1), images[:, 0].long())
+
+
+ASKED = """
+import sys
+from pathlib import Path
+import numpy as np, torch
+from micromime.inference.networks import probability
+from micromime.training.architectures import build
+network = build(sys.argv[1], pretrained=False).to(memory_format=torch.channels_last).eval()
+torch.set_num_threads(1)
+probability(network, np.zeros((int(sys.argv[2]), 1000), np.uint8))
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))  # ru_maxrss would be no less than our own
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("small_unet", 2000),
+        ("unet_efficientnet_lite0", 1000),
+        pytest.param("unet_resnet50", 100, marks=pytest.mark.slow),
+    ],
+)
+def test_asking_takes_the_memory_that_the_architecture_says_and_no_more(name, rows):
+    command = [sys.executable, "-c", ASKED, name, str(rows)]
+    said = subprocess.check_output(command, text=True, stderr=subprocess.DEVNULL)
+    taken = 1024 * int(said.splitlines()[-1])
+    assert 0.5 < taken / asking_bytes(name, rows * 1000) <= 1
+
+
+def test_of_an_architecture_that_says_nothing_much_is_assumed(one_conv):
+    assert asking_bytes(one_conv, 10) == 2**30 + 15_000

@@ -10,14 +10,15 @@ import pandas as pd
 from micromime.arms.arm import Arm, trained
 from micromime.arms.queue import network_of
 from micromime.arms.records import Answers, RunRecord, fitting_record, read_record, write_record
-from micromime.datasets.store import identity
-from micromime.engines.local import Progress, run_tasks, trainings
+from micromime.datasets.store import Dataset, identity
+from micromime.engines.local import Progress, askings, run_tasks
 from micromime.inference.views import ALL_VIEWS, in_views
 from micromime.judging.micrographs import CHOSEN_ON, classified, pictures_in, scored, tested, to_choose_by
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
+from micromime.pictures.sizes import largest
 from micromime.project.results import ASKING, MEASURING
 from micromime.project.work import fingerprint
-from micromime.training.architectures import finds
+from micromime.training.architectures import asking_bytes, finds
 
 TEST, SCORING, CHOOSING, TILES = "test", "scoring", "choosing", "tiles"
 """What pictures are for: judging on real ones; of synthetic ones, telling a sampler, and choosing each run's threshold;
@@ -47,6 +48,13 @@ class Question(NamedTuple):
             for each in changed
         }
         return [listed_files(self.pictures), seen] if seen else listed_files(self.pictures)
+
+    @property
+    def largest_px(self) -> int:
+        """Pixels of the largest picture."""
+        if (self.pictures / LIST_NAME).is_file():
+            return largest({name: self.pictures / name for name in listed_files(self.pictures)})[1]
+        return max(image.size for image in Dataset(self.pictures).images)
 
 
 class _Task(NamedTuple):
@@ -84,9 +92,16 @@ def answers(arms: Sequence[Path], records: Path, question: Question, runs: Seque
         network_of(each.arm, each.run)  # says so before any is asked
     there = len(every) - len(tasks)
     done = lambda: there + sum(each.kept is not None for each in tasks)  # noqa: E731 - what is counted
-    run_tasks(_ask, tasks, trainings(), Progress(f"ask ({question.purpose})", "runs", len(every), done))
+    workers = askings(_most_bytes(arms, question)) if tasks else 1
+    run_tasks(_ask, tasks, workers, Progress(f"ask ({question.purpose})", "runs", len(every), done))
     tables = [pd.DataFrame(each.kept.table).assign(arm=each.arm.name, run=each.run) for each in every if each.kept]
     return pd.concat(tables, ignore_index=True)
+
+
+def _most_bytes(arms: Sequence[Path], question: Question) -> int:
+    """Return about how much memory asking one of the networks takes; classifiers see every picture at a small size."""
+    used = {Arm.read(arm).settings.architecture for arm in arms}
+    return max(asking_bytes(each, question.largest_px if finds(each) == "mask" else 0) for each in used)
 
 
 def inputs_of(record: RunRecord, question: Question, about: Any) -> str:

@@ -1,5 +1,6 @@
 """Check all of params.yaml before any work starts: every key known, of the right type, within its bounds."""
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -7,14 +8,16 @@ from typing import Any
 from micromime.arms.comparisons import AblationParameters, ExemplarParameters, TileParameters, pools
 from micromime.arms.rounds import BASE, CONTROL, ResampleParameters, RoundParameters, rounds_of, without_control
 from micromime.datasets.render import RenderParameters
+from micromime.engines.memory import whole_bytes
 from micromime.inference.views import JudgeParameters
 from micromime.judging.metrics import SCORED
 from micromime.mistakes import Mistake
+from micromime.pictures.sizes import check_px, millions
 from micromime.pictures.test_set import TestSetParameters
 from micromime.sampling.samplers import checked_sampler
 from micromime.scenario.parameters import Section, one_of, section, unknown_key
 from micromime.scenario.scenario import Scenario
-from micromime.training.architectures import architectures
+from micromime.training.architectures import architectures, asking_bytes
 from micromime.training.settings import FinetuneParameters, TrainParameters
 from micromime.use_cases import instance_kind, use_cases
 
@@ -81,6 +84,24 @@ def _check_use_case(tree: Mapping[str, Any], use_case: str) -> None:
         pools(tree, use_case)
     else:
         _check_rounds(tree, use_case)
+        _check_sizes(tree, use_case)
+
+
+def _check_sizes(tree: Mapping[str, Any], use_case: str) -> None:
+    """Raise Mistake for rendered images that networks, which see them whole where they are scored, cannot take."""
+    px = math.prod(tree[use_case]["scenario"][key] for key in ("rows", "cols"))
+    image = f"an image of {use_case}.scenario"
+    check_px(image, px, "lower rows or cols")
+    check_memory(tree, use_case, image, px)
+
+
+def check_memory(tree: Mapping[str, Any], use_case: str, picture: str, px: int) -> None:
+    """Raise Mistake where the networks to be trained could not be asked here about a picture of so many pixels."""
+    name = tree[use_case]["train"]["architecture"]
+    needed, there = (each / 2**30 for each in (asking_bytes(name, px), whole_bytes()))
+    if needed > there:
+        said = f"{picture} has {millions(px)}; {name} takes {needed:.1f} GiB of memory to see it whole"
+        raise Mistake(f"{said}, and there are {there:.1f}: make it smaller, or work where there is more.")
 
 
 def _check_effect(content: Mapping[str, Any], use_case: str, classes: bool) -> None:

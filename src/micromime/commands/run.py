@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from micromime.commands.check import check_tree, use_cases_in
+from micromime.commands.check import check_memory, check_tree, use_cases_in
 from micromime.commands.mlflow import HOST, PORT
 from micromime.mistakes import Mistake
-from micromime.pictures.test_set import check_given, choose_origin, origin_file
+from micromime.pictures.sizes import largest
+from micromime.pictures.test_set import check_given, choose_origin, origin_file, places_of
 from micromime.project import places
 from micromime.project.dvc_cache import expect_repository
 from micromime.project.versions import revision
@@ -68,11 +69,14 @@ def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:
     """Write data/sources/<use case>.json for each use case: which test set this machine, its cache or remote can give.
 
     A test set is fetched from the project's remote unless that is known not to answer. A file whose content stays the
-    same is not touched, so DVC sees a change only where the test set is another one.
+    same is not touched, so DVC sees a change only where the test set is another one. Mistake where networks could not
+    be asked here about a picture of it.
     """
     check_given(use_cases_in(tree))
     for use_case in use_cases_in(tree):
         origin = choose_origin(use_case, instance_kind(use_case).classes, fetch)
+        if not instance_kind(use_case).classes and origin.kind == "real":
+            check_memory(tree, use_case, *largest(places_of(use_case, origin.files)))
         origin.write(origin_file(use_case))
 
 

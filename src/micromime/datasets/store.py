@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from micromime.mistakes import Mistake
-from micromime.project.results import RENDERER
+from micromime.project.results import ASKING, MEASURING, PROPOSING, RENDERER
 from micromime.scenario.scenario import Instance, Sample
 
 if TYPE_CHECKING:
@@ -94,8 +94,9 @@ def identity(folder: Path) -> str:
     """Return the hash of what decides a data set: 64 hexadecimal digits.
 
     Of a rendered one that is what it was drawn from, not the bytes of its files: these differ in a few pixels between
-    kinds of processors, and a data set is the same on each. Where parts of the scenario were measured, it is what they
-    were measured on (`made_from`). Of real tiles it is every pixel and every row.
+    kinds of processors, and a data set is the same on each. Of a round that is also which networks and which sampler
+    asked for it, by versions of both; not their scores, which differ like pixels. Where parts of the scenario were
+    measured, it is what they were measured on (`made_from`). Of real tiles it is every pixel and every row.
     """
     dataset = Dataset(folder)
     said = dataset.description
@@ -103,6 +104,13 @@ def identity(folder: Path) -> str:
         measured = {"scenario", "named_files"} if "made_from" in said else set()
         decides = {key: said[key] for key in said.keys() - {"files", "versions", "scores"} - measured}
         parts: list[Any] = [RENDERER, decides, list(said["scenario"].get("styles", ()))]  # their order decides, too
+        asked = [ASKING, MEASURING, PROPOSING]
+        if "sampler" in said and asked != [
+            1,
+            1,
+            1,
+        ]:  # so that sets keep their names that were made before these counted
+            parts.append(asked)
     else:
         pixels = {name: sha256 for name, sha256 in said["files"].items() if name.endswith(".npy")}
         parts = [pixels, said.get("classes"), dataset.samples.to_dict("list")]

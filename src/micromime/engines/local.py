@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from micromime.engines.memory import fitting
 from micromime.mistakes import Mistake
 
 T = TypeVar("T")
@@ -163,6 +164,11 @@ def trainings(threads: int = 1) -> int:
     if os.environ.get("MICROMIME_WORKERS"):
         return cores()
     return 1 if _has_gpu() else max(1, cores() // threads)
+
+
+def askings(each_bytes: int) -> int:
+    """Return how many networks are asked side by side: as many as are trained, or fewer where memory is short."""
+    return fitting(trainings(), each_bytes)
 
 
 def _has_gpu() -> bool:

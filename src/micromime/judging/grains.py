@@ -46,7 +46,7 @@ class ClosedGrains(Section):
 
 
 def close_grains(settings: ClosedGrains, probability: Probability) -> Labels:
-    """Return the grains between boundaries that are probable: (rows, cols) uint16, 1 to n, every pixel labelled.
+    """Return the grains between boundaries that are probable: (rows, cols), 1 to n, every pixel labelled.
 
     Boundaries are the watersheds of the smoothed probability (Meyer 1994, doi 10.1016/0165-1684(94)90060-4), between
     all minima that are `depth` deep (extended minima: Soille 2003, doi 10.1007/978-3-662-05088-0). A gap in a line is
@@ -62,11 +62,11 @@ def close_grains(settings: ClosedGrains, probability: Probability) -> Labels:
     grains = watershed(height, minima) if count else np.ones(probability.shape, dtype=np.int32)
     kept = _large(grains, settings.least_grain_px)
     # Flooded again from those that stay, the small ones go to where their boundary is lowest.
-    return watershed(height, kept).astype(np.uint16) if kept.any() else kept
+    return watershed(height, kept).astype(kept.dtype) if kept.any() else kept
 
 
 def grains_of_mask(mask: Mask) -> Labels:
-    """Return the grains of a mask (true on a boundary): (rows, cols) uint16, 1 to n, every pixel labelled.
+    """Return the grains of a mask (true on a boundary): (rows, cols), 1 to n, every pixel labelled.
 
     A grain is a region of `LEAST_GRAIN_PX` and more, connected through sides. A pixel of a boundary, or of a pocket in
     one, goes to the nearest grain, so that grains meet at centre lines. All 0 where there is no grain. Raises
@@ -124,9 +124,8 @@ def _large(regions: NDArray[np.integer], least_px: int) -> Labels:
     """Return the regions that are large enough, numbered without gaps; 0 elsewhere."""
     large = np.bincount(regions.ravel()) >= least_px
     large[0] = False
-    if large.sum() > np.iinfo(np.uint16).max:
-        raise ValueError(f"{large.sum()} grains do not fit a label map, which holds 65535")
-    return (np.cumsum(large) * large).astype(np.uint16)[regions]
+    kind = np.uint16 if large.sum() <= np.iinfo(np.uint16).max else np.uint32
+    return (np.cumsum(large) * large).astype(kind)[regions]
 
 
 def _check(probability: Probability) -> None:

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError, model_validator
 from micromime.mistakes import Mistake
 from micromime.pictures.lists import stays_inside
 from micromime.pictures.micrographs import LIST_NAME, listed_files, read_micrographs
+from micromime.pictures.sizes import check_seen_whole
 from micromime.pictures.tiles import read_tiles, tile_files
 from micromime.project.dvc_cache import cached_file, dvc_settings
 from micromime.project.versions import lock_at
@@ -89,16 +90,21 @@ def tested_on(folder: Path, use_case: str) -> dict[str, Any]:
 def choose_origin(use_case: str, classes: Sequence[str], fetch: bool = True) -> Origin:
     """Return the origin to use here and now: given, else stored, else surrogate.
 
-    A set under MICROMIME_REAL is checked whole; where there are `classes`, it has tiles of each. Without one, a real
+    A set under MICROMIME_REAL is checked whole; where there are `classes`, it has tiles of each, else networks see its
+    pictures whole, which must not be too large. Without one, a real
     set that the project's file describes stays if DVC's cache has it, or its remote, which is asked if `fetch`.
     """
     if given := given_folder(use_case):
         read_micrographs(given, maskless=bool(classes))
         if classes:
             read_tiles(given, classes)
+        else:
+            check_seen_whole(places_of(use_case, listed_files(given)))
         return Origin(kind="real", reason=None, files=listed_files(given) | tile_files(given))
     file = origin_file(use_case)
     if file.exists() and (known := Origin.read(file)).kind == "real" and _obtained(use_case, fetch):
+        if not classes:
+            check_seen_whole(places_of(use_case, known.files))
         return known
     return Origin(kind="surrogate", reason=NO_REAL_SET, files={})
 
@@ -113,6 +119,12 @@ def given_folder(use_case: str) -> Path | None:
     root = os.environ.get(VARIABLE)
     folder = Path(root) / use_case if root else None
     return folder if folder and folder.is_dir() else None
+
+
+def places_of(use_case: str, names: Iterable[str]) -> dict[str, Path]:
+    """Return where the files of a real test set lie: in the folder that this machine gives, or in DVC's cache."""
+    given = given_folder(use_case)
+    return {name: given / name for name in names} if given else stored_files(use_case)
 
 
 def check_given(use_cases: Sequence[str]) -> None:

@@ -19,3 +19,6 @@ ASKING = 1
 
 MEASURING = 1
 """What an answer is worth: thresholds, metrics, grains."""
+
+PROPOSING = 1
+"""What a sampler asks for, given the same scores."""

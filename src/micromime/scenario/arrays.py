@@ -20,8 +20,8 @@ Mask = NDArray[np.bool_]
 Probability = NDArray[np.float32]
 """(rows, cols), 0 to 1: how likely each pixel belongs to what is looked for."""
 
-Labels = NDArray[np.uint16]
-"""(rows, cols): the object every pixel belongs to, numbered 1 to n without gaps."""
+Labels = NDArray[np.uint16 | np.uint32]
+"""(rows, cols): the object every pixel belongs to, numbered 1 to n without gaps; uint32 where there are over 65,535."""
 
 Points = NDArray[np.float64]
 """(n, 2): positions as (row, col)."""

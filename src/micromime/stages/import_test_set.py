@@ -5,9 +5,8 @@ from micromime.pictures.test_set import (
     bring_in,
     check_given,
     choose_origin,
-    given_folder,
     origin_file,
-    stored_files,
+    places_of,
 )
 from micromime.project import places
 from micromime.scenario.parameters import read_tree
@@ -24,7 +23,7 @@ def import_test_set(use_case: str) -> None:
     parameters = TestSetParameters.of(read_tree(places.PARAMS), use_case, "test_set")
     check_given(use_cases())
     classes = instance_kind(use_case).classes
-    origin, given = choose_origin(use_case, classes), given_folder(use_case)
+    origin = choose_origin(use_case, classes)
     origin.write(origin_file(use_case))
-    files = {name: given / name for name in origin.files} if given else stored_files(use_case)
-    bring_in(origin, places.photographs(use_case) if classes else places.test_set(use_case), parameters, files)
+    folder = places.photographs(use_case) if classes else places.test_set(use_case)
+    bring_in(origin, folder, parameters, places_of(use_case, origin.files))

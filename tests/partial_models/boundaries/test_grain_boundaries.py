@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 
-from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, label_grains, near
-from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.partial_models.boundaries.grain_boundaries import GrainBoundaries, bend, near
+from micromime.partial_models.boundaries.lines import draw_lines, label_grains
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.scenario.streams import stream

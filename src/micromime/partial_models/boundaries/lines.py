@@ -1,11 +1,15 @@
-"""Draws bent boundaries: which pixels are theirs, and the share of the grey that they take away."""
+"""Lines on pixels: which grain lies on which side of bent boundaries, which pixels are theirs, and scratches.
+
+All compiled code that lines share is in this file: numba looks for changes in the file of a function that it keeps, and
+not in those that the function takes others, or constants, from (tests/test_compiled.py).
+"""
 
 from typing import Any
 
 import numpy as np
 from numba import njit
 
-from micromime.scenario.arrays import STEPS, Boundaries, Grey, Mask, Reals
+from micromime.scenario.arrays import Boundaries, Grey, Indices, Mask, Reals
 
 
 def draw_lines(boundaries: Boundaries, rows: int, cols: int, mask_px: Reals | None = None) -> tuple[Mask, Grey]:
@@ -17,16 +21,18 @@ def draw_lines(boundaries: Boundaries, rows: int, cols: int, mask_px: Reals | No
     """
     mask = np.zeros((rows, cols), dtype=np.bool_)
     taken = np.zeros((rows, cols), dtype=np.float32)
-    _stamp(mask, taken, boundaries, boundaries.thickness_px if mask_px is None else mask_px)
+    look = boundaries.thickness_px, boundaries.thickness_px if mask_px is None else mask_px, boundaries.darkness
+    _stamp(mask, taken, (boundaries.edges.start, boundaries.edges.end), boundaries.heights, look)
     return mask, taken
 
 
 @njit(cache=True, inline="always")
-def chord(edges: Any, e: int) -> Any:
-    """Return (row, col, direction's row, direction's col, length) of a straight edge."""
-    dr, dc = edges.end[e, 0] - edges.start[e, 0], edges.end[e, 1] - edges.start[e, 1]
+def chord(ends: Any, e: int) -> Any:
+    """Return (row, col, direction's row, direction's col, length) of an edge of those between (starts, ends)."""
+    start, end = ends
+    dr, dc = end[e, 0] - start[e, 0], end[e, 1] - start[e, 1]
     length = max(np.sqrt(dr * dr + dc * dc), 1e-9)
-    return edges.start[e, 0], edges.start[e, 1], dr / length, dc / length, length
+    return start[e, 0], start[e, 1], dr / length, dc / length, length
 
 
 @njit(cache=True, inline="always")
@@ -40,32 +46,35 @@ def strip(line: Any, span: Any, row: int, box: Any) -> Any:
 
 
 @njit(cache=True)
-def _stamp(mask: Any, taken: Any, bent: Any, mask_px: Any) -> None:
+def _stamp(mask: Any, taken: Any, ends: Any, heights: Any, look: Any) -> None:
     """Draw each curve piece by piece."""
-    for e in range(len(bent.heights)):
-        r0, c0, dr, dc, length = chord(bent.edges, e)
-        step = _step(bent.heights[e], length)
-        half, half_mask = bent.thickness_px[e] / 2, mask_px[e] / 2
+    thickness_px, mask_px, darkness = look
+    steps = heights.shape[1] - 1
+    for e in range(len(heights)):
+        r0, c0, dr, dc, length = chord(ends, e)
+        step = _step(heights[e], length)
+        half, half_mask = thickness_px[e] / 2, mask_px[e] / 2
         before = (r0, c0)
-        for k in range(step, STEPS + 1, step):
-            along, height = length * k / STEPS, bent.heights[e, k]
+        for k in range(step, steps + 1, step):
+            along, height = length * k / steps, heights[e, k]
             after = (r0 + dr * along - dc * height, c0 + dc * along + dr * height)
-            darkness = (bent.darkness[e, k - step] + bent.darkness[e, k]) / 2
-            _stamp_piece(mask, taken, before, after, (half, half_mask, darkness))
+            dark = (darkness[e, k - step] + darkness[e, k]) / 2
+            _stamp_piece(mask, taken, before, after, (half, half_mask, dark))
             before = after
 
 
 @njit(cache=True)
 def _step(heights: Any, length: float) -> int:
     """Return every how many points to draw: pieces up to 6 px long that pass no point by more than 0.1 px."""
-    step = STEPS // 4
+    steps = len(heights) - 1
+    step = steps // 4
     while step > 1:
         missed = 0.0
-        for k in range(STEPS):
+        for k in range(steps):
             first = k - k % step
             rise = (heights[first + step] - heights[first]) / step
             missed = max(missed, abs(heights[first] + rise * (k % step) - heights[k]))
-        if missed <= 0.1 and length * step / STEPS <= 6.0:
+        if missed <= 0.1 and length * step / steps <= 6.0:
             break
         step //= 2
     return step
@@ -93,3 +102,102 @@ def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:
                 here = np.float32(darkness * min(max(half + 0.5 - distance, 0.0), 1.0))
                 if abs(here) > abs(taken[row, col]):
                     taken[row, col] = here
+
+
+def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Boundaries]:
+    """Return the map of which cell holds each pixel between bent edges, and the edges as they were drawn.
+
+    A pixel between an edge's chord and its curve changes over to the cell across. Where two curves, or a
+    curve and a third cell, would claim the same pixel (at acute corners), those curves are flattened by
+    half, at last straightened, until none does: so every pixel has one cell, no gap opens, and labels
+    change only at a curve.
+    """
+    edges, heights = boundaries.edges, boundaries.heights.copy()
+    times = np.zeros(len(heights), dtype=np.int32)
+    while True:
+        labels, wrong = straight.copy(), np.zeros(len(heights), dtype=np.bool_)
+        bent = (edges.start, edges.end), (edges.left, edges.right), heights
+        _swap(labels, np.full(straight.shape, -1, np.int32), wrong, straight, bent)
+        if not wrong.any():
+            return labels, boundaries._replace(heights=heights)
+        times += wrong
+        heights[wrong] *= np.where(times[wrong] < 5, 0.5, 0.0)[:, None]
+
+
+@njit(cache=True)
+def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:
+    """Give the pixels between each chord and its curve to the cell on the chord's other side.
+
+    `claims` gets the edge that claims a pixel, and `wrong` which of them claim what is not theirs alone.
+    """
+    rows, cols = labels.shape
+    ends, (lefts, rights), curves = bent
+    for e in range(len(wrong)):
+        heights = curves[e]
+        up, down = heights.max(), heights.min()
+        if up <= 0 and down >= 0:
+            continue
+        line = chord(ends, e)
+        r0, c0, dr, dc, length = line
+        # The curve lies in a box about its chord, whose corners bound the pixels to look at.
+        low, high = min(0.0, dr * length), max(0.0, dr * length)
+        top, bottom = r0 + low + min(0.0, -dc * up, -dc * down), r0 + high + max(0.0, -dc * up, -dc * down)
+        low, high = min(0.0, dc * length), max(0.0, dc * length)
+        west, east = c0 + low + min(0.0, dr * up, dr * down), c0 + high + max(0.0, dr * up, dr * down)
+        for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
+            first, last = strip(line, (down, up), row, (west, east))
+            for col in range(max(0, int(np.ceil(first))), min(cols - 1, int(np.floor(last))) + 1):
+                side = _side(line, heights, row, col)
+                if side != 0:
+                    left, right = lefts[e], rights[e]
+                    own, other = (left, right) if side > 0 else (right, left)
+                    _claim(labels, claims, wrong, e, (row, col, straight[row, col] == own, other))
+
+
+@njit(cache=True, inline="always")
+def _side(line: Any, heights: Any, row: int, col: int) -> int:
+    """Return whether a pixel lies between chord and curve: 1 to the chord's left, -1 to its right, 0 if not."""
+    r0, c0, dr, dc, length = line
+    r, c = row - r0, col - c0
+    steps = len(heights) - 1
+    along = (r * dr + c * dc) * (steps / length)
+    height = c * dr - r * dc
+    if along <= 0 or along >= steps or height == 0:
+        return 0
+    k = np.uintp(along)  # unsigned, as numba then need not ask whether it counts from the end
+    curve = heights[k] + (along - k) * (heights[k + np.uintp(1)] - heights[k])
+    return int(0 < height <= curve) - int(curve <= height < 0)
+
+
+@njit(cache=True, inline="always")
+def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:
+    """Swap a pixel's cell, unless it is a third cell's or claimed already: then note whose curves are wrong."""
+    row, col, own, other = pixel
+    earlier = claims[row, col]
+    if own and earlier < 0:
+        labels[row, col] = other
+        claims[row, col] = e
+    else:
+        wrong[e] = True
+        if earlier >= 0:
+            wrong[earlier] = True
+
+
+@njit(cache=True)
+def add_scratches(added: Any, middle: Any, along: Any, half: Any, look: Any) -> None:
+    """Add straight lines that fade out towards their ends: `look` has their sigmas and the greys in their middles."""
+    rows, cols = added.shape
+    sigma, depth = look
+    for n in range(len(middle)):
+        reach = 3 * sigma[n]
+        down, beside = abs(along[n, 0]) * half[n] + reach, abs(along[n, 1]) * half[n] + reach
+        line = (middle[n, 0], middle[n, 1], along[n, 0], along[n, 1], half[n])
+        for row in range(max(0, int(middle[n, 0] - down)), min(rows, int(middle[n, 0] + down) + 2)):
+            first, last = strip(line, (-reach, reach), row, (middle[n, 1] - beside, middle[n, 1] + beside))
+            for col in range(max(0, int(first)), min(cols, int(last) + 2)):
+                r, c = row - middle[n, 0], col - middle[n, 1]
+                away = c * along[n, 0] - r * along[n, 1]
+                place = (r * along[n, 0] + c * along[n, 1]) / half[n]
+                if abs(away) < reach and abs(place) < 1:
+                    profile = np.exp(-(away * away) / (2 * sigma[n] * sigma[n])) * (1 - place * place)
+                    added[row, col] += np.float32(depth[n] * profile)

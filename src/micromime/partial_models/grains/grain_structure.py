@@ -44,7 +44,9 @@ def tessellate(model: GrainStructure, rows: int, cols: int, rng: np.random.Gener
     radii = RADIUS_PER_DIAMETER * model.diameter_px * np.exp(model.size_spread * rng.standard_normal(count))
     weights = radii**2
     for _ in range(model.relaxation_steps):
-        _move(nuclei, _edges(nuclei, weights), middle - half, middle + half)
+        edges = _edges(nuclei, weights)
+        ends, sides = (edges.start, edges.end), (edges.left, edges.right)
+        _move(nuclei, ends, sides, (middle - half, middle + half))
     edges = _edges(nuclei, weights)
     cells = np.union1d(edges.left, edges.right).size
     scale = max(np.sqrt(cells / count) if model.size_spread > 0 else 1.0, 1 / grow)
@@ -70,7 +72,7 @@ def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
     square = m0 * away[:, 0] ** 2 + 2 * m1 * away[:, 0] * away[:, 1] + m2 * away[:, 1] ** 2
     start = owner[np.argmin(square - cells.weights[owner])]
     labels = np.empty((rows, cols), dtype=np.int32)
-    _walk_rows(labels, cells, first, neighbours, int(start))
+    _walk_rows(labels, (cells.nuclei, cells.weights, cells.metric), first, neighbours, int(start))
     return labels
 
 
@@ -108,17 +110,19 @@ def _dual(equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: 
 
 
 @njit(cache=True)
-def _move(nuclei: Any, edges: Any, low: Any, high: Any) -> None:
+def _move(nuclei: Any, ends: Any, sides: Any, plane: Any) -> None:
     """Move nuclei to the centroids of their cells, where these lie within the plane laid out.
 
-    Sums over triangles of nucleus and edge, signed by orientation.
+    Sums over triangles of nucleus and edge, signed by orientation. `ends` are the edges' starts and ends, `sides` the
+    cells to their left and right, `plane` its low and high corner.
     """
     area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
     inside = np.ones(len(nuclei), dtype=np.bool_)
-    for e in range(len(edges.left)):
-        start, end = edges.start[e], edges.end[e]
+    low, high = plane
+    for e in range(len(sides[0])):
+        start, end = ends[0][e], ends[1][e]
         out = (start < low).any() or (start > high).any() or (end < low).any() or (end > high).any()
-        for cell, sign in ((edges.left[e], 1.0), (edges.right[e], -1.0)):
+        for cell, sign in ((sides[0][e], 1.0), (sides[1][e], -1.0)):
             inside[cell] &= not out
             r0, c0 = start[0] - nuclei[cell, 0], start[1] - nuclei[cell, 1]
             r1, c1 = end[0] - nuclei[cell, 0], end[1] - nuclei[cell, 1]
@@ -156,16 +160,16 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
 @njit(cache=True, inline="always")
 def _power(cells: Any, cell: int, row: int) -> float:
     """Return |x - nucleus|^2 - weight at x = (row, 0)."""
-    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
-    m0, m1, m2 = cells.metric
-    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - cells.weights[cell]
+    nuclei, weights, (m0, m1, m2) = cells
+    r, c = nuclei[cell, 0] - row, nuclei[cell, 1]
+    return m0 * r * r + 2 * m1 * r * c + m2 * c * c - weights[cell]
 
 
 @njit(cache=True, inline="always")
 def _slope(cells: Any, cell: int, row: int) -> float:
     """Return half of how fast |x - nucleus|^2 rises along the row at x = (row, 0); all cells have one curvature."""
-    r, c = cells.nuclei[cell, 0] - row, cells.nuclei[cell, 1]
-    _, m1, m2 = cells.metric
+    nuclei, _, (_, m1, m2) = cells
+    r, c = nuclei[cell, 0] - row, nuclei[cell, 1]
     return -m1 * r - m2 * c
 
 

@@ -1,12 +1,9 @@
 """Scratches that polishing has left: long, thin, most of them in one direction."""
 
-from typing import Any
-
 import numpy as np
-from numba import njit
 from pydantic import Field
 
-from micromime.partial_models.boundaries.lines import strip
+from micromime.partial_models.boundaries.lines import add_scratches
 from micromime.scenario.arrays import Grey
 from micromime.scenario.partial_model import PartialModel
 
@@ -39,24 +36,5 @@ def scratches(model: Scratches, rows: int, cols: int, rng: np.random.Generator) 
     along = np.column_stack([np.sin(angle), np.cos(angle)])
     half = model.length_px / 2 * np.exp(0.5 * np.clip(rng.standard_normal(count), -3, LONGEST_SIGMA))
     sigma = model.width_px / 2 * np.exp(0.3 * rng.standard_normal(count))
-    _stamp(added, middle, along, half, (sigma, model.depth_grey * rng.standard_normal(count)))
+    add_scratches(added, middle, along, half, (sigma, model.depth_grey * rng.standard_normal(count)))
     return added
-
-
-@njit(cache=True)
-def _stamp(added: Any, middle: Any, along: Any, half: Any, look: Any) -> None:
-    rows, cols = added.shape
-    sigma, depth = look
-    for n in range(len(middle)):
-        reach = 3 * sigma[n]
-        down, beside = abs(along[n, 0]) * half[n] + reach, abs(along[n, 1]) * half[n] + reach
-        line = (middle[n, 0], middle[n, 1], along[n, 0], along[n, 1], half[n])
-        for row in range(max(0, int(middle[n, 0] - down)), min(rows, int(middle[n, 0] + down) + 2)):
-            first, last = strip(line, (-reach, reach), row, (middle[n, 1] - beside, middle[n, 1] + beside))
-            for col in range(max(0, int(first)), min(cols, int(last) + 2)):
-                r, c = row - middle[n, 0], col - middle[n, 1]
-                away = c * along[n, 0] - r * along[n, 1]
-                place = (r * along[n, 0] + c * along[n, 1]) / half[n]
-                if abs(away) < reach and abs(place) < 1:
-                    profile = np.exp(-(away * away) / (2 * sigma[n] * sigma[n])) * (1 - place * place)
-                    added[row, col] += np.float32(depth[n] * profile)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 FINDS = "mask"
+ASKING_MIB, BYTES_PER_PX = 700, 150
 
 WIDTHS = (8, 16, 32)
 """Channels at a half, a quarter and an eighth of the picture's side."""

@@ -8,6 +8,7 @@ from torch import nn
 from micromime.training.weights import COUNTER, lite0_weights
 
 FINDS = "mask"
+ASKING_MIB, BYTES_PER_PX = 1024, 450
 
 
 def build(pretrained: bool) -> nn.Module:

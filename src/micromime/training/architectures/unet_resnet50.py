@@ -9,6 +9,7 @@ from torch import nn
 from micromime.training.architectures.resnet50 import WITHOUT_POOLING_AND_CLASSIFIER, whole
 
 FINDS = "mask"
+ASKING_MIB, BYTES_PER_PX = 2600, 4500
 
 
 def build(pretrained: bool) -> nn.Module:
