@@ -75,7 +75,7 @@ def write_sources(tree: Mapping[str, Any], fetch: bool = True) -> None:
     check_given(use_cases_in(tree))
     for use_case in use_cases_in(tree):
         origin = choose_origin(use_case, instance_kind(use_case).classes, fetch)
-        if not instance_kind(use_case).classes and origin.kind == "real":
+        if not instance_kind(use_case).classes and origin.kind == "real" and "train" in tree[use_case]:
             check_memory(tree, use_case, *largest(places_of(use_case, origin.files)))
         origin.write(origin_file(use_case))
 
