@@ -26,6 +26,7 @@ GRAINS = "grain_boundaries"
 FILE, OUT, CACHE = origin_file(GRAINS), places.test_set(GRAINS), Path(".dvc/cache")
 PARAMS = f"{GRAINS}:\n  test_set: {{simulator: grains, surrogate_count: 2, surrogate_side_px: 64, surrogate_seed: 1}}\n"
 COMMAND = [sys.executable, "-m", "micromime", "import", GRAINS]
+TRAINED = {"train": {"architecture": "small_unet"}}
 DVC_YAML = f"""
 stages:
   import_{GRAINS}:
@@ -51,7 +52,7 @@ def finished(tmp_path_factory):
         Path(".dvc/config").write_text("[core]\n    no_scm = True\n")
         Path("params.yaml").write_text(PARAMS)
         Path("dvc.yaml").write_text(DVC_YAML)
-        write_sources({GRAINS: {}})
+        write_sources({GRAINS: TRAINED})
         subprocess.run([sys.executable, "-m", "dvc", "repro", "--quiet"], env=os.environ | OURS, check=True)
     return folder
 
@@ -66,7 +67,7 @@ def project(finished, tmp_path, monkeypatch):
 
 
 def kind_now(fetch=True):
-    write_sources({GRAINS: {}}, fetch)
+    write_sources({GRAINS: TRAINED}, fetch)
     return Origin.read(FILE).kind
 
 
