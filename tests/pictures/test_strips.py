@@ -8,7 +8,7 @@ from PIL import ImageDraw, ImageFont
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import read_micrographs
-from micromime.pictures.strips import strip_in
+from micromime.pictures.strips import check_no_strip, strip_in
 from micromime.pictures.surrogates import grains, parts
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
@@ -91,7 +91,7 @@ def test_a_set_with_a_strip_is_refused_until_rows_are_named(
 ) -> None:
     picture = STRIPS[name].on(pictures[1])[0]
     PIL.Image.fromarray(picture).save(tmp_path / "x.png")
-    PIL.Image.fromarray(np.zeros_like(picture)).save(tmp_path / "m.png")
+    PIL.Image.fromarray(np.eye(*picture.shape, dtype=np.uint8) * 255).save(tmp_path / "m.png")
 
     def listed(cell: str) -> Path:
         (tmp_path / "images.csv").write_text(f"image,mask,source,rows\nx.png,m.png,steel,{cell}\n")
@@ -108,3 +108,15 @@ def test_a_set_with_a_strip_is_refused_until_rows_are_named(
     first, last = (int(row) for row in left.split("-"))
     assert np.array_equal(found.image, picture[first : last + 1])
     assert len(read_micrographs(listed("0-359"))[0].image) == 360
+
+
+def test_strips_at_both_ends_are_named_together(pictures: list[np.ndarray]) -> None:
+    """Once rows are named nothing is looked for: the advice must not leave a strip."""
+    for picture in pictures:
+        both = STRIPS["FEI"].on(STRIPS["at the top, black"].on(picture)[0])[0]
+        sentence = (
+            r"it: rows 0 to 2\d and 335 to 359 look like information strips of a microscope; write 2\d-334 in the "
+            "column rows, or 0-359 if all of it shows the specimen"
+        )
+        with pytest.raises(Mistake, match=sentence):
+            check_no_strip(both, "it")

@@ -39,13 +39,17 @@ Stored = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def check_no_strip(stored: Stored, where: str) -> None:
-    """Raise Mistake where rows of a picture look like a strip, with the rows that are left."""
-    if found := strip_in(stored):
-        last = len(stored) - 1
-        left = f"0-{found[0] - 1}" if found[1] == last else f"{found[1] + 1}-{last}"
+    """Raise Mistake where rows of a picture look like a strip, or several, with the rows that are left without all."""
+    first, last, end = 0, len(stored) - 1, len(stored) - 1
+    while found := strip_in(stored[first : last + 1]):
+        above, below = found
+        first, last = (first, first + above - 1) if first + below == last else (first + below + 1, last)
+    strips = [f"{above} to {below}" for above, below in ((0, first - 1), (last + 1, end)) if above <= below]
+    if strips:
+        like = "the information strip" if len(strips) == 1 else "information strips"
         raise Mistake(
-            f"{where}: rows {found[0]} to {found[1]} look like the information strip of a microscope; write {left} in "
-            f"the column rows, or 0-{last} if all of it shows the specimen."
+            f"{where}: rows {' and '.join(strips)} look like {like} of a microscope; write {first}-{last} in "
+            f"the column rows, or 0-{end} if all of it shows the specimen."
         )
 
 
