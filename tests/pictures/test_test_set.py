@@ -22,7 +22,8 @@ def given(tmp_path, monkeypatch):
     folder = tmp_path / "given" / "grains"
     folder.mkdir(parents=True)
     pictures = (np.full((3, 5), grey, np.uint8) for grey in (10, 20))
-    write_micrographs([Micrograph(f"m{p[0, 0]}", "steel", p, p > 20) for p in pictures], folder)
+    mask = np.eye(3, 5, dtype=np.bool_)
+    write_micrographs([Micrograph(f"m{p[0, 0]}", "steel", p, mask) for p in pictures], folder)
     monkeypatch.setenv(VARIABLE, str(folder.parent))
     return folder
 
