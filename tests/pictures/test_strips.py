@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from drawn_strips import STRIPS
+from drawn_strips import STRIPS, Strip
 from PIL import ImageDraw, ImageFont
 
 from micromime.mistakes import Mistake
@@ -120,3 +120,22 @@ def test_strips_at_both_ends_are_named_together(pictures: list[np.ndarray]) -> N
         )
         with pytest.raises(Mistake, match=sentence):
             check_no_strip(both, "it")
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+def test_a_strip_with_a_plain_margin_below_it_is_found_with_it(pictures: list[np.ndarray], grey: int) -> None:
+    for picture in pictures:
+        with_strip, (first, _) = STRIPS["JEOL: white on black, small"].on(picture)
+        laid_out = np.concatenate([with_strip, np.full((9, picture.shape[1]), grey, np.uint8)])
+        assert strip_in(laid_out) == (first, len(laid_out) - 1)
+        assert strip_in(np.concatenate([picture, laid_out[-9:]])) is None
+
+
+def test_of_a_strip_that_is_larger_than_any_all_is_named(pictures: list[np.ndarray]) -> None:
+    large = Strip(0.32, lines=3, text=1)
+    for picture in pictures:
+        with_strip, (first, _) = large.on(picture)
+        with pytest.raises(
+            Mistake, match=rf"it: rows {first} to 359 look like the information strip .*; write 0-{first - 1}"
+        ):
+            check_no_strip(with_strip, "it")

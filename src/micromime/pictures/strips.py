@@ -26,6 +26,9 @@ FILLED, BESIDE = 0.6, 0.5
 APART = 40
 """By how many greys of 255 letters differ from their background, at least."""
 
+MARGIN_STRAYS = 12
+"""How far a margin's greys stray at most."""
+
 LETTERS, LETTER_PX = 5, 4
 """How many letters there are, and how many rows each covers, at least."""
 
@@ -60,10 +63,11 @@ def strip_in(stored: Stored) -> tuple[int, int] | None:
     if stored.dtype == np.uint8 and highest - lowest >= FEW:
         lowest, highest = 0, 255
     for top in (False, True):
-        outer = (stored if top else stored[::-1])[: int(rows * 2 * LARGEST)]
+        outer = (stored if top else stored[::-1])[: int(rows * 3 * LARGEST)]
         if (lowest, highest) != (0, 255):
             outer = ((outer - np.float32(lowest)) * (255 / max(1, highest - lowest))).astype(np.uint8)
-        if height := _height(outer.astype(np.uint8, copy=False), rows):
+        outer = outer.astype(np.uint8, copy=False)
+        if height := _height(outer, rows) or _height_in_margin(outer, rows):
             return (0, height - 1) if top else (rows - height, rows - 1)
     return None
 
@@ -83,6 +87,13 @@ def _height(outer: Image, rows: int) -> int:
     found = (height for height in sorted(candidates, reverse=True) if _letters(strays[:height] > APART) >= LETTERS)
     height = next(found, 0)
     return height + _line(outer[height:][:LINE_PX]) if height else 0
+
+
+def _height_in_margin(outer: Image, rows: int) -> int:
+    """Return the same of a strip that has a plain margin outside of it, as in pictures laid out to be printed."""
+    margin = int(np.cumprod((np.abs(outer - outer[:1, :1].astype(np.int16)) <= MARGIN_STRAYS).all(axis=1)).sum())
+    height = _height(outer[margin:], rows) if margin < LARGEST * rows else 0
+    return margin + height if height else 0
 
 
 def _line(beside: Image) -> int:
