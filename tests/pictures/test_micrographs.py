@@ -116,6 +116,10 @@ SPOILT: dict[str, tuple[Callable[[Path], object], str]] = {
         lambda f: save(f, "masks/b.png", GREYS * 0),
         "line 2: mask masks/b.png is 0 everywhere in what is read, so no boundary could be found; save it with 255 on",
     ),
+    "mask for image": (
+        lambda f: write_list(f, "masks/b.png,masks/b.png,steel,x"),
+        "line 2: image masks/b.png and its mask masks/b.png are the same picture; name the micrograph that the mask",
+    ),
     "no picture": (lambda f: (f / "images/b.png").write_text("hello"), "is cut off, or is no picture"),
     "empty file": (lambda f: (f / "images/b.png").write_text(""), "is cut off, or is no picture"),
     "16 bit rgb": (lambda f: (f / "images/b.png").write_bytes(png_16_bit_rgb()), "has 16 bits a colour"),

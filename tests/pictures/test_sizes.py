@@ -38,20 +38,20 @@ def test_a_picture_that_networks_cannot_see_whole_is_refused_before_training(giv
     assert choose_origin("grains", ()).kind == "real"
 
 
-def listed(folder, pictures, masks, page="", rows="", **how):
-    """Write a list of one picture, whose pages are given, and of its mask."""
-    for name, (first, *others) in (("x", pictures), ("m", masks)):
-        more = {"save_all": True, "append_images": [PIL.Image.fromarray(each) for each in others]} if others else {}
-        PIL.Image.fromarray(first).save(folder / f"{name}.tif", **more, **(how if name == "x" else {}))
-    (folder / "images.csv").write_text(f"image,mask,source,page,rows\nx.tif,m.tif,steel,{page},{rows}\n")
+def two_pages(folder, pages):
+    """Write a list of the second page of a picture, and of its mask."""
+    for name, (first, second) in (("x", [page // 2 for page in pages]), ("m", pages)):
+        more = [PIL.Image.fromarray(second)]
+        PIL.Image.fromarray(first).save(folder / f"{name}.tif", save_all=True, append_images=more)
+    (folder / "images.csv").write_text("image,mask,source,page\nx.tif,m.tif,steel,2\n")
 
 
 def test_the_page_that_is_read_counts_and_not_the_first_one(given):
     small, large = (np.eye(*shape, dtype=np.uint8) * 255 for shape in ((3, 5), (7, 4)))
-    listed(given, [small, large], [small, large], page=2)
+    two_pages(given, [small, large])
     with pytest.raises(Mistake, match=r"^x\.tif has 0\.1 million"):
         choose_origin("grains", ())
-    listed(given, [large, small], [large, small], page=2)
+    two_pages(given, [large, small])
     assert largest({name: given / name for name in listed_files(given)}) == ("x.tif", 15)
     assert choose_origin("grains", ()).kind == "real"
 

@@ -73,6 +73,14 @@ def test_a_folder_with_no_use_case_at_all_is_mistyped():
         module.check_given(["cracks", "dents"])
 
 
+def test_the_folder_of_a_use_case_itself_is_told_from_the_one_above_it(given, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(given))
+    with pytest.raises(Mistake, match=rf"folder of one test set \({given}\); name {given.parent}\.$"):
+        module.check_given(["cracks", "grains"])
+    with pytest.raises(Mistake, match="put its files into a folder in it, called cracks or dents"):
+        module.check_given(["cracks", "dents"])
+
+
 def test_an_unchanged_origin_is_not_written_again(tmp_path):
     file = tmp_path / "new" / "s.json"
     SURROGATE.write(file)

@@ -72,6 +72,9 @@ def _micrograph(folder: Path, cells: dict[str, str], place: str, narrow: int) ->
     mask = np.zeros(image.shape, np.bool_)
     if cells["mask"]:
         mask = read_mask(folder, cells["mask"], image, place, page)
+    if mask.any() and np.array_equal(image, np.uint8(255) * mask):
+        said = f"image {name} and its mask {cells['mask']} are the same picture"
+        raise Mistake(f"{place}: {said}; name the micrograph that the mask was drawn on.")
     kept = slice(rows[0], rows[1] + 1) if rows else slice(None)
     check_share(mask[kept], f"{place}: mask {cells['mask']}")
     return Micrograph(_name(cells, place), cells["source"], image[kept], mask[kept], um_per_px, changes)
