@@ -47,6 +47,19 @@ def test_a_picture_of_one_grey_stays_of_one(stored):
     assert len(np.unique(in_8_bits(stored)[0])) == 1
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_saturated_grains_with_thin_lines_do_not_become_black(kind):
+    """Fewer lines than a half percent, and all else of one grey: both percentiles are that grey."""
+    white = np.iinfo(kind).max
+    stored = np.full((40, 300), white, kind)
+    stored[20, :20] = white // 5
+    found, _ = in_8_bits(stored)
+    assert found[20, 0] <= 51
+    assert found[0, 0] == 255
+    narrow = (stored // (white // 255)).astype(np.uint8) // 8 + 100  # 106 and 131: fewer than are left as they are
+    assert in_8_bits(narrow)[1] == Stretch(106, 131)
+
+
 def test_the_bound_is_a_quarter_of_all_greys():
     greys = np.array([0, NARROW], np.uint8).repeat(50)
     assert stretch_of(greys) is None

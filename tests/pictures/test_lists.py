@@ -79,7 +79,17 @@ def test_what_may_be_thousands_is_no_number(read):
         scale_in(cells[SCALE], "x")
 
 
-NEARLY = ["um_per_pixel", "um/px", "\N{MICRO SIGN}m/px", "pixel_size_um", "pixelsize", "PixelSize", "um_per_p", "scale"]
+NEARLY = [
+    "um_per_pixel",
+    "um/px",
+    "\N{MICRO SIGN}m/px",
+    "pixel_size_um",
+    "pixelsize",
+    "PixelSize",
+    "um_per_p",
+    "scale",
+    "mu_per_px",
+]
 NEARLY += ["nm_per_px", "px_per_um", "pages", "row", "Valid rows", "um_px", "px_size_um", "microns_per_pixel"]
 
 
@@ -93,6 +103,7 @@ def test_a_heading_that_is_nearly_one_that_is_read_is_told(read, head):
 
 FREE = ["material", "width", "height", "boundary_fraction", "micrograph", "original_path", "has_crack", "width_px"]
 FREE += ["magnification", "stage", "height px", "pixels", "scale_bar", "image_id", "masked", "", "notes"]
+FREE += ["x_um", "y_um", "n_rows", "webpage", "images_taken", "Source file", "labels"]
 
 
 @pytest.mark.parametrize("head", FREE)
@@ -123,7 +134,10 @@ REFUSED = {
     "open quotation": (PLAIN.replace("steel", '"steel'), r"is not a table of .* \(unexpected end of data\)"),
     "a workbook": (b"PK\x03\x04\x14\x00\x06\x00\x08\x00", "is not a table of comma-separated values"),
     "UTF-16 without a mark": (PLAIN.encode("utf-16-le"), "is not a table of .* code 0"),
-    "Latin-1": (PLAIN.replace("steel", "K\u00f6rner").encode("latin-1"), "is not a table of .* in UTF-8"),
+    "Latin-1": (
+        PLAIN.replace("steel", "K\u00f6rner").encode("latin-1"),
+        "line 2 has a letter that is not in UTF-8; save it as text in UTF-8, which spreadsheets call CSV UTF-8",
+    ),
 }
 
 

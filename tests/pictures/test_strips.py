@@ -3,12 +3,12 @@ from pathlib import Path
 import numpy as np
 import PIL.Image
 import pytest
-from drawn_strips import STRIPS
+from drawn_strips import STRIPS, Strip
 from PIL import ImageDraw, ImageFont
 
 from micromime.mistakes import Mistake
 from micromime.pictures.micrographs import read_micrographs
-from micromime.pictures.strips import strip_in
+from micromime.pictures.strips import check_no_strip, strip_in
 from micromime.pictures.surrogates import grains, parts
 from micromime.scenario.parameters import read_tree
 from micromime.scenario.scenario import Scenario
@@ -91,7 +91,7 @@ def test_a_set_with_a_strip_is_refused_until_rows_are_named(
 ) -> None:
     picture = STRIPS[name].on(pictures[1])[0]
     PIL.Image.fromarray(picture).save(tmp_path / "x.png")
-    PIL.Image.fromarray(np.zeros_like(picture)).save(tmp_path / "m.png")
+    PIL.Image.fromarray(np.eye(*picture.shape, dtype=np.uint8) * 255).save(tmp_path / "m.png")
 
     def listed(cell: str) -> Path:
         (tmp_path / "images.csv").write_text(f"image,mask,source,rows\nx.png,m.png,steel,{cell}\n")
@@ -108,3 +108,34 @@ def test_a_set_with_a_strip_is_refused_until_rows_are_named(
     first, last = (int(row) for row in left.split("-"))
     assert np.array_equal(found.image, picture[first : last + 1])
     assert len(read_micrographs(listed("0-359"))[0].image) == 360
+
+
+def test_strips_at_both_ends_are_named_together(pictures: list[np.ndarray]) -> None:
+    """Once rows are named nothing is looked for: the advice must not leave a strip."""
+    for picture in pictures:
+        both = STRIPS["FEI"].on(STRIPS["at the top, black"].on(picture)[0])[0]
+        sentence = (
+            r"it: rows 0 to 2\d and 335 to 359 look like information strips of a microscope; write 2\d-334 in the "
+            "column rows, or 0-359 if all of it shows the specimen"
+        )
+        with pytest.raises(Mistake, match=sentence):
+            check_no_strip(both, "it")
+
+
+@pytest.mark.parametrize("grey", [0, 255])
+def test_a_strip_with_a_plain_margin_below_it_is_found_with_it(pictures: list[np.ndarray], grey: int) -> None:
+    for picture in pictures:
+        with_strip, (first, _) = STRIPS["JEOL: white on black, small"].on(picture)
+        laid_out = np.concatenate([with_strip, np.full((9, picture.shape[1]), grey, np.uint8)])
+        assert strip_in(laid_out) == (first, len(laid_out) - 1)
+        assert strip_in(np.concatenate([picture, laid_out[-9:]])) is None
+
+
+def test_of_a_strip_that_is_larger_than_any_all_is_named(pictures: list[np.ndarray]) -> None:
+    large = Strip(0.32, lines=3, text=1)
+    for picture in pictures:
+        with_strip, (first, _) = large.on(picture)
+        with pytest.raises(
+            Mistake, match=rf"it: rows {first} to 359 look like the information strip .*; write 0-{first - 1}"
+        ):
+            check_no_strip(with_strip, "it")

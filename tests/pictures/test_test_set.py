@@ -22,7 +22,8 @@ def given(tmp_path, monkeypatch):
     folder = tmp_path / "given" / "grains"
     folder.mkdir(parents=True)
     pictures = (np.full((3, 5), grey, np.uint8) for grey in (10, 20))
-    write_micrographs([Micrograph(f"m{p[0, 0]}", "steel", p, p > 20) for p in pictures], folder)
+    mask = np.eye(3, 5, dtype=np.bool_)
+    write_micrographs([Micrograph(f"m{p[0, 0]}", "steel", p, mask) for p in pictures], folder)
     monkeypatch.setenv(VARIABLE, str(folder.parent))
     return folder
 
@@ -69,6 +70,14 @@ def test_without_a_real_set_it_is_a_surrogate_that_says_so(tmp_path, real, monke
 def test_a_folder_with_no_use_case_at_all_is_mistyped():
     module.check_given(["cracks", "grains"])
     with pytest.raises(Mistake, match="MICROMIME_REAL is set but has no folder cracks nor dents"):
+        module.check_given(["cracks", "dents"])
+
+
+def test_the_folder_of_a_use_case_itself_is_told_from_the_one_above_it(given, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(given))
+    with pytest.raises(Mistake, match=rf"folder of one test set \({given}\); name {given.parent}\.$"):
+        module.check_given(["cracks", "grains"])
+    with pytest.raises(Mistake, match="put its files into a folder in it, called cracks or dents"):
         module.check_given(["cracks", "dents"])
 
 

@@ -203,6 +203,14 @@ def test_labels_and_masks_are_those_of_the_photographs(folder):
         read_tiles(folder, CLASSES)
 
 
+def test_an_intact_tile_has_no_mask_with_a_crack_of_its_own(folder):
+    save(folder, "tile_masks/a.png", np.eye(40, 30, dtype=np.uint8) * 255)
+    with pytest.raises(Mistake, match=r"line 2: .* labelled intact, but its own, tile_masks/a\.png, has 30 px in it"):
+        read_tiles(folder, CLASSES)
+    save(folder, "tile_masks/a.png", np.zeros((40, 30), np.uint8))
+    assert len(read_tiles(folder, CLASSES)) == 2
+
+
 @pytest.mark.parametrize("ending", ["tif", "bmp"])
 def test_other_lossless_formats_are_compared_pixel_by_pixel_but_for_rounding(folder, ending):
     (folder / "tiles/a.png").unlink()

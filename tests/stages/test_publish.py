@@ -82,7 +82,7 @@ def make_test_set(grey_of_b: int = 9) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, grey in (("a", 7), ("b", grey_of_b)):
         PIL.Image.fromarray(np.full((36, 40), grey, np.uint8)).save(folder / f"{name}.png")
-    PIL.Image.fromarray(np.zeros((36, 40), np.uint8)).save(folder / "mask.png")
+    PIL.Image.fromarray(np.eye(36, 40, dtype=np.uint8) * 255).save(folder / "mask.png")
     (folder / "images.csv").write_text("image,mask,source\na.png,mask.png,steel\nb.png,mask.png,iron\n")
 
 

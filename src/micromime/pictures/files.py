@@ -47,6 +47,8 @@ TURNS = {
     8: PIL.Image.Transpose.ROTATE_90,
 }
 """How a viewer turns a picture, by its orientation tag; 1 and all that the standard does not know stay upright."""
+LYING = (5, 6, 7, 8)
+"""Tags of pictures whose stored rows are columns."""
 
 Rows = tuple[int, int]
 """The first and the last that count, both included."""
@@ -90,6 +92,18 @@ def read_stored(path: Path, where: str, page: int | None = None) -> Stored:
 def read_8_bit(path: Path, where: str, page: int | None = None) -> Image:
     """Return the same of a picture that must be 8-bit grey or RGB, as masks and tiles are; else Mistake."""
     return _stored(path, where, page, EIGHT_BIT)[0].astype(np.uint8, copy=False)
+
+
+def header_px(path: Path, page: int = 0, rows: Rows | None = None) -> int:
+    """Return the pixels that are read of a picture, by its header alone; one of `DAMAGED` where it is none."""
+    with warnings.catch_warnings(), path.open("rb") as file, PIL.Image.open(file, formats=FORMATS) as picture:
+        warnings.simplefilter("ignore")  # as below
+        pages = _pages(picture)
+        picture.seek(0)
+        picture.seek(pages[min(max(page, 1), len(pages)) - 1])
+        lying = not isinstance(picture, TiffImageFile) and _orientation(picture) in LYING  # TIFFs say it turned
+        height, width = picture.size if lying else picture.size[::-1]
+        return width * (rows[1] + 1 - rows[0] if rows else height)
 
 
 def _stored(path: Path, where: str, page: int | None, kinds: Sequence[str]) -> tuple[Stored, tuple[str, ...]]:

@@ -17,7 +17,7 @@ Stored = NDArray[np.uint8] | NDArray[np.uint16]
 """Greys, or several channels of one picture, as they stand in its file."""
 
 PERCENTILES = (0.5, 99.5)
-"""What lies outside of them is clipped: hot pixels, dust, glare."""
+"""What lies outside of them is clipped: hot pixels, dust, glare. Where both are one grey, all greys count instead."""
 
 NARROW = 64
 """Greys of 8 bits between the percentiles; fewer are stretched. Rendered pictures, which networks know, have more (all
@@ -45,7 +45,9 @@ class Stretch(NamedTuple):
 def stretch_of(stored: Stored, narrow: int = NARROW) -> Stretch | None:
     """Return how a picture is stretched, or None where it stays as it is: in 8 bits, and wide enough or of one grey."""
     low, high = np.percentile(stored, PERCENTILES).tolist()
-    if stored.dtype == np.uint8 and (high - low >= narrow or stored.min() == stored.max()):
+    if low == high:  # saturated grains with thin lines: both are white, and all would become black
+        low, high = int(stored.min()), int(stored.max())
+    if stored.dtype == np.uint8 and (high - low >= narrow or low == high):
         return None
     return Stretch(low, high)
 

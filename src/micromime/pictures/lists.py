@@ -37,6 +37,7 @@ NEAR = {
         *("um per pixel", "um px", "px um", "px per um", "nm per px", "mm per px", "microns per pixel", "pixel size"),
         *(
             "micrometers per pixel",
+            "mu per px",
             "pixel size um",
             "pixel width",
             "pixel spacing",
@@ -155,6 +156,10 @@ def _read(path: Path, columns: Sequence[str]) -> _Lines:
     except FileNotFoundError:
         raise Mistake(f"{path} is not there; a test set has one, with the columns {', '.join(columns)}.") from None
     except (OSError, ValueError, csv.Error) as error:
+        if isinstance(error, UnicodeDecodeError) and b"\0" not in content:  # else it is no text at all
+            line = content.count(b"\n", 0, error.start) + 1
+            said = f"{path} line {line} has a letter that is not in UTF-8"
+            raise Mistake(f"{said}; save it as text in UTF-8, which spreadsheets call CSV UTF-8.") from None
         raise Mistake(f"{path} is not a table of comma-separated values in UTF-8 ({error}); save it as one.") from None
     (_, heads), *filled = [row for row in rows[bool(named) :] if any(row[1])] or [(1, list[str]())]
     return _Lines(separator, heads, filled)
@@ -201,7 +206,8 @@ def _nearly(head: str, column: str) -> bool:
     """Return whether a heading looks like another spelling of a column."""
     squeezed = re.sub(r"\W|_", "", head.replace("/", "per"))
     spellings = [re.sub(r"\W|_", "", each) for each in (column, *NEAR[column])]
-    return bool(squeezed and difflib.get_close_matches(squeezed, spellings, 1, LIKENESS))
+    near = [each for each in spellings if squeezed[:1] == each[0]]  # x_um is another thing than px_um
+    return bool(difflib.get_close_matches(squeezed, near, 1, LIKENESS))
 
 
 def _check_length(place: str, row: Sequence[str], heads: Sequence[str], separator: str) -> None:

@@ -25,6 +25,7 @@ LIST_NAME = "images.csv"
 COLUMNS = ("image", "mask", "source")
 MOST_MASKED = 0.5
 """Share of a mask that may be 255: on real masks it is .29 at most (a tile's), on inverted ones .7 and more."""
+RIGHT = "save it with 255 on what is to be found (boundaries, cracks) and 0 elsewhere"
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,16 @@ def read_micrographs(folder: Path, maskless: bool = False) -> list[Micrograph]:
     """Return every micrograph that the folder's images.csv lists, in its order; their sizes may differ.
 
     Images are grey or RGB (see `files`), masks 8-bit with 255 on a boundary and 0 elsewhere, and of the size that
-    the image's file has, also where only some `rows` of both are kept. With `maskless` they are photographs of
-    parts, and an empty cell for a mask says that there is nothing to be found in the image. Anything missing,
-    damaged, too large or inconsistent raises Mistake.
+    the image's file has, also where only some `rows` of both are kept, with something to be found in them. With
+    `maskless` they are photographs of parts, where there may be nothing: the mask is 0 everywhere, or its cell is
+    empty. Anything missing, damaged, too large or inconsistent raises Mistake.
     """
     micrographs, first = [], dict[str, str]()
     for place, cells in _rows(folder, maskless):
         each = _micrograph(folder, cells, place, NARROW_OF_PARTS if maskless else NARROW)
+        if not maskless and not each.mask.any():
+            said = f"mask {cells['mask']} is 0 everywhere in what is read, so no boundary could be found"
+            raise Mistake(f"{place}: {said}; save it with 255 on boundaries, or remove the line.")
         content = hashlib.sha256(f"{each.image.shape} {each.changes}".encode() + each.image.tobytes()).hexdigest()
         if (other := first.setdefault(content, place)) != place:
             raise Mistake(f"{place}: image {cells['image']} has the pixels of that in {other}; list each picture once.")
@@ -68,7 +72,11 @@ def _micrograph(folder: Path, cells: dict[str, str], place: str, narrow: int) ->
     mask = np.zeros(image.shape, np.bool_)
     if cells["mask"]:
         mask = read_mask(folder, cells["mask"], image, place, page)
+    if mask.any() and np.array_equal(image, np.uint8(255) * mask):
+        said = f"image {name} and its mask {cells['mask']} are the same picture"
+        raise Mistake(f"{place}: {said}; name the micrograph that the mask was drawn on.")
     kept = slice(rows[0], rows[1] + 1) if rows else slice(None)
+    check_share(mask[kept], f"{place}: mask {cells['mask']}")
     return Micrograph(_name(cells, place), cells["source"], image[kept], mask[kept], um_per_px, changes)
 
 
@@ -123,17 +131,21 @@ def _rows(folder: Path, maskless: bool) -> list[tuple[str, dict[str, str]]]:
 def read_mask(folder: Path, name: str, image: Stored, place: str, page: int | None = None) -> Mask:
     """Return the mask in a file of the folder; Mistake unless it has the image's size and only 0 and 255.
 
-    Of a mask's pages, if it has several, it is the image's `page` (see `files.read_stored`). Mistake also where more
-    than half of it is 255: then it is inverted, or empty in white.
+    Of a mask's pages, if it has several, it is the image's `page` (see `files.read_stored`). `check_share` says whether
+    it is inverted.
     """
     where = f"{place}: mask {name}"
-    mask = read_8_bit(folder / name, where, page)
+    mask = read_8_bit(folder / name, where, page or None)  # an image of one page has no page to name
     if image.shape != mask.shape:
         sizes = " and ".join(f"{cols} x {rows}" for rows, cols in (image.shape, mask.shape))
         raise Mistake(f"{place}: the image and its mask {name} differ in size ({sizes} px); make them equal.")
-    right = "save it with 255 on what is to be found (boundaries, cracks) and 0 elsewhere"
     if others := sorted(set(np.unique(mask).tolist()) - {0, 255}):
-        raise Mistake(f"{where} holds the grey {others[0]}; it may hold only 0 and 255: {right}.")
-    if (share := (mask == 255).mean()) > MOST_MASKED:
-        raise Mistake(f"{where} is 255 on {share:.1%} of it, more than half; if it is inverted, {right}.")
+        raise Mistake(f"{where} holds the grey {others[0]}; it may hold only 0 and 255: {RIGHT}.")
     return mask == 255
+
+
+def check_share(mask: Mask, where: str) -> None:
+    """Raise Mistake where more than half of what is read of a mask is to be found: it is inverted, or all white."""
+    if (share := mask.mean()) > MOST_MASKED:
+        said = f"{where} is 255 on {share:.1%} of it, more than half"
+        raise Mistake(f"{said}; if it is inverted, {RIGHT}; if not, draw its lines thinner.")

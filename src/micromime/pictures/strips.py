@@ -26,6 +26,9 @@ FILLED, BESIDE = 0.6, 0.5
 APART = 40
 """By how many greys of 255 letters differ from their background, at least."""
 
+MARGIN_STRAYS = 12
+"""How far a margin's greys stray at most."""
+
 LETTERS, LETTER_PX = 5, 4
 """How many letters there are, and how many rows each covers, at least."""
 
@@ -39,13 +42,17 @@ Stored = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 def check_no_strip(stored: Stored, where: str) -> None:
-    """Raise Mistake where rows of a picture look like a strip, with the rows that are left."""
-    if found := strip_in(stored):
-        last = len(stored) - 1
-        left = f"0-{found[0] - 1}" if found[1] == last else f"{found[1] + 1}-{last}"
+    """Raise Mistake where rows of a picture look like a strip, or several, with the rows that are left without all."""
+    first, last, end = 0, len(stored) - 1, len(stored) - 1
+    while found := strip_in(stored[first : last + 1]):
+        above, below = found
+        first, last = (first, first + above - 1) if first + below == last else (first + below + 1, last)
+    strips = [f"{above} to {below}" for above, below in ((0, first - 1), (last + 1, end)) if above <= below]
+    if strips:
+        like = "the information strip" if len(strips) == 1 else "information strips"
         raise Mistake(
-            f"{where}: rows {found[0]} to {found[1]} look like the information strip of a microscope; write {left} in "
-            f"the column rows, or 0-{last} if all of it shows the specimen."
+            f"{where}: rows {' and '.join(strips)} look like {like} of a microscope; write {first}-{last} in "
+            f"the column rows, or 0-{end} if all of it shows the specimen."
         )
 
 
@@ -56,10 +63,11 @@ def strip_in(stored: Stored) -> tuple[int, int] | None:
     if stored.dtype == np.uint8 and highest - lowest >= FEW:
         lowest, highest = 0, 255
     for top in (False, True):
-        outer = (stored if top else stored[::-1])[: int(rows * 2 * LARGEST)]
+        outer = (stored if top else stored[::-1])[: int(rows * 3 * LARGEST)]
         if (lowest, highest) != (0, 255):
             outer = ((outer - np.float32(lowest)) * (255 / max(1, highest - lowest))).astype(np.uint8)
-        if height := _height(outer.astype(np.uint8, copy=False), rows):
+        outer = outer.astype(np.uint8, copy=False)
+        if height := _height(outer, rows) or _height_in_margin(outer, rows):
             return (0, height - 1) if top else (rows - height, rows - 1)
     return None
 
@@ -79,6 +87,13 @@ def _height(outer: Image, rows: int) -> int:
     found = (height for height in sorted(candidates, reverse=True) if _letters(strays[:height] > APART) >= LETTERS)
     height = next(found, 0)
     return height + _line(outer[height:][:LINE_PX]) if height else 0
+
+
+def _height_in_margin(outer: Image, rows: int) -> int:
+    """Return the same of a strip that has a plain margin outside of it, as in pictures laid out to be printed."""
+    margin = int(np.cumprod((np.abs(outer - outer[:1, :1].astype(np.int16)) <= MARGIN_STRAYS).all(axis=1)).sum())
+    height = _height(outer[margin:], rows) if margin < LARGEST * rows else 0
+    return margin + height if height else 0
 
 
 def _line(beside: Image) -> int:

@@ -131,6 +131,10 @@ def check_given(use_cases: Sequence[str]) -> None:
     """Raise Mistake where MICROMIME_REAL is set but has no folder of any use case: it must be mistyped."""
     root = os.environ.get(VARIABLE)
     if root and not any((Path(root) / use_case).is_dir() for use_case in use_cases):
+        if (Path(root) / LIST_NAME).exists():
+            into = f"put its files into a folder in it, called {' or '.join(use_cases)}"
+            wanted = f"name {Path(root).parent}" if Path(root).name in use_cases else into
+            raise Mistake(f"{VARIABLE} is set to the folder of one test set ({root}); {wanted}.")
         folders = " nor ".join(use_cases)
         raise Mistake(f"{VARIABLE} is set but has no folder {folders} ({root}); add one or unset {VARIABLE}.")
 

@@ -8,7 +8,7 @@ names would be in the test set and in what is learnt from.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,7 @@ from micromime.pictures import micrographs
 from micromime.pictures.files import Rows, read_stored
 from micromime.pictures.greys import NARROW_OF_PARTS, Stored, Stretch, stretch_of
 from micromime.pictures.lists import checked_cells, table_lines
-from micromime.pictures.micrographs import page_in, read_mask, rows_in
+from micromime.pictures.micrographs import check_share, page_in, read_mask, rows_in
 from micromime.project.work import sha256
 from micromime.scenario.arrays import Image, Mask
 
@@ -161,6 +161,7 @@ def _photograph(folder: Path, line: _Line) -> _Photograph:
     stored = read_stored(folder / cells["image"], where, page)
     first, last = rows_in(cells["rows"], place) or (0, len(stored) - 1)
     mask = read_mask(folder, cells["mask"], stored, place, page) if cells["mask"] else np.zeros(stored.shape, np.bool_)
+    check_share(mask[first : last + 1], f"{place}: mask {cells['mask']}")
     stretch = stretch_of(stored[first : last + 1], NARROW_OF_PARTS)
     return _Photograph(line, folder / cells["image"], stored, mask, (first, last), stretch)
 
@@ -171,13 +172,16 @@ def _tile(folder: Path, line: _Line, photograph: _Photograph, classes: Sequence[
     stored = read_stored(path, f"{place}: tile {cells['tile']}")
     _check_place(line, (path, stored), photograph)
     cut = photograph.mask[row:, col:][: stored.shape[0], : stored.shape[1]]
+    own = _mask_name(folder, cells["tile"])
     if cells["label"] != classes[0]:
-        _check_mask(place, read_mask(folder, _mask_name(folder, cells["tile"]), stored, place), cut, cells["label"])
-    elif cut.any():
-        said = (
-            f"the tile is labelled {cells['label']}, but the mask of {cells['source_image']} has {cut.sum()} px in it"
-        )
-        raise Mistake(f"{place}: {said}; correct the label or that mask.")
+        mask = read_mask(folder, own, stored, place)
+        check_share(mask, f"{place}: mask {own}")
+        _check_mask(place, mask, cut, cells["label"])
+    else:
+        there = (folder / own).exists()
+        masks = {f"the mask of {cells['source_image']}": cut}
+        masks |= {f"its own, {own},": read_mask(folder, own, stored, place)} if there else {}
+        _check_intact(place, masks, cells["label"])
     image = photograph.stretch.apply(stored) if photograph.stretch else stored.astype(np.uint8)
     names = Path(cells["tile"]).stem, cells["label"], cells["source"], cells["source_image"]
     return Tile(*names, row, col, image, cut.copy())
@@ -235,6 +239,14 @@ def _check_mask(place: str, mask: Mask, cut: Mask, label: str) -> None:
     if differing := int((mask != cut).sum()):
         said = f"its mask differs from that of its photograph in {differing} px"
         raise Mistake(f"{place}: {said}; cut it from there, at the tile's place.")
+
+
+def _check_intact(place: str, masks: Mapping[str, Mask], label: str) -> None:
+    """Raise Mistake where a mask of a tile with nothing to be found has something: its photograph's, or its own."""
+    for name, mask in masks.items():  # by what a sentence calls it
+        if mask.any():
+            said = f"the tile is labelled {label}, but {name} has {mask.sum()} px in it"
+            raise Mistake(f"{place}: {said}; correct the label or that mask.")
 
 
 def _check_all(path: Path, tiles: Sequence[Tile], classes: Sequence[str]) -> None:
