@@ -34,10 +34,18 @@ def test_hot_pixels_do_not_decide():
     assert {in_8_bits(narrow)[0][place] for place in ((0, 0), (5, 5))} == {0, 255}
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_scale_bar_drawn_in_white_or_black_does_not_decide(bits):
+    narrow = (100 + RAMP // 16).repeat(10, axis=0).astype(f"uint{bits}")
+    expected, barred = stretch_of(narrow), narrow.copy()
+    barred[80:90, 2:10], barred[92:96, 2:10] = 2**bits - 1, 0
+    assert stretch_of(barred) == expected == Stretch(100, 112)
+
+
 @pytest.mark.parametrize("factor", [1, 16, 257])  # 8, 12 and 16 bits in a file of 16
 def test_the_bits_of_a_file_of_16_do_not_matter(factor):
     found, stretch = in_8_bits(RAMP.astype(np.uint16) * factor)
-    low, high = np.percentile(RAMP, PERCENTILES)
+    low, high = np.percentile(RAMP[RAMP > 0], PERCENTILES)
     assert stretch == pytest.approx((low * factor, high * factor))
     assert np.array_equal(found, np.rint(np.clip((RAMP - low) / (high - low), 0, 1) * 255))
 

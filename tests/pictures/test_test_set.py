@@ -81,6 +81,17 @@ def test_the_folder_of_a_use_case_itself_is_told_from_the_one_above_it(given, mo
         module.check_given(["cracks", "dents"])
 
 
+@pytest.mark.parametrize("name", ["grain-boundaries", "Grain_boundaries", "grain_boundary", "grain boundaries"])
+def test_a_folder_that_is_nearly_called_like_a_use_case_is_told(name, tmp_path, monkeypatch):
+    (tmp_path / "chip_cracks").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    module.check_given(["chip_cracks", "grain_boundaries"])
+    (tmp_path / name).mkdir()
+    with pytest.raises(Mistake, match=rf"has a folder {name} .*, but none called grain_boundaries; rename it\.$"):
+        module.check_given(["chip_cracks", "grain_boundaries"])
+
+
 def test_an_unchanged_origin_is_not_written_again(tmp_path):
     file = tmp_path / "new" / "s.json"
     SURROGATE.write(file)

@@ -329,6 +329,9 @@ def test_a_server_takes_whole_numbers_as_test_pictures_and_refuses_shares(runs, 
         expected = of_the_judge(runs[0], in_8_bits(picture)[0])
         np.testing.assert_allclose(answered(picture).json()["predictions"][0], expected, atol=1e-6)
     assert np.array_equal(in_8_bits(image)[0], image)
+    beside = server.post("/invocations", json={"inputs": np.concatenate([*map(grey_thrice, (narrow, wide))]).tolist()})
+    for found, picture in zip(beside.json()["predictions"], (narrow, wide), strict=True):
+        np.testing.assert_allclose(found, of_the_judge(runs[0], in_8_bits(picture)[0]), atol=1e-6)
     for wrong, seen in [(image / 255, "float64 of the shape (1, 3, 40, 70) from 0 to 1."), (image - 1.0, "from -1 to")]:
         refused = answered(wrong)
         assert refused.status_code == 400

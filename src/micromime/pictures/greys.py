@@ -17,7 +17,8 @@ Stored = NDArray[np.uint8] | NDArray[np.uint16]
 """Greys, or several channels of one picture, as they stand in its file."""
 
 PERCENTILES = (0.5, 99.5)
-"""What lies outside of them is clipped: hot pixels, dust, glare. Where both are one grey, all greys count instead."""
+"""What lies outside of them is clipped: hot pixels, dust, glare. Of most pictures the two ends of the scale, in which
+scale bars are drawn, do not count either. Where both are one grey, all greys count instead."""
 
 NARROW = 64
 """Greys of 8 bits between the percentiles; fewer are stretched. Rendered pictures, which networks know, have more (all
@@ -44,7 +45,10 @@ class Stretch(NamedTuple):
 
 def stretch_of(stored: Stored, narrow: int = NARROW) -> Stretch | None:
     """Return how a picture is stretched, or None where it stays as it is: in 8 bits, and wide enough or of one grey."""
-    low, high = np.percentile(stored, PERCENTILES).tolist()
+    ends = np.iinfo(stored.dtype)
+    inside = stored[(stored > ends.min) & (stored < ends.max)]
+    counted = inside if inside.size > stored.size / 2 else stored  # not scale bars, which are drawn in black or white
+    low, high = np.percentile(counted, PERCENTILES).tolist()
     if low == high:  # saturated grains with thin lines: both are white, and all would become black
         low, high = int(stored.min()), int(stored.max())
     if stored.dtype == np.uint8 and (high - low >= narrow or low == high):

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -128,8 +129,12 @@ def places_of(use_case: str, names: Iterable[str]) -> dict[str, Path]:
 
 
 def check_given(use_cases: Sequence[str]) -> None:
-    """Raise Mistake where MICROMIME_REAL is set but has no folder of any use case: it must be mistyped."""
+    """Raise Mistake where MICROMIME_REAL is set but has no folder of any use case, or one is nearly called like one."""
     root = os.environ.get(VARIABLE)
+    others = [each.name for each in Path(root).iterdir() if each.is_dir()] if root and Path(root).is_dir() else []
+    for use_case in {*use_cases} - {*others}:
+        if near := get_close_matches(use_case, [name for name in others if name not in use_cases], 1, 0.85):
+            raise Mistake(f"{VARIABLE} has a folder {near[0]} ({root}), but none called {use_case}; rename it.")
     if root and not any((Path(root) / use_case).is_dir() for use_case in use_cases):
         if (Path(root) / LIST_NAME).exists():
             into = f"put its files into a folder in it, called {' or '.join(use_cases)}"

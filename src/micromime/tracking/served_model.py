@@ -57,11 +57,18 @@ class ServedModel(PythonModel):
         stored = _whole_numbers(model_input, 255 if self.of_class else 65535)
         if self.of_class or not len(stored):
             return self.answer(stored.astype(np.uint8))
-        return self.answer(np.stack([in_8_bits(image)[0] for image in stored]))
+        # A request in JSON does not say how many bits: each picture by its own greys, not by those beside it.
+        own = [image if image.dtype in (np.uint8, np.uint16) else image.astype(bits_of(image)) for image in stored]
+        return self.answer(np.stack([in_8_bits(image)[0] for image in own]))
+
+
+def bits_of(image: NDArray[Any]) -> type[np.uint8 | np.uint16]:
+    """Return the smallest kind of pixel values that holds those of a picture."""
+    return np.uint16 if image.max() > np.iinfo(np.uint8).max else np.uint8
 
 
 def _whole_numbers(given: Any, most: int) -> NDArray[Any]:
-    """Return pixel values as uint8, or as uint16 where any is above 255; MlflowException for what is none."""
+    """Return pixel values as an array of whole numbers; MlflowException for what is none."""
     pixels = np.asarray(given)
     expected = f"whole numbers from 0 to {most} of the shape (n, 3, rows, cols), grey ones three times over"
     seen = f"{pixels.dtype} of the shape {pixels.shape}"
@@ -72,7 +79,7 @@ def _whole_numbers(given: Any, most: int) -> NDArray[Any]:
         raise MlflowException.invalid_parameter_value(f"Pixel values must be {expected}; given was {seen}.")
     if 0 in pixels.shape[2:]:
         raise MlflowException.invalid_parameter_value(f"A picture has no pixel; given was {seen}.")
-    return pixels.astype(np.uint16 if pixels.dtype == np.uint16 or pixels.max(initial=0) > 255 else np.uint8)
+    return pixels
 
 
 set_model(ServedModel())
