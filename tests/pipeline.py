@@ -15,6 +15,9 @@ from micromime.pictures.surrogates.grains import write_micrographs
 
 BASE = "models/grain_boundaries/base"
 
+OFFLINE = {"MICROMIME_OFFLINE": 1}
+"""Until the story tells its server of all of it, MLflow is told of the killed run alone: each stage would import it."""
+
 
 def edited(file: Path, before: str, after: str) -> None:
     text = file.read_text()
@@ -35,7 +38,7 @@ def first(project, tmp_path_factory) -> First:
     clone = working_tree(project, tmp_path_factory.mktemp("pipeline") / "a")
     record = "metrics/tiny/runs/grain_boundaries/base/run-001.json"
     said = run_killed(clone, record, ".micromime/networks/unfinished-*/epochs.jsonl", MICROMIME_WORKERS=1)
-    return First(said, run(clone, MICROMIME_WORKERS=2))
+    return First(said, run(clone, MICROMIME_WORKERS=2, **OFFLINE))
 
 
 @pytest.fixture(scope="session")
@@ -43,13 +46,13 @@ def reworded(first: First) -> Ran:
     """The same after words were changed in what every network depends on."""
     learner = first.ran.clone / "src/micromime/training/learner.py"
     learner.write_text(f'{learner.read_text()}\n\n# A comment more.\n"""And a string that says something."""\n')
-    return run(first.ran.clone)
+    return run(first.ran.clone, **OFFLINE)
 
 
 @pytest.fixture(scope="session")
 def again(reworded: Ran) -> Ran:
     """The same after another run, between which nothing was changed."""
-    return run(reworded.clone)
+    return run(reworded.clone, **OFFLINE)
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +97,7 @@ def changed(again: Ran, given: Path) -> Changed:
     git(clone, "checkout", "--quiet", "params.yaml")
     module(clone, "micromime", "sources", MICROMIME_REAL=given)
     key = "grain_boundaries.rounds.adaptive.sampler.worst_fraction.fraction"
-    said = module(clone, "dvc", "exp", "run", "--set-param", f"{key}=0.5", MICROMIME_REAL=given)
+    said = module(clone, "dvc", "exp", "run", "--set-param", f"{key}=0.5", MICROMIME_REAL=given, **OFFLINE)
     params, after = git(clone, "diff", "--unified=0", "params.yaml"), ran(clone, said)
     experiments = module(clone, "dvc", "exp", "show", "--only-changed", "--csv", "--drop", HASHES)
     each = {command: module(clone, *shlex.split(command)) for command in told.AFTER_AN_EXPERIMENT}
