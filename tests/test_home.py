@@ -96,6 +96,19 @@ def test_weights_in_a_home_that_may_only_be_read_are_still_found(homeless, tmp_p
     assert Path(os.environ["XDG_CACHE_HOME"]).is_relative_to(homeless)
 
 
+def test_a_home_that_cannot_even_be_looked_into_is_one_that_cannot_be_written(homeless, monkeypatch):
+    """Root's for another user (`sudo -u`, `docker run -u`), or one on a network whose ticket has run out."""
+
+    def stat(self: Path, **how: bool) -> os.stat_result:
+        if self.is_relative_to(NOWHERE):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+        return os.stat(self, **how)  # noqa: PTH116 - pathlib's own is replaced
+
+    monkeypatch.setattr(Path, "stat", stat)
+    make_do()
+    assert os.environ["XDG_CACHE_HOME"] == str(homeless / "xdg_cache_home")
+
+
 def test_a_user_without_an_entry_gets_a_name_and_a_home(homeless, monkeypatch):
     for variable in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(variable, "")

@@ -97,6 +97,22 @@ def test_the_lock_is_within_the_bounds(project):
             assert needed.specifier.contains(version.version), needed
 
 
+@pytest.mark.parametrize("made_in", ["a copy", "elsewhere"])
+def test_an_environment_made_for_another_folder_is_not_used(project, tmp_path, made_in):
+    """As in a copy of a project, whose scripts would run the code of the original, or in one that was moved."""
+    here = tmp_path / "a copy"
+    packages = here / ".venv/lib/python3.11/site-packages"
+    packages.mkdir(parents=True)
+    for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
+        (here / name).touch()
+    (packages / "__editable__.micromime-0.1.0.pth").write_text(f"{tmp_path / made_in / 'src'}\n")
+    command = ["make", "--dry-run", "--file", str(project / "Makefile"), "run"]
+    ended = subprocess.run(command, cwd=here, capture_output=True, text=True, check=False)
+    said = f".venv was made for another folder and runs the code in {tmp_path}/elsewhere/src; delete it (rm -rf .venv)"
+    assert (ended.returncode == 0, said in ended.stderr) == (made_in == here.name, made_in == "elsewhere")
+    assert (".venv/bin/micromime run" in ended.stdout) == (made_in == here.name)
+
+
 def test_the_citation_names_software_and_paper(project):
     cited = yaml.safe_load((project / "CITATION.cff").read_text())
     assert {"cff-version", "message", "title", "authors"} <= cited.keys()  # what the format asks for

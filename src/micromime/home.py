@@ -32,7 +32,7 @@ def make_do() -> None:
         folder = Path(os.environ.get(variable) or _home(usual))
         if not _writable(folder / needed) and (place := _place()):
             os.environ[variable] = str(place / variable.lower())
-            if (folder / "torch").is_dir():  # weights in it may still be read
+            if os.access(folder / "torch", os.R_OK | os.X_OK):  # weights in it may still be read
                 os.environ.setdefault("TORCH_HOME", str(folder / "torch"))
 
 
@@ -42,8 +42,9 @@ def _home(path: str) -> str:
 
 
 def _writable(folder: Path) -> bool:
-    """Return whether a folder can be written, or made."""
-    there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
+    """Return whether a folder can be written, or made; not where it cannot even be seen, where pathlib would raise."""
+    above = (folder.absolute(), *folder.absolute().parents)
+    there = next(each for each in above if os.access(each, os.F_OK))
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 

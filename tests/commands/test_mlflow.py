@@ -1,6 +1,7 @@
 """Arms side by side by one command: on the team's server, on a page that is served already, or not at all."""
 
 import json
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -76,6 +77,21 @@ def test_a_page_of_another_store_or_another_program_is_none(port, monkeypatch):
     monkeypatch.setattr(mlflow, "PATIENCE_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(Mistake, match="Another program"):
         show("", silent.getsockname()[1], opening=True)
+
+
+@pytest.mark.usefixtures("opened")
+def test_what_the_server_says_is_kept_also_where_the_project_may_only_be_read(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.executable", shutil.which("ls"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        free = held.getsockname()[1]
+    for file, kept in ((mlflow.LOG, str(mlflow.LOG)), (Path("/dev/null/mlflow_ui.log"), f"{tmp_path}/mlflow_ui-")):
+        monkeypatch.setattr(mlflow, "LOG", file)
+        with pytest.raises(Mistake, match=rf"did not come up on port {free}; \S+ tells why") as told:
+            show("grains", free, opening=False)
+        log = str(told.value).partition("; ")[2].partition(" ")[0]
+        assert log.startswith(kept)
+        assert "--host" in Path(log).read_text()
 
 
 def test_a_server_s_own_page_is_opened_without_the_login(opened, monkeypatch):

@@ -292,3 +292,11 @@ def test_where_git_tells_no_commit_the_chain_goes_by_dvc_lock_and_says_why(capsy
             main()
         assert ended.value.code == 2
         assert "`git init && git add --all && git commit --message Begin`" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("project_copy")
+def test_without_a_commit_what_is_not_here_goes_by_dvc_lock_too():
+    """A ZIP file from a forge has neither git nor data."""
+    shutil.rmtree(".git")
+    shutil.rmtree("models")
+    assert chain(ARM)[ARM]["hash"] == lock_at().outs[ARM]

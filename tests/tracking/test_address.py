@@ -16,7 +16,7 @@ from micromime.tracking import address
 from micromime.tracking.address import shown, unusable, wrong
 from micromime.tracking.publish import publish_arm
 from micromime.tracking.registry import SOURCES
-from micromime.tracking.store import OFFLINE, Unreachable, check_store, prepare_store, store_client
+from micromime.tracking.store import OFFLINE, Unreachable, check_store, prepare_store, store_client, without_password
 
 WRONG = {
     "./mlruns": "a folder.*sqlite:///mlflow.db",
@@ -49,6 +49,11 @@ WRONG = {
     "http://lab:5000\n": "around it",
     '"http://lab:5000"': "quotes.*write http://lab:5000$",
     "'sqlite:///mlflow.db'": "write sqlite:///mlflow.db$",
+    "\u201chttp://lab:5000\u201d": "around it.*write http://lab:5000$",
+    "\ufeffhttp://lab:5000\u00a0": "seen or not.*write http://lab:5000$",
+    "<http://lab:5000>,": "write http://lab:5000$",
+    "http://ann:se#secret@lab:5000": "in a password.*# %23",
+    "http://ann:se/secret@lab:5000": "/ is written %2F",
     " ": "is blank",
     '""': "is blank",
     "http://lab :5000": "a blank",
@@ -123,9 +128,26 @@ def test_what_mlflow_s_plug_ins_bring_and_what_a_user_insists_on_is_left_to_mlfl
 
 def test_a_driver_that_is_not_installed_is_named_with_one_that_is(monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
-    assert "psycopg, which is not installed; write postgresql+psycopg2://" in wrong("postgresql://lab/mlflow")
+    said = "psycopg[binary], which is not installed; write postgresql+psycopg2://"
+    assert said in wrong("postgresql://lab/mlflow")
     monkeypatch.setattr(address, "find_spec", lambda name: name == "sqlalchemy")
     assert wrong("postgresql://lab/mlflow").endswith("not installed; install it")
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    assert "the Python package mysqlclient, which" in wrong("mysql://lab/mlflow")
+
+
+def test_a_driver_that_lacks_a_library_of_the_system_is_told(tmp_path, monkeypatch):
+    (tmp_path / "pyodbc.py").write_text("raise ImportError('libodbc.so.2: cannot open\\nshared')")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "cannot be loaded (libodbc.so.2: cannot open); install it anew" in wrong("mssql://lab/mlflow")
+
+
+def test_a_password_that_is_a_word_of_the_sentence_or_within_one_leaves_it_readable(monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql+psycopg2://p:p@lab/mlflow")
+    said = without_password("The store at postgresql+psycopg2://p:p@lab/mlflow failed (p is wrong): see its port")
+    assert said == "The store at postgresql+psycopg2://p:***@lab/mlflow failed (*** is wrong): see its port"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://ann:a%23b@lab")
+    assert without_password("user ann, a#b and a%23b") == "user ann, *** and ***"
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from filelock import FileLock, Timeout
 
 from micromime.mistakes import Mistake
+from micromime.tracking.failures import failure
 from micromime.tracking.store import OFFLINE, UNLESS_SET, Unreachable, best_effort, check_store, offline
 
 
@@ -171,3 +173,9 @@ def test_a_server_that_does_not_answer_is_given_up_within_a_minute(scheme, monke
         with pytest.raises(Unreachable):
             check_store()
         assert 9 < time.monotonic() - begun < 60
+
+
+def test_a_store_that_another_command_prepares_is_waited_for_and_told(tmp_path):
+    with FileLock(tmp_path / "lock"), pytest.raises(Timeout) as held, FileLock(tmp_path / "lock", timeout=0):
+        pass
+    assert failure(held.value).advice.startswith("another command prepares it")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from micromime.mistakes import Mistake
+from micromime.tracking import views
 from micromime.tracking.store import OFFLINE, store_client
 from micromime.tracking.views import View, publish_view, remembered_address, server_address, view_address
 
@@ -78,6 +79,14 @@ def test_an_address_is_remembered_for_its_store_as_long_as_there_is_one(store, m
     assert remembered_address("cracks", "demo") == ""
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     store.unlink()
+    assert remembered_address("cracks", "demo") == ""
+
+
+@pytest.mark.usefixtures("store")
+def test_who_may_only_read_a_project_sees_its_page(monkeypatch):
+    publish_view("cracks", "demo", CRACKS)
+    monkeypatch.setattr(views, "OURS", Path("/dev/null"))
+    assert view_address("cracks", "demo") == PAGE.format("demo")
     assert remembered_address("cracks", "demo") == ""
 
 

@@ -11,6 +11,8 @@ import urllib.request
 import webbrowser
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from tempfile import NamedTemporaryFile
+from typing import IO
 
 from micromime.commands.check import use_cases_in
 from micromime.mistakes import Mistake
@@ -84,20 +86,27 @@ def served(use_case: str, port: int) -> "Iterator[subprocess.Popen[bytes] | None
     words = ["ui", f"--host={HOST}", f"--port={port}", "--workers=1", f"--backend-store-uri={tracking_uri()}"]
     quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", **UNLESS_SET, **os.environ}
     command = [sys.executable, "-m", "mlflow", *words, "--uvicorn-opts=--log-level=warning"]
-    LOG.parent.mkdir(parents=True, exist_ok=True)
-    with LOG.open("wb") as log:  # it says much of itself
+    with _log() as log:  # it says much of itself
         server = subprocess.Popen(command, env=quiet, stdout=log, stderr=log)
     try:
         end = time.monotonic() + UP_WITHIN_S
         while not _said(port, "health"):
             if server.poll() is not None or time.monotonic() > end:
-                raise Mistake(f"MLflow's page did not come up on port {port}; {LOG} tells why.")
+                raise Mistake(f"MLflow's page did not come up on port {port}; {log.name} tells why.")
             time.sleep(0.3)
         yield server
     finally:
         server.terminate()
         with suppress(KeyboardInterrupt):
             server.wait()
+
+
+def _log() -> IO[bytes]:
+    """Open the file for what the server says: one of this machine's where the project may only be read."""
+    with suppress(OSError):
+        LOG.parent.mkdir(parents=True, exist_ok=True)
+        return LOG.open("wb")
+    return NamedTemporaryFile(prefix="mlflow_ui-", suffix=".log", delete=False)
 
 
 def taken(port: int) -> bool:

@@ -141,6 +141,8 @@ def names_in(version: Version) -> Set[str] | None:
     """Return the names of the files in a folder's version; None where it is neither here nor to be had by DVC."""
     try:
         place = _from_top(version)
+        if not (version.commit or Path(version.out).exists()):
+            return None
         found = _files_at(Path.cwd(), version.commit).find(place)
     except Exception:  # each kind of remote raises errors of its own; a chain goes on without what files say
         return None

@@ -24,6 +24,12 @@ KNOWN = ("http", "https", "sqlite", "postgresql", "mysql", "mssql", "file", "dat
 DRIVERS = {"postgresql": "psycopg2", "mysql": "pymysql"}
 """Packages that speak to a database where SQLAlchemy's first choice is not installed."""
 
+AROUND = " \t\r\n\"'`<>,;\u00a0\u200b\u200e\u2060\ufeff\u2018\u2019\u201c\u201d\u201e"
+"""What is copied along with an address from a page, a mail or a list: some of it is not seen."""
+
+PACKAGES = {"MySQLdb": "mysqlclient", "psycopg2": "psycopg2-binary", "psycopg": "psycopg[binary]"}
+"""What brings a database's module where the package has another name, or would have to be compiled."""
+
 LOCKED_S = 5.0
 """How long a file may be locked by another process, in seconds."""
 
@@ -76,11 +82,11 @@ def reach_database(address: str) -> None:
 
 
 def _wrapped(address: str) -> str:
-    bare = address.strip(" \t\r\n\"'")
+    bare = address.strip(AROUND)
     if not bare:
         return f"it is blank; unset it, or {EITHER}"
     if bare != address:
-        return f"there are blanks, quotes or ends of lines around it; write {shown(bare)}"
+        return f"blanks, quotes, commas or the like, seen or not, stand around it; write {shown(bare)}"
     if re.search(r"[\0-\x1f]|^https?:.* ", address):
         return f"there is a blank or an end of a line within it; {EITHER}"
     kind = address.partition(":")[0]
@@ -103,6 +109,8 @@ def _server(address: str) -> str:
         parts = urlsplit(address)
         parts.port  # noqa: B018 - fails where it is none
     except ValueError:
+        if "@" in rest:
+            return "it cannot be read; in a password / is written %2F, # %23, ? %3F and @ %40, and a port is a number"
         return f"what stands behind its host is no port, which is a number up to 65535; write it as in {SERVER}"
     return "" if parts.hostname else f"it names no host; write it as in {SERVER}"
 
@@ -141,9 +149,11 @@ def _database(address: str) -> str:
         make_url(address).get_dialect().import_dbapi()
     except (ArgumentError, NoSuchModuleError, ValueError):
         return f"it is no address of a database; write it as in {dialect}+{DRIVERS.get(dialect, 'driver')}://user@host/name"
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         other = DRIVERS.get(dialect, "")
-        lacks = f"it needs the Python package {error.name}, which is not installed"
+        if not isinstance(error, ModuleNotFoundError):  # a library of the system that it needs is missing
+            return f"its Python package cannot be loaded ({str(error).strip().partition(chr(10))[0]}); install it anew"
+        lacks = f"it needs the Python package {PACKAGES.get(str(error.name), error.name)}, which is not installed"
         there = other and find_spec(other)
         return f"{lacks}; {f'write {dialect}+{other}:// instead, for which {other} is' if there else 'install it'}"
     return ""

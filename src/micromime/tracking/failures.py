@@ -35,6 +35,7 @@ KNOWN = (
         r"error code 40[45]\b|not in a valid JSON format|BadStatusLine|no experiment",
         "another program, or an MLflow before 3.0, answers there: see host, port and path in its address",
     ),
+    Failure("file lock", "another command prepares it: wait until that has ended, then try again", lasting=False),
     Failure("[Pp]roxy", "it is asked through a proxy: see HTTP_PROXY, HTTPS_PROXY and NO_PROXY", lasting=False),
     Failure(
         "Failed to resolve|Name or service not known|could not translate host name",

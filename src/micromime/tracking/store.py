@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from filelock import FileLock
 
@@ -144,8 +145,10 @@ def without_password(text: str) -> str:
     """Return a text about the store without the password that its address may hold."""
     address = tracking_uri()
     password = urlsplit(address).password
-    text = text.replace(address, shown(address))
-    return text.replace(password, "***") if password else text
+    for each in {password, unquote(password or "")} - {None, ""}:  # as a whole word, as mlflow:mlflow@lab is usual
+        hidden = re.compile(rf"(?<!\w){re.escape(str(each))}(?!\w)")
+        text = address.join(hidden.sub("***", part) for part in text.split(address))
+    return text.replace(address, shown(address))
 
 
 def without_login(address: str) -> str:

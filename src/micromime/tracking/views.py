@@ -131,8 +131,9 @@ def remembered_address(use_case: str, profile: str) -> str:
 
 def _remember(use_case: str, profile: str, page: str) -> str:
     file = _memory(use_case, profile)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(page)
+    with suppress(OSError):  # somebody else's project, to be read alone: it is asked for again
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(page)
     return page
 
 
