@@ -9,11 +9,11 @@ WORKERS ?= logical
 PYTEST := $(BIN)/python -m pytest --numprocesses $(WORKERS) --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 # One that was moved or copied runs the code of the folder where it was made, or nothing.
-CODE := $(shell cat $(VENV)/lib/python*/site-packages/__editable__.micromime-*.pth 2>/dev/null)
-ifneq ($(CODE),)
-ifneq ($(CODE),$(CURDIR)/src)
-$(error $(VENV) was made for another folder and runs the code in $(CODE); delete it (rm -rf $(VENV)), and make makes it anew)
-endif
+# A link is somebody's own doing.
+OTHER := $(shell code=$$(cat $(VENV)/lib/python*/site-packages/__editable__.micromime-*.pth 2>/dev/null); \
+	test -z "$$code" -o -L $(VENV) -o "$$code" -ef src || echo "$$code")
+ifneq ($(OTHER),)
+$(error $(VENV) was made for another folder and runs the code in $(OTHER); delete it (rm -rf $(VENV)), and make makes it anew)
 endif
 
 .PHONY: run test test-rendering test-servers test-ci test-all lint readme docs benchmark transfer

@@ -103,6 +103,7 @@ def test_an_environment_made_for_another_folder_is_not_used(project, tmp_path, m
     here = tmp_path / "a copy"
     packages = here / ".venv/lib/python3.11/site-packages"
     packages.mkdir(parents=True)
+    (here / "src").mkdir()
     for name in ("requirements.lock", "pyproject.toml", ".venv/installed"):
         (here / name).touch()
     (packages / "__editable__.micromime-0.1.0.pth").write_text(f"{tmp_path / made_in / 'src'}\n")
