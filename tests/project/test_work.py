@@ -6,7 +6,7 @@ import pytest
 
 from micromime.mistakes import Mistake
 from micromime.project import results
-from micromime.project.work import fingerprint, home, is_copy, linked, sole_maker, work_folder
+from micromime.project.work import fingerprint, is_copy, linked, project_folder, sole_maker, work_folder
 
 
 def test_any_part_changes_the_fingerprint_and_no_part_runs_into_the_next(tmp_path):
@@ -34,7 +34,7 @@ def test_a_copy_that_dvc_makes_for_an_experiment_has_the_project_s_folder(tmp_pa
         (copy / ".dvc").mkdir(parents=True)
         (copy / own).mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(copy / own)
-    assert home() == project / own
+    assert project_folder() == project / own
     assert is_copy()
 
 
@@ -43,7 +43,7 @@ def test_any_other_folder_is_a_project_of_its_own(tmp_path, monkeypatch, place):
     (tmp_path / ".dvc").mkdir()
     (tmp_path / place / ".dvc").mkdir(parents=True, exist_ok=True)
     monkeypatch.chdir(tmp_path / place)
-    assert home() == Path()
+    assert project_folder() == Path()
     assert not is_copy()
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from micromime.mistakes import Mistake
-from micromime.project.work import OURS, home, is_copy
+from micromime.project.work import OURS, is_copy, project_folder
 
 DIGITS = 6
 """Decimals of a score that are kept; every use of it goes through the record, so that none sees more."""
@@ -98,7 +98,7 @@ def fitting_record(records: Path, arm: str, run: int, inputs: str) -> RunRecord 
         return own
     elsewhere = _read_whole(TRIED / f"{inputs}.json")
     if is_copy() and elsewhere is None:
-        elsewhere = read_record(home() / records, arm, run)
+        elsewhere = read_record(project_folder() / records, arm, run)
     if elsewhere is None or elsewhere.inputs != inputs:
         return None
     write_record(records, arm, run, elsewhere)

@@ -12,7 +12,7 @@ from micromime.engines.local import alone
 from micromime.mistakes import Mistake
 
 
-def home() -> Path:
+def project_folder() -> Path:
     """Return the project's own folder as seen from the working directory: `.`, but where DVC tries an experiment.
 
     For `dvc exp run --temp` and `--queue` DVC copies what git has to `<project>/.dvc/tmp/exps/.../tmp...`, runs the
@@ -28,7 +28,7 @@ def home() -> Path:
 
 HERE = Path(".micromime")
 """What concerns this folder alone: its outs."""
-OURS = home() / HERE
+OURS = project_folder() / HERE
 """What concerns the project, and outlives the copies that DVC makes of it."""
 WORK = OURS / "work"
 
@@ -75,7 +75,7 @@ def in_turn(folder: Path) -> AbstractContextManager[None]:
 
 def is_copy() -> bool:
     """Return whether the working directory is a copy that DVC has made to try an experiment."""
-    return home() != Path()
+    return project_folder() != Path()
 
 
 def linked(source: str, target: str) -> None:

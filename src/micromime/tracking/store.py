@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from micromime.mistakes import Mistake
 from micromime.project.extras import what_to_install
-from micromime.project.work import OURS, home, is_copy
+from micromime.project.work import OURS, is_copy, project_folder
 from micromime.tracking.address import file_of, reach_database, shown, unusable, wrong
 from micromime.tracking.failures import failure, reason
 from micromime.tracking.moved import FILES, follow, location
@@ -56,7 +56,7 @@ def tracking_uri() -> str:
     file = file_of(given or "sqlite:///mlflow.db")
     if given and (file is None or file.is_absolute() or not is_copy()):
         return given
-    whole = Path.cwd() / home() / (file or "")
+    whole = Path.cwd() / project_folder() / (file or "")
     odd = {"%", "?"} & {*str(whole)}  # these mean more in an address, and MLflow makes folders of what they are there
     return f"sqlite:///{os.path.relpath(whole) if odd else whole}"
 
@@ -191,7 +191,7 @@ def prepare_store(experiment: str) -> str:
 def _place_of_files(experiment: str) -> str | None:
     """Return where an experiment's files are to lie; None where MLflow chooses well: not in a copy that DVC deletes."""
     by_client = tracking_uri().startswith(("sqlite:", "postgresql", "mysql", "mssql"))
-    return location(home() / FILES / experiment) if by_client and is_copy() else None
+    return location(project_folder() / FILES / experiment) if by_client and is_copy() else None
 
 
 def store_client() -> MlflowClient:
@@ -204,6 +204,6 @@ def store_client() -> MlflowClient:
 
 def as_it_lies() -> None:
     """See that a store in the project's folder names the files there, if that was moved or copied, without MLflow."""
-    file, project = file_of(tracking_uri()), Path.cwd() / home()
+    file, project = file_of(tracking_uri()), Path.cwd() / project_folder()
     if file and file.is_file():
         follow(file.parent.resolve() / file.name, project)
