@@ -91,8 +91,9 @@ def no_file(params, _monkeypatch):
 def no_memory(params, monkeypatch):
     pictures = params.parent / "given/grain_boundaries"
     pictures.mkdir(parents=True)
-    large = np.zeros((1024, 3072), np.uint8)
-    write_micrographs([Micrograph("large", "steel", large, large == 1)], pictures)
+    mask = np.zeros((1024, 3072), np.bool_)
+    mask[500] = True
+    write_micrographs([Micrograph("large", "steel", np.where(mask, 9, 200).astype(np.uint8), mask)], pictures)
     monkeypatch.setenv("MICROMIME_REAL", str(pictures.parent))
     monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 1.5 * 2**30)
 

@@ -213,6 +213,7 @@ def asked(script: str, root: Path, weights: Path, *more: str, isolated: bool = F
     assert found.std() > 0.001
 
 
+@pytest.mark.ci
 def test_a_colleague_without_the_repository_gets_the_same_numbers(store, runs, tmp_path):
     publish_model(ADAPTIVE, SURROGATE, runs[1])
     (root,) = (each.parent for each in tmp_path.rglob("requirements.txt"))
@@ -223,6 +224,7 @@ def test_a_colleague_without_the_repository_gets_the_same_numbers(store, runs, t
     assert store.is_file()
 
 
+@pytest.mark.ci
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize("first", ["package", "model"])
 def test_a_model_and_this_package_do_not_hide_one_another(runs, tmp_path, first):
