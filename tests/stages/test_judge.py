@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import PIL.Image
 import pytest
 
 from micromime.judging.main_scores import main_numbers
@@ -55,6 +56,20 @@ def test_the_verdict_its_tables_scores_and_curves_are_written(workshop, judged):
     assert list(curves.columns) == ["arm", "run", "epoch", "phase", *measured]
     assert curves["epoch"].tolist() == [1, 2] * 3
     assert curves["valid_loss"].tolist() == [0.75, 0.375] * 3
+
+
+def test_a_picture_that_was_stretched_is_named_on_the_first_page_and_scores_as_it_was(workshop, judged, micrographs):
+    workshop.train()
+    before = judged()["arms"]
+    with PIL.Image.open(micrographs / "c.png") as picture:
+        squeezed = picture.point(lambda grey: 100 + grey // 16)
+    squeezed.save(micrographs / "c.png")
+    said = judged()
+    clause = "its greys from 103 to 112 were stretched over 0 to 255"
+    assert said["test_set"]["changes"] == {"c": [clause]}
+    assert f"c: {clause}." in OUT.parent.with_suffix(".md").read_text()
+    assert f"c: {clause}." in OUT.with_name("details.md").read_text()
+    assert said["arms"] == before
 
 
 def test_arms_are_those_of_params_in_their_order_and_compared_within_their_generation(workshop, judged):

@@ -21,8 +21,9 @@ MODELS = ["synthetic", "real", "longer", "mixed"]
 def tree(tmp_path, monkeypatch, gravel_tiles):
     monkeypatch.chdir(tmp_path)
     every = gravel_tiles(16)
+    about = {"use_case": "chip_cracks", "classes": ["intact", "crack"], "changes": {"p": ["it was turned"]}}
     for name, tiles in (("test", every[:4]), ("every", every), ("all", every[4:]), ("8", every[8:])):
-        write_tiles(tiles, TILES / name, {"use_case": "chip_cracks", "classes": ["intact", "crack"]})
+        write_tiles(tiles, TILES / name, about)
     Origin(kind="surrogate", reason=NO_REAL_SET, files={}).write(TILES / ORIGIN_FILE)
     asked = {"tiles": {"test_tiles": 4, "seed": 0, "subsets": ["all", 8]}, "ablation": {"subset": 8, "ways": ["cut"]}}
     Path("params.yaml").write_text(json.dumps({"chip_cracks": asked}))
@@ -42,6 +43,7 @@ def test_every_model_has_an_arm_a_subset_and_those_that_see_synthetic_tiles_one_
     ]
     said = judged(tree, "chip_cracks", pd.DataFrame(answers))
     assert (said["test_set"]["kind"], said["test_set"]["reason"]) == ("surrogate", NO_REAL_SET)
+    assert said["test_set"]["changes"] == {"p": ["it was turned"]}
     assert [list(part["test"]["arms"]) for part in said["subsets"].values()] == [MODELS] * 2
     assert said["ablation"]["ways"] == ["filled", "cut"]
     named = [f"{model}, {way}" for model in textured for way in ("filled", "cut")]
