@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from stores import MD5, arm_json, judged_on, run_json, stored
 
 from micromime.mistakes import Mistake
+from micromime.project.results import ASKING
 from micromime.tracking import registry
 from micromime.tracking.publish import publish_arm, publish_model
 from micromime.tracking.registry import SERVED, SERVED_NOW, SOURCES
@@ -252,7 +253,7 @@ def test_each_model_of_a_process_runs_the_code_that_it_was_registered_with(runs,
 
 
 @pytest.mark.usefixtures("store")
-def test_what_an_earlier_build_has_registered_is_registered_anew_and_stays(runs):
+def test_what_an_earlier_build_has_registered_is_registered_anew_and_stays(runs, monkeypatch):
     old, client = publish_model(ADAPTIVE, SURROGATE, runs[0]), store_client()
     client.delete_model_version_tag(NAME, "1", SERVED)
     client.delete_logged_model_tag(old.model_id, SERVED)
@@ -260,6 +261,9 @@ def test_what_an_earlier_build_has_registered_is_registered_anew_and_stays(runs)
     assert (new.version, again) == ("2", new)
     assert [Path(each.source).parts[-2] for each in versions()] == [old.model_id, new.model_id]
     assert client.get_registered_model(NAME).aliases == {"adaptive": 2}
+    assert f".{ASKING}" in SERVED_NOW
+    monkeypatch.setattr(registry, "SERVED_NOW", f"2.{ASKING + 1}")  # networks are asked in another way
+    assert publish_model(ADAPTIVE, SURROGATE, runs[0]).version == "3"
 
 
 def test_each_image_is_answered_for_itself_as_the_judge_sees_it(runs):
