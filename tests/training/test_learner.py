@@ -150,6 +150,21 @@ def test_a_head_phase_leaves_the_kernels_of_the_body(fit):
     assert not any(changed["body"])
 
 
+@pytest.mark.parametrize(("trainable", "same"), [("head", True), ("all", False)])
+def test_a_frozen_body_keeps_its_batch_norms_and_what_they_have_seen(fit, trainable, same):
+    """fastai trains them by default: then all of the body is gone through backwards, for its norms alone."""
+    from fastai.torch_core import set_seed
+
+    from micromime.training.architectures import build
+
+    set_seed(1, reproducible=True)
+    before = {name: value.numpy().copy() for name, value in build("small_unet", pretrained=True).state_dict().items()}
+    after = fit(architecture="small_unet", phases=[HEAD | {"trainable": trainable}]).weights
+    norms = [name for name in before if name.startswith("body.") and name.endswith(("running_mean", "1.weight"))]
+    assert norms
+    assert {np.array_equal(before[name], after[name]) for name in norms} == {same}
+
+
 def test_a_phase_of_all_layers_changes_every_kernel_wherever_it_stands(fit, first):
     for fitted in (first, fit(phases=[ALL])):
         changed = changed_kernels(weights_before(), fitted.weights)

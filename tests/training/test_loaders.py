@@ -90,10 +90,10 @@ def test_pairs_are_the_samples_asked_for_untouched_where_they_fit():
     kept = pairs(SimpleNamespace(images=images, masks=[image > 99 for image in images]), [2, 0], 32)
     assert len(kept) == 2
     image, mask = kept[0]
-    assert image.shape == (3, 32, 32)
-    assert all(np.array_equal(channel, images[2]) for channel in image.numpy())
+    assert image.shape == (1, 32, 32)
+    assert np.array_equal(image.numpy()[0], images[2])
     assert np.array_equal(mask.numpy(), images[2] > 99)
-    assert np.array_equal(kept[1][0].numpy()[1], images[0])
+    assert np.array_equal(kept[1][0].numpy()[0], images[0])
 
 
 def test_batches_have_one_size_and_two_classes(blobs):

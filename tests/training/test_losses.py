@@ -34,7 +34,7 @@ def cl_dice(found, truth):
 
 
 def skeleton(mask):
-    from micromime.training.losses import soft_skeleton
+    from micromime.training.soft_skeleton import soft_skeleton
 
     return soft_skeleton(tensor(mask))[0, 0].numpy()
 

@@ -192,6 +192,27 @@ def test_every_tensor_of_the_light_body_is_the_stored_one():
         assert torch.equal(value, stored[name.removeprefix("model.")]), name
 
 
+def test_without_its_batch_norms_the_light_body_finds_the_same():
+    """Beside timm's own network; what is left of each norm is its activation."""
+    import torch
+    from timm import create_model
+    from torch import nn
+
+    from micromime.training.architectures.light_classifier import CHANNELS, EPSILON, light_body
+    from micromime.training.weights import lite0_weights
+
+    whole = create_model("efficientnet_lite0", bn_eps=EPSILON).eval()
+    whole.load_state_dict(lite0_weights(), strict=False)
+    body, images = light_body(pretrained=True), torch.rand(2, 3, 64, 96)
+    with torch.inference_mode():
+        expected = whole.blocks[:5](whole.bn1(whole.conv_stem(images)))
+        found = body.eval()(images)
+    assert [each.shape for each in found] == [(2, n, 64 >> k, 96 >> k) for k, n in enumerate(CHANNELS, 1)]
+    assert torch.allclose(found[-1], expected, atol=1e-3)  # of up to 30
+    assert not any(isinstance(each, nn.BatchNorm2d) for each in body.modules())
+    assert all(each.requires_grad for each in body.parameters())
+
+
 def test_the_light_weights_know_a_cat():
     import torch
     from skimage.data import cat

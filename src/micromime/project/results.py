@@ -11,7 +11,7 @@ RENDERER = 1
 FITTING = 1
 """What is measured on real pictures: laws of cracks, dictionaries of surfaces."""
 
-LEARNER = 1
+LEARNER = 2
 """What a network becomes: architectures, ImageNet weights, loaders, augmentation, losses, schedule, splits."""
 
 ASKING = 1

@@ -14,6 +14,7 @@ import torch
 from fastai.callback.channelslast import ChannelsLast
 from fastai.callback.core import Callback
 from fastai.callback.schedule import Learner, valley  # the Learner that knows fit_one_cycle and lr_find
+from fastai.callback.training import BnFreeze
 from fastai.data.core import DataLoaders
 from fastai.metrics import AvgMetric
 from fastai.torch_core import no_random, params, set_seed
@@ -127,7 +128,11 @@ def fit_run(run: Run, metrics: Metrics, folder: Path) -> None:
 def learner_for(
     batches: DataLoaders, network: nn.Module, settings: TrainParameters, metrics: Metrics, folder: Path
 ) -> Learner:
-    """Return fastai's Learner with the body and the head as its two groups of layers."""
+    """Return fastai's Learner with the body and the head as its two groups of layers.
+
+    Of a frozen body the batch norms stay as they are, too (fastai trains them by default): so nothing flows back
+    through it.
+    """
     numerics = [ChannelsLast()] if settings.channels_last else []
     numerics += [Bfloat16(batches.device)] if settings.precision == "bfloat16" else []
     return Learner(
@@ -138,7 +143,8 @@ def learner_for(
         metrics=[averaged(name, metric) for name, metric in metrics.items()],
         path=folder,
         model_dir=".",
-        cbs=numerics,
+        cbs=[BnFreeze(), *numerics],
+        train_bn=False,
     )
 
 

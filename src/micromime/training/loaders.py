@@ -25,7 +25,7 @@ LIKELY = 0.75
 
 
 class Pairs:
-    """Images of some samples at one size, in memory, (3, size, size) uint8, each with what is to be found in it.
+    """Images of some samples at one size, in memory, (size, size) uint8, each with what is to be found in it.
 
     That is a mask, (size, size) uint8, or the number of the image's class.
     """
@@ -51,8 +51,11 @@ class Pairs:
         return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[TensorImage, TensorMask | TensorCategory]:
-        """Return one sample: the grey image as three equal channels, and its mask as class numbers, or its class."""
-        return TensorImage(self.images[index].expand(3, -1, -1)), self.kind(self.targets[index])
+        """Return one sample: the grey image as one channel, and its mask as class numbers, or its class.
+
+        `Normalize` makes three of it, at the very end: each has a mean of its own.
+        """
+        return TensorImage(self.images[index][None]), self.kind(self.targets[index])
 
 
 def loaders(

@@ -9,19 +9,16 @@ from fastai.losses import CrossEntropyLossFlat
 from scipy.ndimage import distance_transform_edt
 from skimage.morphology import skeletonize
 from torch import Tensor
-from torch.nn.functional import max_pool2d
 
 from micromime.training.architectures import Finds
 from micromime.training.settings import TrainParameters
+from micromime.training.soft_skeleton import soft_skeleton
 
 UNDECIDED = 255
 """In a target: a pixel that counts neither as boundary nor as grain."""
 
 LINE_PX, DECIDED_PX = 1, 4
 """How far from a centre line a pixel is boundary for certain, and from where on it is grain for certain."""
-
-THINNINGS = 6
-"""Steps of the soft skeleton: lines up to twice as many pixels wide become thin."""
 
 
 def centre_line(mask: Tensor) -> Tensor:
@@ -67,22 +64,3 @@ def soft_cl_dice(found: Tensor, truth: Tensor, decided: Tensor) -> Tensor:
     precision = ((thin * truth).sum() + 1) / ((thin * decided).sum() + 1)
     sensitivity = ((true_thin * found).sum() + 1) / (true_thin.sum() + 1)
     return 2 * precision * sensitivity / (precision + sensitivity)
-
-
-def soft_skeleton(lines: Tensor) -> Tensor:
-    """Return (n, 1, rows, cols) the soft skeleton of lines: at each thinning, what an opening would take away."""
-    skeleton = torch.relu(lines - _opened(lines))
-    for _ in range(THINNINGS):
-        lines = _eroded(lines)
-        lost = torch.relu(lines - _opened(lines))
-        skeleton = skeleton + torch.relu(lost - skeleton * lost)
-    return skeleton
-
-
-def _eroded(lines: Tensor) -> Tensor:
-    down, across = -max_pool2d(-lines, (3, 1), 1, (1, 0)), -max_pool2d(-lines, (1, 3), 1, (0, 1))
-    return torch.minimum(down, across)
-
-
-def _opened(lines: Tensor) -> Tensor:
-    return max_pool2d(_eroded(lines), 3, 1, 1)
