@@ -198,12 +198,13 @@ def test_without_its_batch_norms_the_light_body_finds_the_same():
     from timm import create_model
     from torch import nn
 
-    from micromime.training.architectures.light_classifier import CHANNELS, EPSILON, light_body
+    from micromime.training.architectures import build
+    from micromime.training.architectures.light_classifier import CHANNELS, EPSILON
     from micromime.training.weights import lite0_weights
 
     whole = create_model("efficientnet_lite0", bn_eps=EPSILON).eval()
     whole.load_state_dict(lite0_weights(), strict=False)
-    body, images = light_body(pretrained=True), torch.rand(2, 3, 64, 96)
+    body, images = build("light_unet", pretrained=True).body, torch.rand(2, 3, 64, 96)
     with torch.inference_mode():
         expected = whole.blocks[:5](whole.bn1(whole.conv_stem(images)))
         found = body.eval()(images)

@@ -1,12 +1,10 @@
 """A classifier made for speed on a CPU: fastai's head on the first five stages of EfficientNet-Lite0."""
 
-from itertools import pairwise
 from typing import Any
 
 from fastai.vision.learner import create_head
 from timm import create_model
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torch.random import fork_rng
 
 from micromime.training.weights import lite0_weights
@@ -36,8 +34,6 @@ class Coarsest(nn.Module):
 def light_body(pretrained: bool) -> nn.Module:
     """Return what finds features of four sizes, the finest first; stages that come after are left out.
 
-    Its batch norms are part of its convolutions, with the means and variances of ImageNet. Trained in small batches
-    that is faster, and better: networks of the demo found more of the grains in pictures they had not seen.
     Convolutions with a stride are padded on all sides, and not on two as TensorFlow does, which takes longer: what
     they see lies half a pixel off.
     """
@@ -47,16 +43,6 @@ def light_body(pretrained: bool) -> nn.Module:
         with fork_rng(devices=[]):  # what a head begins with does not depend on its body
             weights = lite0_weights()
         body.load_state_dict({name: weights.get(name, value) for name, value in body.state_dict().items()})
-    return _without_norms(body.eval()).train().requires_grad_(True)
-
-
-def _without_norms(body: nn.Module) -> nn.Module:
-    """Put each batch norm into the convolution before it; its activation is left in its place."""
-    for module in list(body.modules()):
-        for (name, one), (next_name, other) in pairwise(list(module.named_children())):
-            if isinstance(one, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
-                setattr(module, name, fuse_conv_bn_eval(one, other))
-                setattr(module, next_name, other.act)
     return body
 
 

@@ -1,13 +1,16 @@
 """A U-Net made for speed on a CPU: the first five stages of EfficientNet-Lite0, and the last step sub-pixel."""
 
+from itertools import pairwise
 from typing import Any
 
 from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from micromime.training.architectures.light_classifier import CHANNELS, light_body
 
 FINDS = "mask"
+ASKING_MIB, BYTES_PER_PX = 1250, 170
 
 WIDTHS = (64, 32, 16)
 """Channels of the decoder at an eighth, a quarter and a half of the picture's side."""
@@ -37,7 +40,22 @@ class LightUnet(nn.Module):
 
 def build(pretrained: bool) -> nn.Module:
     """Return the U-Net (0.9 million parameters)."""
-    return LightUnet(light_body(pretrained))
+    return LightUnet(_without_norms(light_body(pretrained)))
+
+
+def _without_norms(body: nn.Module) -> nn.Module:
+    """Put each batch norm into the convolution before it; its activation is left in its place.
+
+    Means and variances stay those of ImageNet. Where batches are small that is faster, and better: networks of the demo
+    found more of the grains in pictures that they had not seen.
+    """
+    body.eval()
+    for module in list(body.modules()):
+        for (name, one), (next_name, other) in pairwise(list(module.named_children())):
+            if isinstance(one, nn.Conv2d) and isinstance(other, nn.BatchNorm2d):
+                setattr(module, name, fuse_conv_bn_eval(one, other))
+                setattr(module, next_name, other.act)
+    return body.train().requires_grad_(True)
 
 
 def parts(network: Any) -> tuple[list[nn.Module], list[nn.Module]]:
