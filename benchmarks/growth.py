@@ -151,7 +151,7 @@ def measured(name: str, n: int) -> dict[str, float]:
 
 def grown(name: str, points: Sequence[dict[str, float]]) -> dict[str, Any]:
     """Return a curve with its exponents and what is said of it."""
-    n, seconds, memory = (np.array([each[key] for each in points]) for key in ("n", "seconds", "peak_memory_mib"))
+    n, seconds, memory = columns(points)
     (found, error), (own, _) = exponent(n, seconds), exponent(n, CURVES[name].expected(n))
     return {
         "what": CURVES[name].what,
@@ -176,23 +176,33 @@ def exponent(n: Reals, values: Reals) -> tuple[float, float | None]:
 
 
 def drawing(curves: Mapping[str, dict[str, Any]]) -> str:
-    """Return the picture: seconds above, memory below; grey is n log n, or the work shared by all workers."""
-    from micromime.reporting.charts.base import BLUE, FAINT_INK, ORANGE, chart, svg  # late: memory of all points
+    """Return the picture: seconds, and memory below; grey is n log n, or the work shared by all workers."""
+    from micromime.reporting.charts.base import (
+        ACROSS,
+        BLUE,
+        FAINT_INK,
+        ORANGE,
+        chart,
+        svg,
+    )  # late: memory of all points
 
-    with chart(1.9, 2 * len(curves), len(curves), sharex="col") as (figure, every):
-        for (name, curve), above, below in zip(curves.items(), every, every[len(curves) :], strict=False):
-            n, seconds, memory = (
-                np.array([each[key] for each in curve["points"]]) for key in ("n", "seconds", "peak_memory_mib")
-            )
+    with chart(1.6, 2 * ACROSS * -(-len(curves) // ACROSS), ACROSS) as (figure, every):
+        for place, (name, curve) in enumerate(curves.items()):
+            above = every[place + place // ACROSS * ACROSS]
+            below = every[place + place // ACROSS * ACROSS + ACROSS]
+            n, seconds, memory = columns(curve["points"])
             own = CURVES[name].expected(n)
             above.plot(n, own * np.exp(np.log(seconds / own).mean()), color=FAINT_INK, linewidth=1)
             above.plot(n, seconds, "o-", color=BLUE, markersize=4)
             below.plot(n, memory, "s-", color=ORANGE, markersize=4)
-            above.set(title=CURVES[name].what, xscale="log", yscale="log")
-            below.set(xlabel=CURVES[name].unit, ylim=(0, memory.max() * 1.15))
-        every[0].set_ylabel("seconds")
-        every[len(curves)].set_ylabel("peak memory, MiB")
+            above.set(title=curve["what"], xscale="log", yscale="log", ylabel="seconds")
+            below.set(xlabel=curve["unit"], xscale="log", ylabel="MiB", ylim=(0, memory.max() * 1.15))
         return svg(figure, "growth", f"Seconds and peak memory against what grows: {', '.join(curves)}.")
+
+
+def columns(points: Sequence[dict[str, float]]) -> list[Reals]:
+    """Return n, seconds and peak memory of points."""
+    return [np.array([each[key] for each in points]) for key in ("n", "seconds", "peak_memory_mib")]
 
 
 def main(

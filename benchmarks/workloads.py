@@ -49,7 +49,7 @@ def rate(work: Callable[[int], float], seconds: float = SECONDS) -> float:
     """Return units a CPU second of work that is given 0, 1, 2 ... and returns how many units it has done."""
     work(0)  # compiles, reads, fills caches
     units, turn, began = 0.0, 0, time.process_time()
-    while time.process_time() < began + seconds:
+    while not units or time.process_time() < began + seconds:
         turn += 1
         units += work(turn)
     return units / (time.process_time() - began)

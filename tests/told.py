@@ -120,7 +120,7 @@ NOT_GIVEN = {
     "make readme": "writes into the project; test_docs.py looks at what it would write",
     "make benchmark": "minutes, and its numbers mean something on an idle machine alone",
     "make transfer": "as before; tests/benchmarks/test_transfer.py runs its code",
-    "python benchmarks/builds.py": "as before, and an environment of the earlier build; tests/benchmarks/test_builds.py",
+    "python benchmarks/builds.py": "as before, and installs an earlier build; tests/benchmarks/test_builds.py",
     "python benchmarks/builds.py --rows run --rows run_again --rows status --turns 3": "as before",
     "python benchmarks/growth.py": "as before; tests/benchmarks/test_growth.py has it grow a little",
     "python benchmarks/peers.py": "as before, and code of others; tests/benchmarks/test_peers.py",
