@@ -177,27 +177,34 @@ def exponent(n: Reals, values: Reals) -> tuple[float, float | None]:
 
 def drawing(curves: Mapping[str, dict[str, Any]]) -> str:
     """Return the picture: seconds, and memory below; grey is n log n, or the work shared by all workers."""
-    from micromime.reporting.charts.base import (
-        ACROSS,
-        BLUE,
-        FAINT_INK,
-        ORANGE,
-        chart,
-        svg,
-    )  # late: memory of all points
+    from micromime.reporting.charts.base import ACROSS, chart, svg  # late, as all that draws: memory of all points
 
     with chart(1.6, 2 * ACROSS * -(-len(curves) // ACROSS), ACROSS) as (figure, every):
         for place, (name, curve) in enumerate(curves.items()):
-            above = every[place + place // ACROSS * ACROSS]
-            below = every[place + place // ACROSS * ACROSS + ACROSS]
-            n, seconds, memory = columns(curve["points"])
-            own = CURVES[name].expected(n)
-            above.plot(n, own * np.exp(np.log(seconds / own).mean()), color=FAINT_INK, linewidth=1)
-            above.plot(n, seconds, "o-", color=BLUE, markersize=4)
-            below.plot(n, memory, "s-", color=ORANGE, markersize=4)
-            above.set(title=curve["what"], xscale="log", yscale="log", ylabel="seconds")
-            below.set(xlabel=curve["unit"], xscale="log", ylabel="MiB", ylim=(0, memory.max() * 1.15))
+            above = place + place // ACROSS * ACROSS
+            draw(every[above], every[above + ACROSS], curve, CURVES[name].expected)
         return svg(figure, "growth", f"Seconds and peak memory against what grows: {', '.join(curves)}.")
+
+
+def draw(above: Any, below: Any, curve: dict[str, Any], expected: Callable[[Reals], Reals]) -> None:
+    """Draw seconds on one pair of axes and memory on another."""
+    from matplotlib.ticker import NullLocator
+
+    from micromime.reporting.charts.base import BLUE, FAINT_INK, ORANGE, plain_logarithmic
+
+    n, seconds, memory = columns(curve["points"])
+    own = expected(n)
+    above.plot(n, own * np.exp(np.log(seconds / own).mean()), color=FAINT_INK, linewidth=1)
+    above.plot(n, seconds, "o-", color=BLUE, markersize=4)
+    below.plot(n, memory, "s-", color=ORANGE, markersize=4)
+    above.set(title=curve["what"], xscale="log", yscale="log", ylabel="seconds")
+    plain_logarithmic(above.yaxis)
+    if seconds.max() > 30 * seconds.min():
+        above.yaxis.get_major_locator().set_params(subs=(1,))
+    below.set(xlabel=curve["unit"], xscale="log", ylabel="MiB", ylim=(0, memory.max() * 1.15))
+    for axes in (above, below):
+        axes.set_xticks(n, [f"{each:,.0f}" for each in n])
+        axes.xaxis.set_minor_locator(NullLocator())
 
 
 def columns(points: Sequence[dict[str, float]]) -> list[Reals]:

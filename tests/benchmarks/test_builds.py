@@ -1,12 +1,14 @@
 """Two builds in turns: what comes of made-up measurements; and a workload of this build in earnest."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import builds
 import pytest
 import workloads
+from clones import committed
 
 from docs.speed import compared
 from micromime.mistakes import Mistake
@@ -56,6 +58,28 @@ def test_a_build_without_an_environment_says_what_helps(tmp_path):
     (tmp_path / ".venv").mkdir()
     (tmp_path / ".venv/installed").touch()
     assert builds.earlier_build("1234567", tmp_path).python == tmp_path / ".venv/bin/python"
+
+
+def test_projects_run_from_nothing_once_and_again_as_often_as_asked(tmp_path):
+    build = tmp_path / "build"
+    subprocess.run(["git", "init", "--quiet", build], check=True)
+    committed(build, "nothing")
+    python, log = tmp_path / "python", tmp_path / "log"
+    python.write_text(f'#!/bin/sh\necho "$(basename "$PWD") $*" >>{log}\n')
+    python.chmod(0o755)
+    projects, build = builds.Projects(tmp_path), builds.Build(build, python)
+    for row in ("run_again", "status", "run", "run_again", "status_empty"):
+        assert projects.measure(build, row)["per_second"] > 0
+    assert log.read_text().splitlines() == [
+        "project-0 -m micromime run",
+        "project-0 -m micromime run",
+        "project-0 -m dvc status",
+        "project-1 -m micromime run",
+        "project-1 -m micromime run",
+        "empty-2 -m dvc init --quiet",
+        "empty-2 -m dvc status",
+    ]
+    assert not (tmp_path / "project-0").exists()
 
 
 def test_names_are_those_of_the_build():
