@@ -27,22 +27,44 @@ import numpy as np
 SECONDS = 5.0
 """How long, at least, a workload is timed."""
 
-SET = ("ONE_THREAD", "KEEP_MEMORY")
-"""Environment of a build's workers."""
+GRAINS, CHIPS, LAST = "grain_boundaries", "chip_cracks", -1
+"""Use cases, and the last phase of a training."""
 
-SHARE_TIMED = 0.8
-"""Of the samples of a data set, as params.yaml leaves 0.2 to validation: those are images trained on."""
+PLACES = {
+    "read_tree": ("scenario.parameters:read_tree", "parameters:read_tree"),
+    "Scenario": ("scenario.scenario:Scenario", "scenario:Scenario"),
+    "instance_kind": ("use_cases:instance_kind", "scenarios:instance_kind"),
+    "render_dataset": ("datasets.render:render_dataset",),
+    "Dataset": ("datasets.store:Dataset",),
+    "TrainParameters": ("training.settings:TrainParameters", "training.phases:TrainParameters"),
+    "Run": ("training.learner:Run",),
+    "fit_run": ("training.learner:fit_run",),
+    "build": ("training.architectures:build",),
+    "save_network": ("training.networks:save_network",),
+    "predictor": ("inference.networks:predictor", "stages.ask:predictor"),
+    "Picture": ("judging.micrographs:Picture", "stages.picture_scores:Picture"),
+    "scored": ("judging.micrographs:scored", "stages.picture_scores:measured"),
+    "tested": ("judging.micrographs:tested", "stages.tested_pictures:tested"),
+    "ONE_THREAD": ("engines.local:ONE_THREAD", "engine:ONE_THREAD"),
+    "KEEP_MEMORY": ("engines.local:KEEP_MEMORY", "engine:KEEP_MEMORY"),
+}
+"""Where what is used stands in the package: in this build, and in that of commit 7751117 where that is elsewhere."""
 
 
-def named(*places: str) -> Any:
-    """Return the first of `module:name` that this build has; ImportError where it has none."""
-    for place in places:
-        module, _, name = place.partition(":")
+def named(name: str) -> Any:
+    """Return what stands under a name of PLACES in this build; ImportError where it is at none of them."""
+    for place in PLACES[name]:
+        module, _, there = place.partition(":")
         try:
-            return getattr(import_module(f"micromime.{module}"), name)
+            return getattr(import_module(f"micromime.{module}"), there)
         except (ModuleNotFoundError, AttributeError):
             continue
-    raise ImportError(f"this build has none of {', '.join(places)}")
+    raise ImportError(f"this build has none of {', '.join(PLACES[name])}")
+
+
+def section(use_case: str) -> dict[str, Any]:
+    """Return what the build's params.yaml has of a use case."""
+    return named("read_tree")(Path("params.yaml"))[use_case]
 
 
 def rate(work: Callable[[int], float], seconds: float = SECONDS) -> float:
@@ -74,13 +96,7 @@ def grains(profile: str) -> float:
     """Return micrographs rendered a second: 512 px, 150 grains, all else as a profile's scenario draws it."""
     import render
 
-    contest = render.grain_boundaries(profile, render.scenario_of(profile))
-
-    def work(turn: int) -> float:
-        contest.render([contest.draw(number) for number in range(10 * turn, 10 * turn + 10)])
-        return 10
-
-    return rate(work)
+    return rendered(render.grain_boundaries(profile, render.scenario_of(profile)), 10)
 
 
 def cracks() -> float:
@@ -88,15 +104,19 @@ def cracks() -> float:
     import render
 
     with TemporaryDirectory() as folder:
-        file = Path(folder, "dictionary.npz")
-        render.in_new_process(render.write_dictionary, file)
-        contest = render.chip_cracks(file)
+        render.in_new_process(render.write_dictionary, Path(folder, "dictionary.npz"))
+        return rendered(render.chip_cracks(Path(folder, "dictionary.npz")), 100)
 
-        def work(turn: int) -> float:
-            contest.render([contest.draw(number) for number in range(100 * turn, 100 * turn + 100)])
-            return 100
 
-        return rate(work)
+def rendered(contest: Any, together: int) -> float:
+    """Return samples rendered a second, so many together, of ten times as many that are drawn before."""
+    parts = [[contest.draw(number) for number in range(n * together, (n + 1) * together)] for n in range(10)]
+
+    def work(turn: int) -> float:
+        contest.render(parts[turn % len(parts)])
+        return together
+
+    return rate(work)
 
 
 def training(use_case: str, phase: int, architecture: str = "") -> float:
@@ -104,94 +124,84 @@ def training(use_case: str, phase: int, architecture: str = "") -> float:
 
     Weights are random, settings those of the build's params.yaml; a run of one epoch before is not timed.
     """
-    fit_run, run_of = named("training.learner:fit_run"), named("training.learner:Run")
-    parameters = named("training.settings:TrainParameters", "training.phases:TrainParameters")
-    tree = named("scenario.parameters:read_tree", "parameters:read_tree")(Path("params.yaml"))
-    settings = parameters.model_validate(tree[use_case]["train"])
-    chosen = settings.phases[phase]
+    fit_run = named("fit_run")
+    settings = named("TrainParameters").model_validate(section(use_case)["train"])
     settings = settings.model_copy(update={"architecture": architecture or settings.architecture})
+    chosen = settings.phases[phase]
     log = [lambda *_: None] if "log" in inspect.signature(fit_run).parameters else []
     with TemporaryDirectory() as name:
         folder = Path(name)
-        data, start = data_set(use_case, folder), random_network(settings.architecture, folder / "start", chosen)
+        data, start = (
+            data_set(use_case, folder),
+            random_network(settings.architecture, chosen.size_px, folder / "start"),
+        )
 
         def work(turn: int) -> float:
             epochs = chosen.epochs if turn else 1
             phases = (chosen.model_copy(update={"epochs": epochs}),)
-            run = run_of(1, settings.model_copy(update={"phases": phases}), data, start)
+            run = named("Run")(1, settings.model_copy(update={"phases": phases}), data, start)
             (folder / f"run-{turn}").mkdir()
             fit_run(run, {}, folder / f"run-{turn}", *log)
-            return epochs * SHARE_TIMED * len(data.images)
+            return epochs * len(run.indices[0])
 
         return rate(work)
 
 
 def data_set(use_case: str, folder: Path) -> Any:
     """Return a data set that is rendered now: as many micrographs as the demo has, or 400 tiles of 128 px."""
-    import render
-
-    render_dataset, dataset = named("datasets.render:render_dataset"), named("datasets.store:Dataset")
-    kind = named("use_cases:instance_kind", "scenarios:instance_kind")(use_case)
+    kind = named("instance_kind")(use_case)
     description: dict[str, Any] = {"use_case": use_case, "seed": 0}
-    if use_case == "chip_cracks":
+    if use_case == CHIPS:
+        import render
+
         render.in_new_process(render.write_dictionary, folder / "dictionary.npz")
         draw, count = render.chip_cracks(folder / "dictionary.npz").draw, 400
         description |= {"classes": kind.classes}
     else:
-        tree = named("scenario.parameters:read_tree", "parameters:read_tree")(Path("params.yaml"))[use_case]
-        scenario = named("scenario.scenario:Scenario", "scenario:Scenario").read(kind, tree["scenario"], "scenario")
-        draw, count = partial(scenario.draw_one, 0), int(tree["render"]["count"])
-    render_dataset([draw(n) for n in range(count)], description, folder / "data", folder / "work")
-    return dataset(folder / "data")
+        scenario = named("Scenario").read(kind, section(use_case)["scenario"], "scenario")
+        draw, count = partial(scenario.draw_one, 0), int(section(use_case)["render"]["count"])
+    named("render_dataset")([draw(n) for n in range(count)], description, folder / "data", folder / "work")
+    return named("Dataset")(folder / "data")
 
 
-def random_network(architecture: str, folder: Path, phase: Any) -> Path:
+def random_network(architecture: str, size_px: int, folder: Path) -> Path:
     """Return the folder of a network with random weights: no download, and as fast as any."""
     import torch
 
     torch.manual_seed(0)
     torch.set_num_threads(1)
-    network = named("training.architectures:build")(architecture, pretrained=False)
-    about = {"architecture": architecture, "classes": ["intact", "crack"], "run": 1, "size_px": phase.size_px}
-    named("training.networks:save_network")(network, about, folder)
+    about = {"architecture": architecture, "classes": ["intact", "crack"], "run": 1, "size_px": size_px}
+    named("save_network")(named("build")(architecture, pretrained=False), about, folder)
     return folder
 
 
-def asking(side_px: int, *measures: str) -> float:
+def asking(side_px: int, measure: str) -> float:
     """Return pictures a second that a U-Net is asked about, in one view, and its answer measured.
 
     What is measured is the true mask, blurred and with noise: what random weights answer has no grains.
     """
     from scipy.ndimage import gaussian_filter  # late: the environment of peers has none
 
-    kind = named("use_cases:instance_kind", "scenarios:instance_kind")("grain_boundaries")
-    tree = named("scenario.parameters:read_tree", "parameters:read_tree")(Path("params.yaml"))["grain_boundaries"]
-    content = tree["scenario"] | {"rows": side_px, "cols": side_px}
-    scenario = named("scenario.scenario:Scenario", "scenario:Scenario").read(kind, content, "scenario")
-    picture = named("judging.micrographs:Picture", "stages.picture_scores:Picture")
-    measure, rng = named(*measures), np.random.default_rng(0)
-    predictor = named("inference.networks:predictor", "stages.ask:predictor")
-    asked = []
+    content = section(GRAINS)["scenario"] | {"rows": side_px, "cols": side_px}
+    scenario = named("Scenario").read(named("instance_kind")(GRAINS), content, "scenario")
+    asked, rng = [], np.random.default_rng(0)
     for number in range(12):
         sample = scenario.draw_one(0, number).render()
         blurred = gaussian_filter(sample.mask.astype(np.float32), 1.5) * 1.3
         answer = np.clip(blurred + rng.normal(0, 0.1, sample.mask.shape), 0, 1).astype(np.float32)
-        asked.append((picture(str(number), sample.image, sample.mask), answer))
-    with TemporaryDirectory() as name:
-        phase = named("training.settings:Phase", "training.phases:Phase")
-        small = phase(size_px=64, trainable="all", epochs=1, peak_rate=0.001, batch_size=4)
-        find = predictor(random_network(tree["train"]["architecture"], Path(name), small))
+        asked.append((named("Picture")(str(number), sample.image, sample.mask), answer))
+    with TemporaryDirectory() as folder:
+        find = named("predictor")(random_network(section(GRAINS)["train"]["architecture"], side_px, Path(folder)))
 
         def work(turn: int) -> float:
             seen, answer = asked[turn % len(asked)]
             find(seen.image)
-            measure(seen, answer)
+            named(measure)(seen, answer)
             return 1
 
         return rate(work)
 
 
-GRAINS, CHIPS, LAST = "grain_boundaries", "chip_cracks", -1
 WORKLOADS: dict[str, Callable[[], float]] = {
     "unet": partial(training, GRAINS, LAST),
     "head_64": partial(training, GRAINS, 0),
@@ -201,15 +211,15 @@ WORKLOADS: dict[str, Callable[[], float]] = {
     "grains_all": partial(grains, "demo"),
     "grains_paper": partial(grains, "paper"),
     "cracks": cracks,
-    "score": partial(asking, 192, "judging.micrographs:scored", "stages.picture_scores:measured"),
-    "judge": partial(asking, 512, "judging.micrographs:tested", "stages.tested_pictures:tested"),
+    "score": partial(asking, 192, "scored"),
+    "judge": partial(asking, 512, "tested"),
 }
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the result of a workload, with threads and memory as the build sets them for its workers."""
     if "MICROMIME_WORKER" not in os.environ:  # libraries read it as they are loaded
-        env = {key: value for name in SET for key, value in named(f"engines.local:{name}", f"engine:{name}").items()}
+        env = {key: value for name in ("ONE_THREAD", "KEEP_MEMORY") for key, value in named(name).items()}
         command = [sys.executable, "-P", "-W", "ignore", __file__, *arguments]  # -P: `render` is the build's own
         os.execve(sys.executable, command, os.environ | env | {"MICROMIME_WORKER": "1"})
     per_second = WORKLOADS[arguments[0]]()

@@ -82,10 +82,12 @@ def test_projects_run_from_nothing_once_and_again_as_often_as_asked(tmp_path):
     assert not (tmp_path / "project-0").exists()
 
 
-def test_names_are_those_of_the_build():
-    assert workloads.named("no_such:thing", "mistakes:Mistake", "mistakes:Other") is Mistake
-    with pytest.raises(ImportError, match="this build has none of no_such:thing, mistakes:Other"):
-        workloads.named("no_such:thing", "mistakes:Other")
+def test_names_are_those_of_the_build(monkeypatch):
+    for name in workloads.PLACES:
+        assert getattr(workloads.named(name), "__name__", name) == name
+    monkeypatch.setitem(workloads.PLACES, "scored", ("no_such:scored", "mistakes:scored"))
+    with pytest.raises(ImportError, match="this build has none of no_such:scored, mistakes:scored"):
+        workloads.named("scored")
     assert {*workloads.WORKLOADS} == {*builds.WORKLOADS}
 
 
