@@ -8,13 +8,10 @@ had rendered and nothing else had.
 """
 
 import json
-import multiprocessing
-import resource
 import statistics
 import tempfile
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from timeit import timeit
@@ -28,6 +25,7 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
+from workloads import in_new_process, peak_memory_mib
 
 from micromime.fitting.exemplars import calibrated, cut_dictionary
 from micromime.partial_models.surface.dictionary import Dictionary
@@ -130,7 +128,7 @@ def chip_cracks(dictionary: Path) -> Contest:
     )
 
 
-def write_dictionary(file: Path) -> None:
+def write_dictionary(file: Path, patches: int = PATCHES) -> None:
     """Write a dictionary of exemplars that look like a moulded surface: scikit-image's gravel and grass, smoothed."""
     tiles = []
     for name, photograph in (("gravel", data.gravel()), ("grass", data.grass())):
@@ -142,8 +140,8 @@ def write_dictionary(file: Path) -> None:
             corner = {"row": row * TILE_PX, "col": col * TILE_PX}
             intact = np.zeros(cut.shape, dtype=np.bool_)
             tiles.append(Tile(f"{name} {row} {col}", "intact", name, name, **corner, image=cut, mask=intact))
-    calibrated(cut_dictionary(tiles, PATCHES, stream(0, "dictionary")), seed=0).write(file)
-    assert len(Dictionary.read(file).patches) == PATCHES
+    calibrated(cut_dictionary(tiles, patches, stream(0, "dictionary")), seed=0).write(file)
+    assert len(Dictionary.read(file).patches) == patches
 
 
 def measure(turns: int, contest_of: Callable[..., Contest], *given: Any) -> dict[str, Any]:
@@ -158,7 +156,7 @@ def measure(turns: int, contest_of: Callable[..., Contest], *given: Any) -> dict
     with threadpool_limits(1):
         contest.render(chosen[: contest.ours])  # compiles
         contest.render(chosen[: contest.ours])
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory = peak_memory_mib()
         by_plain(chosen[:1])
         fast, ratios = [], []
         for turn in tqdm(range(turns), desc=contest.name.partition(":")[0], unit=" turns"):
@@ -172,12 +170,6 @@ def measure(turns: int, contest_of: Callable[..., Contest], *given: Any) -> dict
         "ratio": {"median": statistics.median(ratios), "min": min(ratios), "max": max(ratios)},
         "peak_memory_mib": memory,
     }
-
-
-def in_new_process(work: Callable[..., Any], *arguments: Any) -> Any:
-    """Return what the work returns, done by a process that has done nothing before."""
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(work, *arguments).result()
 
 
 def main(turns: int = 9) -> None:

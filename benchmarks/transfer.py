@@ -25,6 +25,7 @@ from micromime.datasets.render import render_dataset
 from micromime.datasets.store import Dataset
 from micromime.engines.local import cores
 from micromime.reporting.words import markdown
+from micromime.use_cases.chip_cracks import ChipTile
 
 PROJECT = Path(__file__).parents[1]
 sys.path += [str(PROJECT / "tests"), str(PROJECT / "docs")]  # the servers
@@ -74,7 +75,7 @@ def write_tiles(count: int, folder: Path) -> None:
 
     write_dictionary(folder / "dictionary.npz")
     draw = chip_cracks(folder / "dictionary.npz").draw
-    description = {"use_case": "chip_cracks", "count": count, "seed": 0}
+    description = {"use_case": "chip_cracks", "count": count, "seed": 0, "classes": ChipTile.classes}
     render_dataset([draw(n) for n in range(count)], description, folder / "shards", folder / "work", cores())
     data = Dataset(folder / "shards")
     for part in ("images", "masks"):

@@ -17,7 +17,7 @@ from typing import Any
 import pandas as pd
 from ruamel.yaml import YAML
 
-from docs import statistics
+from docs import speed, statistics
 from docs.cycle import drawing
 from experiments.ablation.tables import summary_of_ablation
 from experiments.planted_gap.tables import summary_of_gaps
@@ -65,18 +65,21 @@ def blocks() -> dict[str, str]:
     cracks, rounds = (told(verdict("evidence", name)) for name in ("chip_cracks", "grain_boundaries"))
     planted = told("experiments/planted_gap/results.json")
     tested = {name: f"**{headline(said['test_set'])}**" for name, said in (("cracks", cracks), ("rounds", rounds))}
-    return statistics.blocks() | {
-        "cracks": f"{tested['cracks']}\n\n{short_learning_table(cracks)}",
-        "all_cracks": f"{tested['cracks']}\n\n{learning_table(cracks)}",
-        "rounds": f"{tested['rounds']}\n\n{summary_table(rounds, own=False)}\n\n{last_compared(rounds)}",
-        "all_rounds": f"{tested['rounds']}\n\n{summary_table(rounds)}\n\n{compared_table(rounds)}",
-        "ablation": summary_of_ablation(told("experiments/ablation/results.json")),
-        "planted_gap": summary_of_gaps(planted["experiments"], [Statement(**each) for each in planted["statements"]]),
-        "core_hours": core_hours(),
-        "benchmark": "\n".join(f"- {speed(row)}." for row in told("metrics/benchmarks.json")),
-        "speed": speed_in_short(told("metrics/benchmarks.json")),
-        "transfer": moved(told("metrics/transfer.json")),
-    }
+    return (
+        statistics.blocks()
+        | speed.blocks()
+        | {
+            "cracks": f"{tested['cracks']}\n\n{short_learning_table(cracks)}",
+            "all_cracks": f"{tested['cracks']}\n\n{learning_table(cracks)}",
+            "rounds": f"{tested['rounds']}\n\n{summary_table(rounds, own=False)}\n\n{last_compared(rounds)}",
+            "all_rounds": f"{tested['rounds']}\n\n{summary_table(rounds)}\n\n{compared_table(rounds)}",
+            "ablation": summary_of_ablation(told("experiments/ablation/results.json")),
+            "planted_gap": summary_of_gaps(
+                planted["experiments"], [Statement(**each) for each in planted["statements"]]
+            ),
+            "core_hours": core_hours(),
+        }
+    )
 
 
 def short_learning_table(said: dict[str, Any]) -> str:
@@ -156,38 +159,6 @@ def core_hours() -> str:
         found.append(f"{hours:.1f} for {len(told)} runs")
     rounds, ablation, planted = found
     return f"{rounds} of rounds, {ablation} of the ablation, {planted} of the planted gap (without base networks)"
-
-
-def speed(row: dict[str, Any]) -> str:
-    """Return a row of the benchmark in words."""
-    ratio = row["ratio"]
-    return (
-        f"{row['per_second']:.0f} samples a second on one core ({row['name']}), "
-        f"{ratio['median']:.0f} times ({ratio['min']:.0f} to {ratio['max']:.0f}) as many as a {row['reference']}; "
-        f"{row['peak_memory_mib']:.0f} MiB at most"
-    )
-
-
-def speed_in_short(rows: list[dict[str, Any]]) -> str:
-    """Return how many samples of each use case are rendered in a second; of several rows the first."""
-    first = {re.match(r"\w*", row["name"])[0]: row for row in reversed(rows)}
-    grains, cracks = (round(first[name]["per_second"]) for name in ("grain_boundaries", "chip_cracks"))
-    return f"{grains} micrographs of 512 px with 150 grains, or {cracks} tiles of 128 px, a second"
-
-
-def moved(result: dict[str, Any]) -> str:
-    """Return what DVC takes to move tiles in shards, and how many times that it takes for PNG files, as a table."""
-    ratios = {each["remote"]: each for each in result["ratios"]}
-    verbs = {"push": "push", "clone_and_pull": "clone and pull"}
-    head = ["storage", *(f"{shown}, s (as PNG files: times that)" for shown in verbs.values())]
-    rows = [
-        [each["remote"], *(f"{each['seconds'][verb]:.0f} ({ratios[each['remote']][verb]:.0f})" for verb in verbs)]
-        for each in result["records"]
-        if each["data"] == "shards"
-    ]
-    size = {each["data"]: each["bytes"] / 1e6 for each in result["records"]}
-    said = f"{result['tiles']:,} tiles of 128 px, {size['shards']:.0f} MB in shards ({size['PNG']:.0f} as PNG files)"
-    return "\n".join([f"{said}; servers on the same machine:\n", markdown(head, rows)])
 
 
 def draw_tiles(folder: Path) -> Path:
