@@ -124,11 +124,9 @@ def training(use_case: str, phase: int, architecture: str = "") -> float:
 
     Weights are random, settings those of the build's params.yaml; a run of one epoch before is not timed.
     """
-    fit_run = named("fit_run")
     settings = named("TrainParameters").model_validate(section(use_case)["train"])
     settings = settings.model_copy(update={"architecture": architecture or settings.architecture})
     chosen = settings.phases[phase]
-    log = [lambda *_: None] if "log" in inspect.signature(fit_run).parameters else []
     with TemporaryDirectory() as name:
         folder = Path(name)
         data, start = (
@@ -140,11 +138,23 @@ def training(use_case: str, phase: int, architecture: str = "") -> float:
             epochs = chosen.epochs if turn else 1
             phases = (chosen.model_copy(update={"epochs": epochs}),)
             run = named("Run")(1, settings.model_copy(update={"phases": phases}), data, start)
-            (folder / f"run-{turn}").mkdir()
-            fit_run(run, {}, folder / f"run-{turn}", *log)
+            fitted(run, folder / f"run-{turn}")
             return epochs * len(run.indices[0])
 
         return rate(work)
+
+
+def learn(use_case: str, number: str, data: str, folder: str) -> None:
+    """Train one run on a data set as the build's params.yaml says, all phases; its network comes to a folder."""
+    settings = named("TrainParameters").model_validate(section(use_case)["train"])
+    fitted(named("Run")(int(number), settings, named("Dataset")(Path(data))), Path(folder))
+
+
+def fitted(run: Any, folder: Path) -> None:
+    """Let a build train one run to a folder."""
+    fit_run = named("fit_run")
+    folder.mkdir(parents=True, exist_ok=True)
+    fit_run(run, {}, folder, *([lambda *_: None] if "log" in inspect.signature(fit_run).parameters else []))
 
 
 def data_set(use_case: str, folder: Path) -> Any:
@@ -206,7 +216,7 @@ WORKLOADS: dict[str, Callable[[], float]] = {
     "unet": partial(training, GRAINS, LAST),
     "head_64": partial(training, GRAINS, 0),
     "head_96": partial(training, GRAINS, 1),
-    "lite0": partial(training, CHIPS, LAST, "efficientnet_lite0"),
+    "classifier": partial(training, CHIPS, LAST),
     "resnet50": partial(training, CHIPS, LAST, "resnet50"),
     "grains_all": partial(grains, "demo"),
     "grains_paper": partial(grains, "paper"),
@@ -222,6 +232,8 @@ def main(arguments: Sequence[str]) -> None:
         env = {key: value for name in ("ONE_THREAD", "KEEP_MEMORY") for key, value in named(name).items()}
         command = [sys.executable, "-P", "-W", "ignore", __file__, *arguments]  # -P: `render` is the build's own
         os.execve(sys.executable, command, os.environ | env | {"MICROMIME_WORKER": "1"})
+    if arguments[0] == "learn":
+        return learn(*arguments[1:])
     per_second = WORKLOADS[arguments[0]]()
     print(json.dumps({"per_second": per_second, "peak_memory_mib": peak_memory_mib()}))
 

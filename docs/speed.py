@@ -18,6 +18,7 @@ def blocks() -> dict[str, str]:
         "speed": speed_in_short(rendered),
         "transfer": moved(told("transfer")),
         "builds": compared(told("builds")),
+        "quality": as_good(told("quality")),
         "growth": grown(told("growth")),
         "peers": beside_peers(told("peers")),
     }
@@ -88,6 +89,18 @@ def times(row: dict[str, Any]) -> str:
     """Return the ratio of speeds over turns."""
     ratio = row["ratio"]
     return f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
+
+
+def as_good(found: dict[str, Any]) -> str:
+    """Return whether networks of this build are as good as those of the earlier one, a row a score."""
+    head = ["task", "pictures", "score", "earlier", "now", "gain [95 % interval]", "not worse by 0.01"]
+    rows = []
+    for row in found["rows"]:
+        low, high = (f"{row['interval'][end]:+.3f}" for end in ("lo", "hi"))
+        scores = [f"{row[build]:.3f}" for build in ("earlier", "now")]
+        shown = [row["use_case"], row["pictures"], row["metric"], *scores]
+        rows.append([*shown, f"{row['gain']:+.3f} [{low}, {high}]", "yes" if row["not_worse"] else "not shown"])
+    return markdown(head, rows) + f"\n\nn = {found['rows'][0]['interval']['n']} pairs of runs, Student's t."
 
 
 def grown(curves: dict[str, Any]) -> str:

@@ -98,7 +98,7 @@ def test_what_comes_before_the_first_unit_is_not_timed():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", ["unet", "lite0", "score", "judge", "grains_paper", "cracks"])
+@pytest.mark.parametrize("row", ["unet", "classifier", "score", "judge", "grains_paper", "cracks"])
 def test_a_workload_is_measured_in_this_build(row, earlier):
     pytest.importorskip("noise", reason="what is rendered comes from benchmarks/render.py, which needs it")
     found = builds.workload(earlier, row)
