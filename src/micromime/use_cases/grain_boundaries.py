@@ -1,8 +1,9 @@
 """Micrographs of polycrystals and their grain boundaries (Trampert et al. 2021, section 3.2)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
 from micromime.mistakes import Mistake
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths, seen
@@ -101,10 +102,9 @@ class GrainMicrograph(Instance):
         between = bent.edges._replace(left=grain[bent.edges.left], right=grain[bent.edges.right])
         shades = shade(self.grain_shades, between, count, self.stream("grain_shades"))[grain]
         bent = contrasted(self.boundary_contrast, bent, self.stream("boundary_contrast"))
-        grains = grain[labels]
-        grey = shades.astype(np.float32)[grains]
-        texture_rng = self.stream("perlin_texture")
-        grey += texture(self.perlin_texture, grains, count, cells.diameter_px, texture_rng)
+        grains = _looked_up(grain, labels) if self.merged_cells.share > 0 else labels
+        shade_of = shades.astype(np.float32)
+        grey = texture(self.perlin_texture, grains, shade_of, cells.diameter_px, self.stream("perlin_texture"))
         return _Section(grains, grains, grey, cells, shades, bent)
 
     def _twinned(self, section: _Section, taken: Grey) -> tuple[_Section, Grey, Mask]:
@@ -135,7 +135,27 @@ class GrainMicrograph(Instance):
 
 def numbered(objects: Indices) -> Labels:
     """Return the objects that are seen, numbered 1 to n in the order of their numbers."""
-    seen = np.bincount(objects.ravel()) > 0
-    if seen.sum() > np.iinfo(np.uint16).max:
-        raise Mistake(f"The image would hold {seen.sum()} grains; 65535 fit a label map: use larger grains.")
-    return np.cumsum(seen).astype(np.uint16)[objects]
+    there = _numbers(objects)
+    if there.sum() > np.iinfo(np.uint16).max:
+        raise Mistake(f"The image would hold {there.sum()} grains; 65535 fit a label map: use larger grains.")
+    return _looked_up(np.cumsum(there).astype(np.uint16), objects)
+
+
+@njit(cache=True)
+def _numbers(objects: Any) -> Any:
+    """Return which numbers there are, up to the largest."""
+    there = np.zeros(objects.max() + 1, dtype=np.bool_)
+    for row in range(objects.shape[0]):
+        for col in range(objects.shape[1]):
+            there[objects[row, col]] = True
+    return there
+
+
+@njit(cache=True)
+def _looked_up(table: Any, objects: Any) -> Any:
+    """Return what the table has for each pixel's number."""
+    out = np.empty(objects.shape, dtype=table.dtype)
+    for row in range(objects.shape[0]):
+        for col in range(objects.shape[1]):
+            out[row, col] = table[objects[row, col]]
+    return out

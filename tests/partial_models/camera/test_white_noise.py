@@ -14,6 +14,12 @@ def test_values_are_gaussian_and_independent():
     assert abs(np.corrcoef(field[1:].ravel(), field[:-1].ravel())[0, 1]) < 0.01
 
 
+def test_a_value_is_the_quantile_of_two_bytes_of_the_stream():
+    field = white_noise(WhiteNoise(sd_grey=2), 31, 45, stream(1, "x"))
+    numbers = np.frombuffer(stream(1, "x").bytes(2 * 31 * 45), "<u2")
+    assert np.allclose(field.ravel(), norm(scale=2).ppf((numbers + 0.5) / 65536), rtol=1e-5)
+
+
 @pytest.mark.parametrize("sd", [0, 3, 60])
 def test_its_spread_is_the_parameter(sd):
     field = white_noise(WhiteNoise(sd_grey=sd), 200, 300, stream(1, "x"))

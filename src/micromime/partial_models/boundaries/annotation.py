@@ -1,6 +1,9 @@
 """What a person draws for boundaries: lines of a pen's width, a little off, and not where nothing is to be seen."""
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -49,6 +52,16 @@ def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
     rows, cols = mask.shape
     # Perlin's noise has a standard deviation of about a quarter.
     moves = [4 * model.jitter_px * smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2)]
-    row = np.arange(rows)[:, None] + np.rint(moves[0]).astype(np.int64)
-    col = np.arange(cols) + np.rint(moves[1]).astype(np.int64)
-    return mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]
+    moved = np.empty_like(mask)
+    _look_up(moved, mask, moves[0], moves[1])
+    return moved
+
+
+@njit(cache=True)
+def _look_up(moved: Any, mask: Any, down: Any, across: Any) -> None:
+    """Give each pixel what the mask has so many whole pixels away from it, or nearest to that place."""
+    rows, cols = mask.shape
+    for row in range(rows):
+        for col in range(cols):
+            r, c = row + np.int64(np.rint(down[row, col])), col + np.int64(np.rint(across[row, col]))
+            moved[row, col] = mask[min(max(r, 0), rows - 1), min(max(c, 0), cols - 1)]

@@ -113,26 +113,32 @@ def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Bo
     change only at a curve.
     """
     edges, heights = boundaries.edges, boundaries.heights.copy()
+    bent = (edges.start, edges.end), (edges.left, edges.right), heights
+    labels, claims = straight.copy(), np.full(straight.shape, -1, np.int32)
+    maps = straight, labels, claims
     times = np.zeros(len(heights), dtype=np.int32)
-    while True:
-        labels, wrong = straight.copy(), np.zeros(len(heights), dtype=np.bool_)
-        bent = (edges.start, edges.end), (edges.left, edges.right), heights
-        _swap(labels, np.full(straight.shape, -1, np.int32), wrong, straight, bent)
-        if not wrong.any():
-            return labels, boundaries._replace(heights=heights)
+    wrong = np.ones(len(heights), dtype=np.bool_)
+    while wrong.any():
+        # All who claim a pixel with another are wrong, and a flatter curve claims no new one: the others stay.
+        again, wrong = np.flatnonzero(wrong), np.zeros(len(heights), dtype=np.bool_)
+        _swap(maps, wrong, bent, again, False)
+        _swap(maps, wrong, bent, np.flatnonzero(wrong), True)
         times += wrong
         heights[wrong] *= np.where(times[wrong] < 5, 0.5, 0.0)[:, None]
+    return labels, boundaries._replace(heights=heights)
 
 
 @njit(cache=True)
-def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> None:
-    """Give the pixels between each chord and its curve to the cell on the chord's other side.
+def _swap(maps: Any, wrong: Any, bent: Any, some: Any, back: bool) -> None:
+    """Give the pixels between the chords and curves of some edges to the cell on the chord's other side, or back.
 
-    `claims` gets the edge that claims a pixel, and `wrong` which of them claim what is not theirs alone.
+    The maps are the labels before, those after, and the claims, which get the edge that claims a pixel; `wrong` gets
+    which edges claim what is not theirs alone.
     """
+    straight, labels, claims = maps
     rows, cols = labels.shape
     ends, (lefts, rights), curves = bent
-    for e in range(len(wrong)):
+    for e in some:
         heights = curves[e]
         up, down = heights.max(), heights.min()
         if up <= 0 and down >= 0:
@@ -149,9 +155,11 @@ def _swap(labels: Any, claims: Any, wrong: Any, straight: Any, bent: Any) -> Non
             for col in range(max(0, int(np.ceil(first))), min(cols - 1, int(np.floor(last))) + 1):
                 side = _side(line, heights, row, col)
                 if side != 0:
-                    left, right = lefts[e], rights[e]
-                    own, other = (left, right) if side > 0 else (right, left)
-                    _claim(labels, claims, wrong, e, (row, col, straight[row, col] == own, other))
+                    own, other = (lefts[e], rights[e]) if side > 0 else (rights[e], lefts[e])
+                    if not back:
+                        _claim(labels, claims, wrong, e, (row, col, straight[row, col] == own, other))
+                    elif claims[row, col] == e:
+                        labels[row, col], claims[row, col] = own, -1
 
 
 @njit(cache=True, inline="always")
@@ -179,7 +187,7 @@ def _claim(labels: Any, claims: Any, wrong: Any, e: int, pixel: Any) -> None:
         claims[row, col] = e
     else:
         wrong[e] = True
-        if earlier >= 0:
+        if earlier >= 0 and (own or earlier < e):  # one that comes later would not have been there
             wrong[earlier] = True
 
 

@@ -22,8 +22,8 @@ class WhiteNoise(PartialModel):
 
 def white_noise(model: WhiteNoise, rows: int, cols: int, rng: np.random.Generator) -> Grey:
     """Return (rows, cols) independent Gaussian values of mean 0; none is beyond 4.3 standard deviations."""
-    numbers = np.frombuffer(rng.bytes(2 * rows * cols), dtype="<u2").astype(np.uint16, copy=False)
-    return _look_up(_NORMAL * np.float32(model.sd_grey), numbers).reshape(rows, cols)
+    numbers = rng.bit_generator.random_raw(-(-rows * cols // 4)).astype("<u8", copy=False).view("<u2")
+    return _look_up(_NORMAL * np.float32(model.sd_grey), numbers[: rows * cols]).reshape(rows, cols)
 
 
 @njit(cache=True)

@@ -151,10 +151,9 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
                     crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
                     if crossing < end:
                         end, after = crossing, other
-            while col < cols and col <= end:
-                labels[row, col] = here
-                col += 1
-            here = after
+            last = 1 + int(np.floor(min(max(end, col - 1.0), cols - 1.0)))
+            labels[row, col:last] = here
+            col, here = last, after
 
 
 @njit(cache=True, inline="always")
