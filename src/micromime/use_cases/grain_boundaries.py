@@ -19,7 +19,7 @@ from micromime.partial_models.grains.grain_shades import GrainShades, shade
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.partial_models.grains.merged_cells import MergedCells, merge
 from micromime.partial_models.grains.twins import Twins, bands, lay_bands
-from micromime.partial_models.surface.etch_residue import EtchResidue, residue
+from micromime.partial_models.surface.etch_residue import EtchResidue, lay_residue
 from micromime.partial_models.surface.inclusions import Inclusions, spots
 from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.partial_models.surface.scratches import Scratches, scratches
@@ -124,8 +124,8 @@ class GrainMicrograph(Instance):
             grey += scratches(self.scratches, rows, cols, self.stream("scratches"))
         grey *= 1 - taken
         if self.etch_residue.width > 0:
-            on = residue(self.etch_residue, taken != 0, section.cells.diameter_px, self.stream("etch_residue"))
-            grey += (on.grey - grey) * on.cover
+            rng = self.stream("etch_residue")
+            lay_residue(self.etch_residue, grey, taken != 0, section.cells.diameter_px, rng)
         if self.inclusions.per_10000_px > 0:
             grey *= 1 - spots(self.inclusions, rows, cols, self.stream("inclusions"))
         if self.stains.sd_grey > 0:

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 from pydantic import Field
 
 from micromime.scenario.arrays import Grey, Indices
 from micromime.scenario.partial_model import PartialModel
+
+Places = NDArray[np.integer[Any]]
 
 PERIOD = 256
 """The noise repeats after this many lattice cells."""
@@ -85,7 +88,7 @@ def smooth_field(rows: int, cols: int, wavelength_px: float, rng: np.random.Gene
     return out
 
 
-def smooth_values(rows: Indices, cols: Indices, wavelength_px: float, rng: np.random.Generator) -> Grey:
+def smooth_values(rows: Places, cols: Places, wavelength_px: float, rng: np.random.Generator) -> Grey:
     """Return what `smooth_field` has at (rows, cols), (n,): for a field of which little is needed."""
     cos, sin, across, down = _lattice(wavelength_px, rng)
     r, c = rows.astype(np.float32), cols.astype(np.float32)
