@@ -80,28 +80,41 @@ def _step(heights: Any, length: float) -> int:
     return step
 
 
-@njit(cache=True, inline="always")
+@njit(cache=True)
 def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:
-    """Darken the pixels about a straight piece by their distance to it, and mark those of its mask."""
+    """Darken the pixels about a straight piece by their distance to it, and mark those of its mask.
+
+    Without a branch, in single precision and by eight pixels at a time, which is compiled to vector instructions: what
+    lies too far away gets nothing.
+    """
     rows, cols = mask.shape
     half, half_mask, darkness = look
     reach = max(half + 0.5, half_mask)
     pr, pc = two[0] - one[0], two[1] - one[1]
     inverse = 1.0 / max(pr * pr + pc * pc, 1e-12)
-    top, bottom = min(one[0], two[0]) - reach, max(one[0], two[0]) + reach
-    west, east = min(one[1], two[1]) - reach, max(one[1], two[1]) + reach
-    for row in range(max(0, int(np.ceil(top))), min(rows - 1, int(np.floor(bottom))) + 1):
-        for col in range(max(0, int(np.ceil(west))), min(cols - 1, int(np.floor(east))) + 1):
-            r, c = row - one[0], col - one[1]
-            along = min(max((r * pr + c * pc) * inverse, 0.0), 1.0)
-            r, c = r - along * pr, c - along * pc
-            square = r * r + c * c
-            if square <= reach * reach:
-                distance = np.sqrt(square)
-                mask[row, col] |= half_mask > 0 and distance <= half_mask
-                here = np.float32(darkness * min(max(half + 0.5 - distance, 0.0), 1.0))
-                if abs(here) > abs(taken[row, col]):
-                    taken[row, col] = here
+    top = max(0, int(np.ceil(min(one[0], two[0]) - reach)))
+    bottom = min(rows - 1, int(np.floor(max(one[0], two[0]) + reach)))
+    west = max(0, int(np.ceil(min(one[1], two[1]) - reach)))
+    wide = min(cols - 1, int(np.floor(max(one[1], two[1]) + reach))) - west + 1
+    if wide <= 0:
+        return
+    wide = min((wide + 7) // 8 * 8, cols)
+    west = min(west, cols - wide)
+    zero, full, rim, dark = np.float32(0), np.float32(1), np.float32(half + 0.5), np.float32(darkness)
+    square_mask = np.float32(half_mask * half_mask if half_mask > 0 else -1.0)
+    down, across, rise, first = np.float32(pr), np.float32(pc), np.float32(pc * inverse), np.float32(west - one[1])
+    for row in range(top, bottom + 1):
+        r = np.float32(row - one[0])
+        start = np.float32((row - one[0]) * pr * inverse)
+        marked, here = mask[row, west : west + wide], taken[row, west : west + wide]
+        for k in range(wide):
+            c = first + np.float32(k)
+            along = min(max(start + c * rise, zero), full)
+            away_r, away_c = r - along * down, c - along * across
+            square = away_r * away_r + away_c * away_c
+            marked[k] |= square <= square_mask
+            takes = dark * min(max(rim - np.sqrt(square), zero), full)
+            here[k] = takes if abs(takes) > abs(here[k]) else here[k]
 
 
 def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Boundaries]:
