@@ -13,7 +13,7 @@ from micromime.partial_models.boundaries.lines import draw_lines, label_grains
 from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
 from micromime.partial_models.camera.illumination import Illumination, illuminate
 from micromime.partial_models.camera.sensor import Sensor, photograph
-from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.partial_models.camera.white_noise import WhiteNoise, add_white_noise
 from micromime.partial_models.grains.anisotropy import Anisotropy, stretched, unstretched_sides
 from micromime.partial_models.grains.grain_shades import GrainShades, shade
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
@@ -83,7 +83,7 @@ class GrainMicrograph(Instance):
         grey = self._surface(section, taken)
         mask = jittered(self.annotation, mask, self.stream("annotation"))
         grey *= illuminate(self.illumination, rows, cols)
-        grey += white_noise(self.white_noise, rows, cols, self.stream("white_noise"))
+        add_white_noise(self.white_noise, grey, self.stream("white_noise"))
         image = photograph(self.sensor, blur(self.gaussian_blur, grey), self.stream("sensor"))
         inside = (slice(margin, margin + self.rows), slice(margin, margin + self.cols))
         return Sample(image, np.ascontiguousarray(mask[inside]), numbered(section.objects[inside]))
@@ -112,7 +112,7 @@ class GrainMicrograph(Instance):
         laid = bands(self.twins, section.cells.nuclei, section.cells.diameter_px, self.stream("twins"))
         pen_px = self.annotation.width_px or self.twins.line_px
         added, by_sides, sides, numbers = lay_bands(self.twins, laid, section.grains, pen_px)
-        sides &= seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey)[section.grains]
+        sides &= _looked_up(seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey), section.grains)
         objects = numbers if self.twins.labelled else section.grains
         darkest = np.where(np.abs(taken) >= by_sides, taken, by_sides)
         return section._replace(grey=section.grey + added, objects=objects), darkest, sides
@@ -122,12 +122,12 @@ class GrainMicrograph(Instance):
         grey, (rows, cols) = section.grey, taken.shape
         if self.scratches.per_100000_px > 0:
             grey += scratches(self.scratches, rows, cols, self.stream("scratches"))
-        grey *= 1 - taken
+        _dim(grey, taken)
         if self.etch_residue.width > 0:
             rng = self.stream("etch_residue")
             lay_residue(self.etch_residue, grey, taken != 0, section.cells.diameter_px, rng)
         if self.inclusions.per_10000_px > 0:
-            grey *= 1 - spots(self.inclusions, rows, cols, self.stream("inclusions"))
+            _dim(grey, spots(self.inclusions, rows, cols, self.stream("inclusions")))
         if self.stains.sd_grey > 0:
             grey += stains(self.stains, rows, cols, self.stream("stains"))
         return grey
@@ -139,6 +139,14 @@ def numbered(objects: Indices) -> Labels:
     if there.sum() > np.iinfo(np.uint16).max:
         raise Mistake(f"The image would hold {there.sum()} grains; 65535 fit a label map: use larger grains.")
     return _looked_up(np.cumsum(there).astype(np.uint16), objects)
+
+
+@njit(cache=True)
+def _dim(grey: Any, taken: Any) -> None:
+    """Take a share of its grey from each pixel."""
+    for row in range(grey.shape[0]):
+        for col in range(grey.shape[1]):
+            grey[row, col] *= np.float32(1) - taken[row, col]
 
 
 @njit(cache=True)

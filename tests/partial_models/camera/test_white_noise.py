@@ -2,8 +2,14 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, norm
 
-from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.partial_models.camera.white_noise import WhiteNoise, add_white_noise
 from micromime.scenario.streams import stream
+
+
+def white_noise(model, rows, cols, rng):
+    field = np.zeros((rows, cols), np.float32)
+    add_white_noise(model, field, rng)
+    return field
 
 
 def test_values_are_gaussian_and_independent():
