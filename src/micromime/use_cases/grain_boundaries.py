@@ -155,7 +155,7 @@ def _numbers(objects: Any) -> Any:
     there = np.zeros(objects.max() + 1, dtype=np.bool_)
     for row in range(objects.shape[0]):
         for col in range(objects.shape[1]):
-            there[objects[row, col]] = True
+            there[np.uintp(objects[row, col])] = True
     return there
 
 
@@ -165,5 +165,5 @@ def _looked_up(table: Any, objects: Any) -> Any:
     out = np.empty(objects.shape, dtype=table.dtype)
     for row in range(objects.shape[0]):
         for col in range(objects.shape[1]):
-            out[row, col] = table[objects[row, col]]
+            out[row, col] = table[np.uintp(objects[row, col])]
     return out

@@ -51,17 +51,22 @@ def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
         return mask
     rows, cols = mask.shape
     # Perlin's noise has a standard deviation of about a quarter.
-    moves = [4 * model.jitter_px * smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2)]
+    down, across = (smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2))
     moved = np.empty_like(mask)
-    _look_up(moved, mask, moves[0], moves[1])
+    _look_up(moved.ravel(), mask.ravel(), (down, across), np.float32(4 * model.jitter_px))
     return moved
 
 
 @njit(cache=True)
-def _look_up(moved: Any, mask: Any, down: Any, across: Any) -> None:
+def _look_up(moved: Any, mask: Any, fields: Any, scale: Any) -> None:
     """Give each pixel what the mask has so many whole pixels away from it, or nearest to that place."""
-    rows, cols = mask.shape
+    down, across = fields
+    rows, cols = down.shape
+    at = np.empty(cols, np.int32)
     for row in range(rows):
         for col in range(cols):
-            r, c = row + np.int64(np.rint(down[row, col])), col + np.int64(np.rint(across[row, col]))
-            moved[row, col] = mask[min(max(r, 0), rows - 1), min(max(c, 0), cols - 1)]
+            r = row + np.int32(np.rint(scale * down[row, col]))
+            c = col + np.int32(np.rint(scale * across[row, col]))
+            at[col] = min(max(r, 0), rows - 1) * cols + min(max(c, 0), cols - 1)
+        for col in range(cols):
+            moved[row * cols + col] = mask[np.uintp(at[col])]

@@ -1,6 +1,6 @@
-"""The edges of a power diagram, from its dual: the regular triangulation, made by inserting one nucleus after another.
+"""The edges of a power diagram, from its dual, the regular triangulation, made by inserting nucleus after nucleus.
 
-A nucleus x with a weight is lifted to the height |x|^2 - weight; a triangle stands where no nucleus lies below the plane
+A nucleus x with a weight is lifted to the height |x|^2 - weight; a triangle stands where none lies below the plane
 through its lifted corners (Aurenhammer 1987, doi:10.1137/0216006). Inserting takes away the triangles whose planes the
 nucleus lies below, and joins it to what is around them (Bowyer 1981, doi:10.1093/comjnl/24.2.162). In the order of
 rows that run to and fro, a nucleus is found some triangles away from the one before: about linear in their number.
@@ -44,7 +44,7 @@ def _to_and_fro(nuclei: Points) -> Any:
 
 @njit(cache=True)
 def _triangulated(points: Any, order: Any) -> Any:
-    """Return triangles and planes of lifted points, of which the last three lie around all; free rows have corner -1."""
+    """Return triangles and planes of lifted points, the last three of which lie around; a free row has corner -1."""
     count = len(points)
     triangles, planes = np.full((2 * count, 7), -1, np.int64), np.empty((2 * count, 3))
     gone, rim, of = np.empty(2 * count, np.int64), np.empty((2 * count, 3), np.int64), np.empty(count, np.int64)

@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import Field
 
 from micromime.partial_models.surface.perlin_texture import smooth_field, smooth_values
@@ -40,18 +39,28 @@ def lay_residue(model: EtchResidue, grey: Grey, lines: Mask, diameter_px: float,
     cover -= distance
     cover += 0.5
     np.clip(cover, 0, 1, out=cover)
-    at = np.nonzero(cover)
-    grey[at] += (_greys(model, at, rng) - grey[at]) * cover[at]
+    _hide(grey, cover, _greys(model, cover > 0, rng))
     return cover
 
 
-def _greys(model: EtchResidue, at: tuple[NDArray[np.intp], ...], rng: np.random.Generator) -> Grey:
-    """Return the grey of the residue at these rows and columns, (n,)."""
-    fine, coarse = (smooth_values(at[0], at[1], size_px, rng) for size_px in (model.speck_px, 3 * model.speck_px))
+def _greys(model: EtchResidue, there: Mask, rng: np.random.Generator) -> Grey:
+    """Return the grey of the residue where there is some, (n,) row by row."""
+    fine, coarse = (smooth_values(there, size_px, rng) for size_px in (model.speck_px, 3 * model.speck_px))
     rough = 3 * fine + 3 * coarse
     # Most of it is dark, and some of it glints: a skewed law with mean 0 and the standard deviation asked for.
     grey: Grey = model.grey + 0.9 * model.roughness_grey * (np.exp(0.8 * np.clip(rough, -3, 2)) - 1.3)
     return grey
+
+
+@njit(cache=True)
+def _hide(grey: Any, cover: Any, greys: Any) -> None:
+    """Lay the greys, row by row, over what they cover."""
+    n = 0
+    for row in range(grey.shape[0]):
+        for col in range(grey.shape[1]):
+            if cover[row, col] > 0:
+                grey[row, col] += (greys[n] - grey[row, col]) * cover[row, col]
+                n += 1
 
 
 def distance_to(lines: Mask) -> Grey:

@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from pydantic import Field
 
-from micromime.scenario.arrays import Grey, Indices
+from micromime.scenario.arrays import Grey, Indices, Mask
 from micromime.scenario.partial_model import PartialModel
-
-Places = NDArray[np.integer[Any]]
 
 PERIOD = 256
 """The noise repeats after this many lattice cells."""
@@ -63,6 +60,7 @@ def _fill(out: Any, cells: Any, lattices: Any, shades: Any, amplitude: Any) -> N
     """Lay noise over the picture, in each cell's own lattice, and the cell's shade."""
     rows, cols = out.shape
     x, y, corners = _room(cols)
+    shade = np.empty(cols, np.float32)
     for row in range(rows):
         r, own = np.float32(row), cells[row]
         first = 0
@@ -71,6 +69,7 @@ def _fill(out: Any, cells: Any, lattices: Any, shades: Any, amplitude: Any) -> N
             while last < cols and own[last] == cell:
                 last += 1
             cos, sin, across, down = lattices[cell]
+            shade[first:last] = shades[cell]
             for col in range(first, last):
                 c = np.float32(col)
                 x[col] = c * cos - r * sin + across
@@ -78,7 +77,7 @@ def _fill(out: Any, cells: Any, lattices: Any, shades: Any, amplitude: Any) -> N
             first = last
         _noise(x, y, corners)
         for col in range(cols):
-            out[row, col] = shades[own[col]] + amplitude * x[col]
+            out[row, col] = shade[col] + amplitude * x[col]
 
 
 def smooth_field(rows: int, cols: int, wavelength_px: float, rng: np.random.Generator) -> Grey:
@@ -88,11 +87,11 @@ def smooth_field(rows: int, cols: int, wavelength_px: float, rng: np.random.Gene
     return out
 
 
-def smooth_values(rows: Places, cols: Places, wavelength_px: float, rng: np.random.Generator) -> Grey:
-    """Return what `smooth_field` has at (rows, cols), (n,): for a field of which little is needed."""
-    cos, sin, across, down = _lattice(wavelength_px, rng)
-    r, c = rows.astype(np.float32), cols.astype(np.float32)
-    return noise(c * cos - r * sin + across, c * sin + r * cos + down)
+def smooth_values(there: Mask, wavelength_px: float, rng: np.random.Generator) -> Grey:
+    """Return what `smooth_field` has where `there` is true, (n,) row by row: for a field of which little is needed."""
+    out = np.empty(np.count_nonzero(there), dtype=np.float32)
+    _lay_some(out, there, _lattice(wavelength_px, rng))
+    return out
 
 
 def _lattice(wavelength_px: float, rng: np.random.Generator) -> Grey:
@@ -115,6 +114,24 @@ def _lay(out: Any, lattice: Any) -> None:
             y[col] = c * sin + r * cos + down
         _noise(x, y, corners)
         out[row] = x
+
+
+@njit(cache=True)
+def _lay_some(out: Any, there: Any, lattice: Any) -> None:
+    rows, cols = there.shape
+    cos, sin, across, down = lattice
+    x, y, corners = _room(cols)
+    first = 0
+    for row in range(rows):
+        r, count = np.float32(row), 0
+        for col in range(cols):
+            c = np.float32(col)
+            x[count] = c * cos - r * sin + across
+            y[count] = c * sin + r * cos + down
+            count += there[row, col]
+        _noise(x[:count], y, corners)
+        out[first : first + count] = x[:count]
+        first += count
 
 
 def noise(x: Grey, y: Grey) -> Grey:
