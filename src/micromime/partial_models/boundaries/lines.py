@@ -52,30 +52,30 @@ def _stamp(mask: Any, taken: Any, ends: Any, heights: Any, look: Any) -> None:
     steps = heights.shape[1] - 1
     for e in range(len(heights)):
         r0, c0, dr, dc, length = chord(ends, e)
-        step = _step(heights[e], length)
         half, half_mask = thickness_px[e] / 2, mask_px[e] / 2
-        before = (r0, c0)
-        for k in range(step, steps + 1, step):
+        before, k = (r0, c0), 0
+        while k < steps:
+            step = _step(heights[e], k, length)
+            dark = (darkness[e, k] + darkness[e, k + step]) / 2
+            k += step
             along, height = length * k / steps, heights[e, k]
             after = (r0 + dr * along - dc * height, c0 + dc * along + dr * height)
-            dark = (darkness[e, k - step] + darkness[e, k]) / 2
             _stamp_piece(mask, taken, before, after, (half, half_mask, dark))
             before = after
 
 
 @njit(cache=True)
-def _step(heights: Any, length: float) -> int:
-    """Return every how many points to draw: pieces up to 6 px long that pass no point by more than 0.1 px."""
+def _step(heights: Any, first: int, length: float) -> int:
+    """Return over how many points to go from the first: up to 6 px that pass no point by more than 0.1 px."""
     steps = len(heights) - 1
     step = steps // 4
     while step > 1:
-        missed = 0.0
-        for k in range(steps):
-            first = k - k % step
-            rise = (heights[first + step] - heights[first]) / step
-            missed = max(missed, abs(heights[first] + rise * (k % step) - heights[k]))
-        if missed <= 0.1 and length * step / steps <= 6.0:
-            break
+        if first % step == 0 and length * step / steps <= 6.0:
+            missed, rise = 0.0, (heights[first + step] - heights[first]) / step
+            for k in range(1, step):
+                missed = max(missed, abs(heights[first] + rise * k - heights[first + k]))
+            if missed <= 0.1:
+                break
         step //= 2
     return step
 

@@ -85,10 +85,11 @@ def _move(nuclei: Any, ends: Any, sides: Any, plane: Any) -> None:
     """
     area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
     inside = np.ones(len(nuclei), dtype=np.bool_)
-    low, high = plane
+    (low_r, low_c), (high_r, high_c) = plane
     for e in range(len(sides[0])):
         start, end = ends[0][e], ends[1][e]
-        out = (start < low).any() or (start > high).any() or (end < low).any() or (end > high).any()
+        out = min(start[0], end[0]) < low_r or max(start[0], end[0]) > high_r
+        out |= min(start[1], end[1]) < low_c or max(start[1], end[1]) > high_c
         for cell, sign in ((sides[0][e], 1.0), (sides[1][e], -1.0)):
             inside[cell] &= not out
             r0, c0 = start[0] - nuclei[cell, 0], start[1] - nuclei[cell, 1]
@@ -111,11 +112,12 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
         col = 0
         while col < cols:
             end, after = float(cols), here
+            slope, power = _slope(cells, here, row), _power(cells, here, row)
             for k in range(first[here], first[here + 1]):
                 other = neighbours[k]
-                ahead = _slope(cells, here, row) - _slope(cells, other, row)
+                ahead = slope - _slope(cells, other, row)
                 if ahead > 0:
-                    crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
+                    crossing = (_power(cells, other, row) - power) / (2 * ahead)
                     if crossing < end:
                         end, after = crossing, other
             last = 1 + int(np.floor(min(max(end, col - 1.0), cols - 1.0)))

@@ -59,8 +59,8 @@ def texture(model: PerlinTexture, cells: Indices, shades: Grey, diameter_px: flo
 def _fill(out: Any, cells: Any, lattices: Any, shades: Any, amplitude: Any) -> None:
     """Lay noise over the picture, in each cell's own lattice, and the cell's shade."""
     rows, cols = out.shape
-    x, y, corners = _room(cols)
-    shade = np.empty(cols, np.float32)
+    x, y, corners = _room(cols + 15)
+    shade = np.empty(cols + 15, np.float32)
     for row in range(rows):
         r, own = np.float32(row), cells[row]
         first = 0
@@ -69,13 +69,13 @@ def _fill(out: Any, cells: Any, lattices: Any, shades: Any, amplitude: Any) -> N
             while last < cols and own[last] == cell:
                 last += 1
             cos, sin, across, down = lattices[cell]
-            shade[first:last] = shades[cell]
-            for col in range(first, last):
+            for col in range(first, first + (last - first + 15) // 16 * 16):  # what is too much is written over
                 c = np.float32(col)
                 x[col] = c * cos - r * sin + across
                 y[col] = c * sin + r * cos + down
+                shade[col] = shades[cell]
             first = last
-        _noise(x, y, corners)
+        _noise(x[:cols], y, corners)
         for col in range(cols):
             out[row, col] = shade[col] + amplitude * x[col]
 
