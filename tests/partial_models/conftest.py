@@ -4,9 +4,8 @@ from itertools import cycle
 
 import numpy as np
 import pytest
-from numba import vectorize
 
-from micromime.partial_models.surface.perlin_texture import noise_at
+from micromime.partial_models.surface.perlin_texture import noise
 
 
 class Middle:
@@ -36,10 +35,5 @@ def middle():
 
 @pytest.fixture(scope="session")
 def perlin():
-    """Perlin's noise at points x, y, as partial models compile it."""
-
-    @vectorize
-    def at(x, y):
-        return noise_at(x, y)
-
-    return at
+    """Perlin's noise at points x, y, of any shape."""
+    return lambda x, y: noise(np.ravel(x), np.ravel(y)).reshape(np.shape(x))

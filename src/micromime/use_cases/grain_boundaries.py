@@ -1,8 +1,9 @@
 """Micrographs of polycrystals and their grain boundaries (Trampert et al. 2021, section 3.2)."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 
 from micromime.mistakes import Mistake
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths, seen
@@ -12,13 +13,13 @@ from micromime.partial_models.boundaries.lines import draw_lines, label_grains
 from micromime.partial_models.camera.gaussian_blur import GaussianBlur, blur
 from micromime.partial_models.camera.illumination import Illumination, illuminate
 from micromime.partial_models.camera.sensor import Sensor, photograph
-from micromime.partial_models.camera.white_noise import WhiteNoise, white_noise
+from micromime.partial_models.camera.white_noise import WhiteNoise, add_white_noise
 from micromime.partial_models.grains.anisotropy import Anisotropy, stretched, unstretched_sides
 from micromime.partial_models.grains.grain_shades import GrainShades, shade
 from micromime.partial_models.grains.grain_structure import GrainStructure, label_cells, tessellate
 from micromime.partial_models.grains.merged_cells import MergedCells, merge
 from micromime.partial_models.grains.twins import Twins, bands, lay_bands
-from micromime.partial_models.surface.etch_residue import EtchResidue, residue
+from micromime.partial_models.surface.etch_residue import EtchResidue, lay_residue
 from micromime.partial_models.surface.inclusions import Inclusions, spots
 from micromime.partial_models.surface.perlin_texture import PerlinTexture, texture
 from micromime.partial_models.surface.scratches import Scratches, scratches
@@ -82,7 +83,7 @@ class GrainMicrograph(Instance):
         grey = self._surface(section, taken)
         mask = jittered(self.annotation, mask, self.stream("annotation"))
         grey *= illuminate(self.illumination, rows, cols)
-        grey += white_noise(self.white_noise, rows, cols, self.stream("white_noise"))
+        add_white_noise(self.white_noise, grey, self.stream("white_noise"))
         image = photograph(self.sensor, blur(self.gaussian_blur, grey), self.stream("sensor"))
         inside = (slice(margin, margin + self.rows), slice(margin, margin + self.cols))
         return Sample(image, np.ascontiguousarray(mask[inside]), numbered(section.objects[inside]))
@@ -101,10 +102,9 @@ class GrainMicrograph(Instance):
         between = bent.edges._replace(left=grain[bent.edges.left], right=grain[bent.edges.right])
         shades = shade(self.grain_shades, between, count, self.stream("grain_shades"))[grain]
         bent = contrasted(self.boundary_contrast, bent, self.stream("boundary_contrast"))
-        grains = grain[labels]
-        grey = shades.astype(np.float32)[grains]
-        texture_rng = self.stream("perlin_texture")
-        grey += texture(self.perlin_texture, grains, count, cells.diameter_px, texture_rng)
+        grains = _looked_up(grain, labels) if self.merged_cells.share > 0 else labels
+        shade_of = shades.astype(np.float32)
+        grey = texture(self.perlin_texture, grains, shade_of, cells.diameter_px, self.stream("perlin_texture"))
         return _Section(grains, grains, grey, cells, shades, bent)
 
     def _twinned(self, section: _Section, taken: Grey) -> tuple[_Section, Grey, Mask]:
@@ -112,7 +112,7 @@ class GrainMicrograph(Instance):
         laid = bands(self.twins, section.cells.nuclei, section.cells.diameter_px, self.stream("twins"))
         pen_px = self.annotation.width_px or self.twins.line_px
         added, by_sides, sides, numbers = lay_bands(self.twins, laid, section.grains, pen_px)
-        sides &= seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey)[section.grains]
+        sides &= _looked_up(seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey), section.grains)
         objects = numbers if self.twins.labelled else section.grains
         darkest = np.where(np.abs(taken) >= by_sides, taken, by_sides)
         return section._replace(grey=section.grey + added, objects=objects), darkest, sides
@@ -122,12 +122,12 @@ class GrainMicrograph(Instance):
         grey, (rows, cols) = section.grey, taken.shape
         if self.scratches.per_100000_px > 0:
             grey += scratches(self.scratches, rows, cols, self.stream("scratches"))
-        grey *= 1 - taken
+        _dim(grey, taken)
         if self.etch_residue.width > 0:
-            on = residue(self.etch_residue, taken != 0, section.cells.diameter_px, self.stream("etch_residue"))
-            grey += (on.grey - grey) * on.cover
+            rng = self.stream("etch_residue")
+            lay_residue(self.etch_residue, grey, taken != 0, section.cells.diameter_px, rng)
         if self.inclusions.per_10000_px > 0:
-            grey *= 1 - spots(self.inclusions, rows, cols, self.stream("inclusions"))
+            _dim(grey, spots(self.inclusions, rows, cols, self.stream("inclusions")))
         if self.stains.sd_grey > 0:
             grey += stains(self.stains, rows, cols, self.stream("stains"))
         return grey
@@ -135,7 +135,35 @@ class GrainMicrograph(Instance):
 
 def numbered(objects: Indices) -> Labels:
     """Return the objects that are seen, numbered 1 to n in the order of their numbers."""
-    seen = np.bincount(objects.ravel()) > 0
-    if seen.sum() > np.iinfo(np.uint16).max:
-        raise Mistake(f"The image would hold {seen.sum()} grains; 65535 fit a label map: use larger grains.")
-    return np.cumsum(seen).astype(np.uint16)[objects]
+    there = _numbers(objects)
+    if there.sum() > np.iinfo(np.uint16).max:
+        raise Mistake(f"The image would hold {there.sum()} grains; 65535 fit a label map: use larger grains.")
+    return _looked_up(np.cumsum(there).astype(np.uint16), objects)
+
+
+@njit(cache=True)
+def _dim(grey: Any, taken: Any) -> None:
+    """Take a share of its grey from each pixel."""
+    for row in range(grey.shape[0]):
+        for col in range(grey.shape[1]):
+            grey[row, col] *= np.float32(1) - taken[row, col]
+
+
+@njit(cache=True)
+def _numbers(objects: Any) -> Any:
+    """Return which numbers there are, up to the largest."""
+    there = np.zeros(objects.max() + 1, dtype=np.bool_)
+    for row in range(objects.shape[0]):
+        for col in range(objects.shape[1]):
+            there[np.uintp(objects[row, col])] = True
+    return there
+
+
+@njit(cache=True)
+def _looked_up(table: Any, objects: Any) -> Any:
+    """Return what the table has for each pixel's number."""
+    out = np.empty(objects.shape, dtype=table.dtype)
+    for row in range(objects.shape[0]):
+        for col in range(objects.shape[1]):
+            out[row, col] = table[np.uintp(objects[row, col])]
+    return out

@@ -6,6 +6,7 @@ from scipy.ndimage import label
 
 from micromime.partial_models.boundaries.annotation import Annotation, jittered, pen_widths
 from micromime.partial_models.boundaries.lines import draw_lines
+from micromime.partial_models.surface.perlin_texture import smooth_field
 from micromime.scenario.arrays import STEPS, Boundaries, Edges
 from micromime.scenario.streams import stream
 
@@ -81,6 +82,16 @@ def test_lines_lie_off_by_the_sd_asked_for(jitter_px, axis):
     off = [np.flatnonzero(each[:, 40 - 10 * axis]).mean() - 30 for each in moved]
     assert np.std(off) == pytest.approx(np.sqrt(jitter_px**2 + 1 / 12), rel=0.2)  # to whole pixels
     assert np.mean(off) == pytest.approx(0, abs=0.3 * jitter_px)
+
+
+@given(st.floats(0.1, 4), st.integers(0, 10**9))
+def test_a_pixel_is_that_of_the_mask_so_many_whole_pixels_away(jitter_px, seed):
+    mask, rng = net(30, 44, 7), stream(seed, "x")
+    down, across = (np.rint(4 * jitter_px * smooth_field(30, 44, 20, rng)).astype(int) for _ in range(2))
+    row, col = np.arange(30)[:, None] + down, np.arange(44) + across
+    expected = mask[np.clip(row, 0, 29), np.clip(col, 0, 43)]
+    found = jittered(Annotation(jitter_px=jitter_px, jitter_length_px=20), mask, stream(seed, "x"))
+    assert np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize("seed", range(4))

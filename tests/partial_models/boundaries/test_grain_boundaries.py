@@ -37,6 +37,49 @@ def one_edge(heights=0.0, thickness_px=3.0, darkness=0.5):
     return Boundaries(edges, curve, np.array([thickness_px]), np.full((1, STEPS + 1), darkness))
 
 
+def sides(edges, heights, e, rows, cols):
+    """(rows, cols): 1 between an edge's chord and its curve to the left, -1 to the right, else 0."""
+    (r0, c0), (dr, dc) = edges.start[e], edges.end[e] - edges.start[e]
+    length = max(np.sqrt(dr * dr + dc * dc), 1e-9)
+    r, c = (each - first for each, first in zip(np.mgrid[:rows, :cols], (r0, c0), strict=True))
+    along = (r * (dr / length) + c * (dc / length)) * (STEPS / length)
+    height = c * (dr / length) - r * (dc / length)
+    k = np.clip(along.astype(int), 0, STEPS - 1)
+    curve = np.where((along > 0) & (along < STEPS), heights[k] + (along - k) * (heights[k + 1] - heights[k]), 0)
+    return ((height > 0) & (height <= curve)).astype(int) - ((height < 0) & (height >= curve))
+
+
+def plain_labels(straight, bent):
+    """Labels and heights of `label_grains`, by going through all edges anew until no pixel is claimed wrongly."""
+    (_, _, left, right), heights, times = bent.edges, bent.heights.copy(), np.zeros(len(bent.heights))
+    while True:
+        labels, claims, wrong = straight.copy(), np.full(straight.shape, -1), np.zeros(len(heights), np.bool_)
+        for e in range(len(heights)):
+            side = sides(bent.edges, heights[e], e, *straight.shape)
+            own = straight == np.where(side > 0, left[e], right[e])
+            taken = (side != 0) & own & (claims < 0)
+            earlier = claims[(side != 0) & ~taken]
+            wrong[e] = earlier.size > 0
+            wrong[earlier[earlier >= 0]] = True
+            labels[taken], claims[taken] = np.where(side > 0, right[e], left[e])[taken], e
+        if not wrong.any():
+            return labels, heights
+        times += wrong
+        heights[wrong] *= np.where(times[wrong] < 5, 0.5, 0)[:, None]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_labels_are_those_of_going_through_all_edges_anew(seed):
+    cells = tessellate(GrainStructure(diameter_px=30, relaxation_steps=0, size_spread=0.6), 90, 120, stream(seed, "x"))
+    straight = label_cells(cells, 90, 120)
+    model = GrainBoundaries(waviness=0.2, thickness_px=3, darkness=1)
+    bent = bend(model, near(cells.edges, 30, 90, 120), 30, stream(seed, "bend"))
+    labels, drawn_as = label_grains(straight, bent)
+    expected, heights = plain_labels(straight, bent)
+    assert np.array_equal(labels, expected)
+    assert np.array_equal(drawn_as.heights, heights)
+
+
 @given(models, st.integers(0, 10**9))
 def test_labels_change_only_at_a_line(model, seed):
     _, labels, _, mask, _ = drawn(model, seed)

@@ -3,6 +3,7 @@ import io
 import numpy as np
 import PIL.Image
 import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -52,6 +53,15 @@ def test_black_and_white_are_where_grey_ends():
 def test_gamma_is_the_exponent_between_them(gamma, found):
     # 255 / 4^gamma and 255 / 2^gamma: 15.94 and 63.75, or 127.5 and 180.3.
     assert taken([[0, 63.75, 127.5, 255]], gamma=gamma).tolist() == [found]
+
+
+@given(greys, st.floats(0, 120), st.floats(130, 400), st.floats(0.4, 2.5))
+def test_any_tone_is_that_of_the_curve(grey, black, white, gamma):
+    tone = 255 * np.clip((grey.astype(float) - black) / (white - black), 0, 1) ** gamma
+    found = taken(grey, black_grey=black, white_grey=white, gamma=gamma)
+    clear = np.abs(tone % 1 - 0.5) > 0.01  # single precision
+    assert np.array_equal(found[clear], np.rint(tone)[clear])
+    assert np.abs(found - tone).max() < 0.51
 
 
 def test_noise_comes_before_the_tone_curve():

@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from micromime.partial_models.surface.perlin_texture import PERIOD, PerlinTexture, smooth_field, texture
+from micromime.partial_models.surface.perlin_texture import PERIOD, PerlinTexture, smooth_field, smooth_values, texture
 from micromime.scenario.streams import stream
+
+PLAIN = np.zeros(3, np.float32)
 
 # Written down from noise.pnoise2 of the package noise 1.2.2, for machines without a compiler.
 KNOWN = [(0.3, 0.7, 0.09597452), (12.25, 3.5, 0.27148438), (-4.6, 250.1, -0.03609311), (511.9, -0.35, -0.052036047)]
@@ -56,20 +58,20 @@ def test_its_mean_is_0_and_its_spread_a_quarter():
 
 def test_amplitude_scales_and_zero_is_off():
     cells = np.repeat(np.arange(3, dtype=np.int32), 20).reshape(3, 20)
-    fields = [texture(PerlinTexture(amplitude_grey=a), cells, 3, 30.0, stream(1, "x")) for a in (0, 10, 20)]
+    fields = [texture(PerlinTexture(amplitude_grey=a), cells, PLAIN[:3], 30.0, stream(1, "x")) for a in (0, 10, 20)]
     assert not fields[0].any()
     assert np.allclose(2 * fields[1], fields[2])
 
 
 def test_each_grain_has_a_lattice_of_its_own():
     one, two = np.zeros((40, 40), np.int32), np.ones((40, 40), np.int32)
-    fields = [texture(PerlinTexture(amplitude_grey=50), cells, 2, 30.0, stream(1, "x")) for cells in (one, two)]
+    fields = [texture(PerlinTexture(amplitude_grey=50), cells, PLAIN[:2], 30.0, stream(1, "x")) for cells in (one, two)]
     assert abs(np.corrcoef(fields[0].ravel(), fields[1].ravel())[0, 1]) < 0.5
 
 
 def test_a_grains_texture_is_the_noise_on_its_turned_and_moved_lattice(perlin):
     field = texture(
-        PerlinTexture(amplitude_grey=8, wavelength=0.5), np.zeros((30, 44), np.int32), 1, 40.0, stream(1, "x")
+        PerlinTexture(amplitude_grey=8, wavelength=0.5), np.zeros((30, 44), np.int32), PLAIN[:1], 40.0, stream(1, "x")
     )
     rng = stream(1, "x")
     angle, (right, down) = rng.uniform(0, 2 * np.pi, 1)[0], rng.uniform(0, PERIOD, (1, 2))[0]
@@ -77,3 +79,19 @@ def test_a_grains_texture_is_the_noise_on_its_turned_and_moved_lattice(perlin):
     x = (cols * np.cos(angle) - rows * np.sin(angle)) / 20 + right
     y = (cols * np.sin(angle) + rows * np.cos(angle)) / 20 + down
     assert np.allclose(field, 8 * perlin(x.astype(np.float32), y.astype(np.float32)), atol=0.01)
+
+
+def test_noise_lies_about_the_shade_of_its_cell():
+    cells, shades = np.repeat(np.arange(3, dtype=np.int32), 20).reshape(3, 20), np.array([50, 90, 200], np.float32)
+    flat, shaded = (
+        texture(PerlinTexture(amplitude_grey=9), cells, each, 30.0, stream(1, "x")) for each in (PLAIN, shades)
+    )
+    assert np.array_equal(shaded, shades[cells] + flat)
+    assert np.array_equal(texture(PerlinTexture(), cells, shades, 30.0, stream(1, "x")), shades[cells])
+
+
+@given(st.integers(0, 10**9), st.floats(1, 300))
+def test_values_here_and_there_are_those_of_the_field(seed, wavelength_px):
+    field, there = smooth_field(40, 60, wavelength_px, stream(seed, "x")), stream(seed, "places").random((40, 60)) < 0.3
+    there[5:9], there[-1, -1] = False, True
+    assert np.array_equal(smooth_values(there, wavelength_px, stream(seed, "x")), field[there])

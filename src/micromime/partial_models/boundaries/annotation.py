@@ -1,6 +1,9 @@
 """What a person draws for boundaries: lines of a pen's width, a little off, and not where nothing is to be seen."""
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 from pydantic import Field
 
@@ -48,7 +51,22 @@ def jittered(model: Annotation, mask: Mask, rng: np.random.Generator) -> Mask:
         return mask
     rows, cols = mask.shape
     # Perlin's noise has a standard deviation of about a quarter.
-    moves = [4 * model.jitter_px * smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2)]
-    row = np.arange(rows)[:, None] + np.rint(moves[0]).astype(np.int64)
-    col = np.arange(cols) + np.rint(moves[1]).astype(np.int64)
-    return mask[np.clip(row, 0, rows - 1), np.clip(col, 0, cols - 1)]
+    down, across = (smooth_field(rows, cols, model.jitter_length_px, rng) for _ in range(2))
+    moved = np.empty_like(mask)
+    _look_up(moved.ravel(), mask.ravel(), (down, across), np.float32(4 * model.jitter_px))
+    return moved
+
+
+@njit(cache=True)
+def _look_up(moved: Any, mask: Any, fields: Any, scale: Any) -> None:
+    """Give each pixel what the mask has so many whole pixels away from it, or nearest to that place."""
+    down, across = fields
+    rows, cols = down.shape
+    at = np.empty(cols, np.int32)
+    for row in range(rows):
+        for col in range(cols):
+            r = row + np.int32(np.rint(scale * down[row, col]))
+            c = col + np.int32(np.rint(scale * across[row, col]))
+            at[col] = min(max(r, 0), rows - 1) * cols + min(max(c, 0), cols - 1)
+        for col in range(cols):
+            moved[row * cols + col] = mask[np.uintp(at[col])]

@@ -1,5 +1,7 @@
 """Bent boundaries: each edge between two grains is one cubic spline that both of them share."""
 
+from functools import cache
+
 import numpy as np
 import scipy
 from numpy.typing import NDArray
@@ -41,6 +43,7 @@ def bend(model: GrainBoundaries, edges: Edges, diameter_px: float, rng: np.rando
     return Boundaries(edges, heights, np.clip(thickness, 1, LARGEST_THICKNESS_PX), evenly)
 
 
+@cache
 def _spline_basis(control_points: int) -> NDArray[np.float64]:
     """Return (control_points, STEPS + 1): the spline that is 1 at one control point and 0 at all others."""
     count = control_points + 2

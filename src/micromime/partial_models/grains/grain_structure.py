@@ -3,11 +3,11 @@
 from typing import Any
 
 import numpy as np
-import scipy
 from numba import njit
 from pydantic import Field
 
-from micromime.scenario.arrays import Edges, Indices, Points, Reals, Tessellation
+from micromime.partial_models.grains.power_diagram import edges_between
+from micromime.scenario.arrays import Edges, Indices, Tessellation
 from micromime.scenario.partial_model import PartialModel
 
 MARGIN_DIAMETERS = 2.0
@@ -44,23 +44,14 @@ def tessellate(model: GrainStructure, rows: int, cols: int, rng: np.random.Gener
     radii = RADIUS_PER_DIAMETER * model.diameter_px * np.exp(model.size_spread * rng.standard_normal(count))
     weights = radii**2
     for _ in range(model.relaxation_steps):
-        edges = _edges(nuclei, weights)
+        edges = edges_between(nuclei, weights)
         ends, sides = (edges.start, edges.end), (edges.left, edges.right)
         _move(nuclei, ends, sides, (middle - half, middle + half))
-    edges = _edges(nuclei, weights)
+    edges = edges_between(nuclei, weights)
     cells = np.union1d(edges.left, edges.right).size
     scale = max(np.sqrt(cells / count) if model.size_spread > 0 else 1.0, 1 / grow)
     nuclei, start, end = (middle + (each - middle) * scale for each in (nuclei, edges.start, edges.end))
     return Tessellation(nuclei, weights * scale**2, edges._replace(start=start, end=end), model.diameter_px)
-
-
-def _edges(nuclei: Points, weights: Reals) -> Edges:
-    """Return the edges of the power diagram: the lower convex hull of the lifted nuclei, seen from below."""
-    origin = nuclei.mean(axis=0)
-    flat = nuclei - origin
-    hull = scipy.spatial.ConvexHull(np.column_stack([flat, (flat**2).sum(axis=1) - weights]))
-    start, end, left, right = _dual(hull.equations, hull.simplices, hull.neighbors, nuclei, origin)
-    return Edges(start, end, left, right)
 
 
 def label_cells(cells: Tessellation, rows: int, cols: int) -> Indices:
@@ -86,30 +77,6 @@ def _adjacency(edges: Edges, count: int) -> tuple[Indices, Indices]:
 
 
 @njit(cache=True)
-def _dual(equations: Any, simplices: Any, neighbours: Any, nuclei: Any, origin: Any) -> Any:
-    """Return start, end, left and right of the edges dual to the sides between two triangles of the lower hull."""
-    most = 3 * len(simplices)
-    start, end = np.empty((most, 2)), np.empty((most, 2))
-    left, right = np.empty(most, dtype=np.int32), np.empty(most, dtype=np.int32)
-    count = 0
-    for one in range(len(simplices)):
-        for corner in range(3):
-            two = neighbours[one, corner]
-            if two < one or equations[one, 2] > -1e-9 or equations[two, 2] > -1e-9:
-                continue
-            for axis in range(2):
-                start[count, axis] = equations[one, axis] / (-2 * equations[one, 2]) + origin[axis]
-                end[count, axis] = equations[two, axis] / (-2 * equations[two, 2]) + origin[axis]
-            p, q = simplices[one, (corner + 1) % 3], simplices[one, (corner + 2) % 3]
-            r, c = end[count, 0] - start[count, 0], end[count, 1] - start[count, 1]
-            # Rows point down: b lies to the left of a where a_row b_col - a_col b_row is positive.
-            q_is_left = r * (nuclei[q, 1] - nuclei[p, 1]) - c * (nuclei[q, 0] - nuclei[p, 0]) > 0
-            left[count], right[count] = (q, p) if q_is_left else (p, q)
-            count += 1
-    return start[:count].copy(), end[:count].copy(), left[:count].copy(), right[:count].copy()
-
-
-@njit(cache=True)
 def _move(nuclei: Any, ends: Any, sides: Any, plane: Any) -> None:
     """Move nuclei to the centroids of their cells, where these lie within the plane laid out.
 
@@ -118,10 +85,11 @@ def _move(nuclei: Any, ends: Any, sides: Any, plane: Any) -> None:
     """
     area, moment = np.zeros(len(nuclei)), np.zeros((len(nuclei), 2))
     inside = np.ones(len(nuclei), dtype=np.bool_)
-    low, high = plane
+    (low_r, low_c), (high_r, high_c) = plane
     for e in range(len(sides[0])):
         start, end = ends[0][e], ends[1][e]
-        out = (start < low).any() or (start > high).any() or (end < low).any() or (end > high).any()
+        out = min(start[0], end[0]) < low_r or max(start[0], end[0]) > high_r
+        out |= min(start[1], end[1]) < low_c or max(start[1], end[1]) > high_c
         for cell, sign in ((sides[0][e], 1.0), (sides[1][e], -1.0)):
             inside[cell] &= not out
             r0, c0 = start[0] - nuclei[cell, 0], start[1] - nuclei[cell, 1]
@@ -144,17 +112,17 @@ def _walk_rows(labels: Any, cells: Any, first: Any, neighbours: Any, start: int)
         col = 0
         while col < cols:
             end, after = float(cols), here
+            slope, power = _slope(cells, here, row), _power(cells, here, row)
             for k in range(first[here], first[here + 1]):
                 other = neighbours[k]
-                ahead = _slope(cells, here, row) - _slope(cells, other, row)
+                ahead = slope - _slope(cells, other, row)
                 if ahead > 0:
-                    crossing = (_power(cells, other, row) - _power(cells, here, row)) / (2 * ahead)
+                    crossing = (_power(cells, other, row) - power) / (2 * ahead)
                     if crossing < end:
                         end, after = crossing, other
-            while col < cols and col <= end:
-                labels[row, col] = here
-                col += 1
-            here = after
+            last = 1 + int(np.floor(min(max(end, col - 1.0), cols - 1.0)))
+            labels[row, col:last] = here
+            col, here = last, after
 
 
 @njit(cache=True, inline="always")
