@@ -34,8 +34,9 @@ def _down(values: Any, half: Any) -> Any:
             sums[col] = middle[col] * half[0]
         for away in range(len(half) - 1, 0, -1):
             above, below = values[_mirrored(row - away, len(values))], values[_mirrored(row + away, len(values))]
+            weight = half[away]  # read before, as for all that is known the sums might lie there
             for col in range(len(sums)):
-                sums[col] += (above[col] + below[col]) * half[away]
+                sums[col] += (above[col] + below[col]) * weight
     return found
 
 
@@ -51,14 +52,15 @@ def _across(values: Any, half: Any) -> Any:
         for col in range(cols):
             sums[col] = line[col + reach] * half[0]
         for away in range(reach, 0, -1):
-            left, right = line[reach - away : reach - away + cols], line[reach + away : reach + away + cols]
+            left, right, weight = line[reach - away :], line[reach + away :], half[away]
             for col in range(cols):
-                sums[col] += (left[col] + right[col]) * half[away]
+                sums[col] += (left[col] + right[col]) * weight
     return found
 
 
 @njit(cache=True)
 def _mirrored(place: int, count: int) -> int:
     """Return the place within 0 to count - 1 that a mirror at either end shows: d c b a | a b c d | d c b a."""
-    place %= 2 * count
+    if not 0 <= place < count:  # hardly ever, and a division takes longer than all the rest
+        place %= 2 * count
     return place if place < count else 2 * count - 1 - place
