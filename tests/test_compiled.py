@@ -26,7 +26,8 @@ def taken_from_elsewhere(text: str) -> list[str]:
     tree = ast.parse(text)
     ours, modules = imported(tree)
     defined = definitions(tree)
-    fields = {each.target.id for each in ast.walk(tree) if isinstance(each, ast.AnnAssign)}
+    annotated = [each.target for each in ast.walk(tree) if isinstance(each, ast.AnnAssign)]
+    fields = {each.id for each in annotated if isinstance(each, ast.Name)}
     found = []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and any("jit" in ast.unparse(each) for each in node.decorator_list):

@@ -34,6 +34,23 @@ class Fit(NamedTuple):
     """One row a law, best AIC first: law, parameters (how many were fitted), aic, ks, chosen. Empty for a constant."""
 
 
+class _Law(NamedTuple):
+    """A law of scipy.stats with its arguments; one that scipy freezes writes its documentation anew each time."""
+
+    family: Any
+    arguments: tuple[float, ...]
+    """Of its form, and its place and scale where it has them."""
+
+    def log_likelihood(self, sample: Reals) -> float:
+        """Return the sum of the logarithms of the densities, or chances, of the values."""
+        of_one = getattr(self.family, "logpmf", None) or self.family.logpdf
+        return float(of_one(sample, *self.arguments).sum())
+
+    def cdf(self, at: Reals) -> Reals:
+        """Return the share of the law up to each value."""
+        return np.asarray(self.family.cdf(at, *self.arguments))
+
+
 class _Candidate(NamedTuple):
     """A fitted law before it is cut off."""
 
@@ -41,8 +58,7 @@ class _Candidate(NamedTuple):
     parameters: int
     """How many were fitted."""
     written: dict[str, float]
-    law: Any
-    """The frozen law of scipy.stats."""
+    law: _Law
 
 
 def fit_reals(values: ArrayLike, bounds: tuple[float, float], *, signed: bool = False) -> Fit:
@@ -97,8 +113,8 @@ def _sample(values: ArrayLike, bounds: tuple[float, float]) -> Reals:
 def _best(found: list[_Candidate], sample: Reals, bounds: tuple[float, float]) -> Fit:
     rows = []
     for name, parameters, _, law in found:
-        likelihood = float((law.logpmf if hasattr(law, "logpmf") else law.logpdf)(sample).sum())
-        rows.append((name, parameters, 2 * parameters - 2 * likelihood, _distance(law.cdf, sample)))
+        aic = 2 * parameters - 2 * law.log_likelihood(sample)
+        rows.append((name, parameters, aic, _distance(law.cdf, sample)))
     table = pd.DataFrame(rows, columns=list(COLUMNS[:-1])).sort_values("aic", kind="stable")
     table["chosen"] = np.arange(len(table)) == 0
     return Fit(_cut(found[int(table.index[0])], bounds), table.reset_index(drop=True))
@@ -115,7 +131,7 @@ def _distance(cdf: Callable[[Reals], Reals], sample: Reals) -> float:
 def _cut(each: _Candidate, bounds: tuple[float, float]) -> dict[str, Any]:
     """Return the law with its limits, within the bounds."""
     numbers = {key: _rounded(value) for key, value in each.written.items()}
-    low, high = (float(each.law.ppf(share)) for share in (CUT, 1 - CUT))
+    low, high = (float(each.law.family.ppf(share, *each.law.arguments)) for share in (CUT, 1 - CUT))
     low, high = max(low, bounds[0]), min(high, bounds[1])
     if "size" in numbers:
         return {"negative_binomial": {**numbers, "low": math.floor(low), "high": math.ceil(high)}}
@@ -133,24 +149,24 @@ def _reals(sample: Reals, positive: bool) -> Iterator[_Candidate]:
     """Yield fitted laws of real values; but for the normal one they have no values below 0."""
     if positive:
         sigma, _, median = stats.lognorm.fit(sample, floc=0)
-        yield _Candidate("lognormal", 2, {"median": median, "sigma": sigma}, stats.lognorm(sigma, scale=median))
+        yield _Candidate("lognormal", 2, {"median": median, "sigma": sigma}, _Law(stats.lognorm, (sigma, 0, median)))
         shape, _, scale = stats.gamma.fit(sample, floc=0)
-        yield _Candidate("gamma", 2, {"mean": shape * scale, "shape": shape}, stats.gamma(shape, scale=scale))
+        yield _Candidate("gamma", 2, {"mean": shape * scale, "shape": shape}, _Law(stats.gamma, (shape, 0, scale)))
         shape, _, scale = stats.weibull_min.fit(sample, floc=0)
-        yield _Candidate("weibull", 2, {"scale": scale, "shape": shape}, stats.weibull_min(shape, scale=scale))
+        yield _Candidate("weibull", 2, {"scale": scale, "shape": shape}, _Law(stats.weibull_min, (shape, 0, scale)))
     mean, sd = stats.norm.fit(sample)
-    yield _Candidate("normal", 2, {"mean": mean, "sd": sd}, stats.norm(mean, sd))
+    yield _Candidate("normal", 2, {"mean": mean, "sd": sd}, _Law(stats.norm, (mean, sd)))
 
 
 def _counts(name: str, sample: Reals) -> _Candidate:
     """Return a law of whole numbers: the mean of all three is the sample's, the size is fitted, 1 or very large."""
     above = float(sample.mean()) - 1
 
-    def law(size: float) -> Any:
-        return stats.nbinom(size, size / (size + above), loc=1)
+    def law(size: float) -> _Law:
+        return _Law(stats.nbinom, (size, size / (size + above), 1))
 
     def loss(log_size: float) -> float:
-        return -float(law(math.exp(log_size)).logpmf(sample).sum())
+        return -law(math.exp(log_size)).log_likelihood(sample)
 
     known = {"geometric": 1.0, "poisson": POISSON_SIZE}.get(name)
     size = known or math.exp(minimize_scalar(loss, bounds=(-4.0, 10.0), method="bounded").x)

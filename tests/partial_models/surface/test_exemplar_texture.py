@@ -2,10 +2,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from micromime.mistakes import Mistake
 from micromime.partial_models.surface.dictionary import PATCH_PX, SEED_PX, Dictionary
-from micromime.partial_models.surface.exemplar_texture import ExemplarTexture, Filler, steps, strengthened, surfaces
+from micromime.partial_models.surface.exemplar_texture import (
+    MEAN_WEIGHT,
+    SD_WEIGHT,
+    ExemplarTexture,
+    Filler,
+    steps,
+    strengthened,
+    surfaces,
+)
 
 
 @pytest.fixture(scope="module")
@@ -56,19 +65,49 @@ def test_a_tile_alone_equals_the_same_tile_in_any_batch(filler, seeds):
     assert np.array_equal(together, np.rint(together))
 
 
-def test_costs_stay_exact_for_the_worst_greys():
-    # All products and sums are whole numbers below 2^24 also where greys are 0 and 255.
+def plain_best(filler, block, tiles, step, wanted, earlier):
+    """Return what `Filler._best` does: every patch of the block compared pixel by pixel, in whole numbers."""
+    first, last = filler._ends[block : block + 2]
+    patches = filler.dictionary.patches[first:last].astype(np.int64) - 128
+    there = tiles[:, step.row : step.row + PATCH_PX, step.col : step.col + PATCH_PX].astype(np.int64)
+    differences = ((patches[None] - there[:, None]) ** 2)[:, :, step.compared].sum(axis=2)
+    moments = ((filler._moments[first:last][None] - wanted[:, None]).astype(np.int64) ** 2) @ (MEAN_WEIGHT, SD_WEIGHT)
+    costs = (differences + moments).astype(float)
+    for n in range(len(tiles)):
+        costs[n, earlier[:, n] - first] = np.inf
+    return first + costs.argmin(axis=1)
+
+
+def texture(kind: str, count: int, side: int, rng: np.random.Generator):
+    """Return (count, side, side) greys: smooth ones, as of surfaces, the worst there are, or hardly any, all alike."""
+    noise = rng.standard_normal((count, side, side))
+    if kind == "smooth":
+        return np.clip(np.rint(150 + 60 * gaussian_filter(noise, (0, 1.5, 2.5))), 0, 255).astype(np.uint8)
+    return np.where(noise > 0, 255, 0).astype(np.uint8) if kind == "worst" else np.where(noise > 2.5, 9, 8).astype("u1")
+
+
+@pytest.mark.parametrize("kind", ["smooth", "worst", "alike"])
+@pytest.mark.parametrize("count", [1, 7, 300, 4100])
+def test_the_best_patch_is_that_of_comparing_every_pixel_of_every_patch(kind, count):
+    rng = np.random.default_rng(count)
+    patches, seeds = (texture(kind, *size, rng) for size in ((count, PATCH_PX), (8, SEED_PX)))
+    filler = Filler(Dictionary(patches, seeds, np.ones((64, 33), np.float32), np.zeros((1, 64, 64), np.uint8)))
+    tiles = texture(kind, 8, 80, rng).astype(np.float32) - 128
+    wanted = filler._moments[rng.integers(count, size=8)]
+    for number, step in enumerate(steps(64)[0][:40:3]):
+        block = number % filler._blocks
+        first, last = filler._ends[block : block + 2]
+        earlier = np.zeros((0, 8), dtype=int)
+        for _ in range(min(3, last - first)):  # the second best, and the third, without those before them
+            found = filler._best(block, tiles, step, wanted, earlier)
+            assert np.array_equal(found, plain_best(filler, block, tiles, step, wanted, earlier))
+            earlier = np.concatenate([earlier, found[None]])
+
+
+def test_a_tile_of_the_worst_greys_is_the_same_alone():
     rng = np.random.default_rng(0)
-    patches = rng.choice(np.array([0, 255], dtype=np.uint8), (300, PATCH_PX, PATCH_PX))
-    seeds = rng.choice(np.array([0, 255], dtype=np.uint8), (2, SEED_PX, SEED_PX))
-    extreme = Dictionary(patches, seeds, np.ones((64, 33), np.float32), np.zeros((1, 64, 64), np.uint8))
-    laid, _ = steps(64)
-    filler = Filler(extreme)
-    table = filler._table(laid[0], 0).astype(np.float64)
-    assert np.array_equal(table, np.rint(table))
-    largest = (np.abs(table).max(axis=1) * 2 * 1024).sum()
-    assert np.abs(table[laid[0].compared.sum()]).max() < 2**24
-    assert largest > 0
+    patches, seeds = (texture("worst", *size, rng) for size in ((300, PATCH_PX), (2, SEED_PX)))
+    filler = Filler(Dictionary(patches, seeds, np.ones((64, 33), np.float32), np.zeros((1, 64, 64), np.uint8)))
     assert np.array_equal(filler.fill(rngs(0, 1))[1], filler.fill(rngs(1))[0])
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from numba import njit
-from scipy.ndimage import distance_transform_edt, gaussian_filter1d
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
-from skimage.graph import pixel_graph
 from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
+from micromime.fitting.cracks.smoothing import smoothed
 from micromime.scenario.arrays import Mask, Points, Reals
 
 LEAST_AREA_PX = 12
@@ -34,11 +34,14 @@ def centre_lines(mask: Mask) -> list[Points]:
     mask does, not only as its skeleton. Pieces at most 15 px apart and in line are one crack. Lines below 20 px and
     pieces below 12 px of area are left out. Empty for a mask without cracks.
     """
-    lines = []
-    for region in regionprops(label(mask, connectivity=2)):
+    rows, cols = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return []
+    lines, box = [], mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    for region in regionprops(label(box, connectivity=2)):
         if region.area >= LEAST_AREA_PX:
             piece = np.pad(region.image, 1)
-            corner = np.array(region.bbox[:2]) - 1
+            corner = np.array([rows[0], cols[0]]) + region.bbox[:2] - 1
             lines.append(_to_the_tips(_longest_path(skeletonize(piece)), piece) + corner)
     return [evened(line, sigma_px=2.0) for line in _joined(lines) if length_px(line) >= LEAST_LENGTH_PX]
 
@@ -48,7 +51,7 @@ def evened(line: Points, sigma_px: float) -> Points:
     line = _spaced(line)
     width = min(int(4 * sigma_px) + 1, len(line) - 1)
     padded = np.pad(line, ((width, width), (0, 0)), mode="reflect", reflect_type="odd")
-    line = _spaced(gaussian_filter1d(padded, sigma_px, axis=0)[width:-width])
+    line = _spaced(smoothed(padded, sigma_px, axis=0)[width:-width])
     return line if line[-1, 1] >= line[0, 1] else line[::-1].copy()
 
 
@@ -103,13 +106,33 @@ def corners(line: Any, tolerance_px: float) -> Any:
 
 def _longest_path(skeleton: Mask) -> Points:
     """Return the pixels of the longest of all shortest ways along a connected skeleton."""
-    graph, pixels = pixel_graph(skeleton, connectivity=2)
+    pixels = np.argwhere(skeleton)
+    graph = csr_array(_neighbours(skeleton, pixels), shape=(len(pixels), len(pixels)))
     first = int(dijkstra(graph, indices=0).argmax())
     far, before = dijkstra(graph, indices=first, return_predecessors=True)
     way = [int(far.argmax())]
     while way[-1] != first:
         way.append(int(before[way[-1]]))
-    return np.stack(np.unravel_index(pixels[way], skeleton.shape), axis=1).astype(np.float64)
+    return pixels[way].astype(np.float64)
+
+
+@njit(cache=True)
+def _neighbours(skeleton: Any, pixels: Any) -> Any:
+    """Return distances, places and first entries of a sparse matrix: how far each pixel is from those that touch it."""
+    number = np.full(skeleton.shape, -1, dtype=np.int32)
+    for k in range(len(pixels)):
+        number[pixels[k, 0], pixels[k, 1]] = k
+    distances, places = np.empty(8 * len(pixels)), np.empty(8 * len(pixels), dtype=np.int32)
+    first, count = np.zeros(len(pixels) + 1, dtype=np.int32), 0
+    for k in range(len(pixels)):
+        for row in range(max(pixels[k, 0] - 1, 0), min(pixels[k, 0] + 2, skeleton.shape[0])):
+            for col in range(max(pixels[k, 1] - 1, 0), min(pixels[k, 1] + 2, skeleton.shape[1])):
+                if number[row, col] >= 0 and number[row, col] != k:
+                    distances[count] = np.sqrt(float(abs(row - pixels[k, 0]) + abs(col - pixels[k, 1])))
+                    places[count] = number[row, col]
+                    count += 1
+        first[k + 1] = count
+    return distances[:count], places[:count], first
 
 
 def _to_the_tips(line: Points, piece: Mask) -> Points:
@@ -117,7 +140,7 @@ def _to_the_tips(line: Points, piece: Mask) -> Points:
 
     A skeleton stops short of a tapered end and runs into a corner of a blunt one: half the width is cut off before.
     """
-    half = float(np.median(distance_transform_edt(piece)[tuple(line.astype(int).T)]))
+    half = float(np.median(_to_the_rim(piece, line.astype(np.int64))))
     cut = min(round(half), (len(line) - 1) // 4)
     line = line[cut : len(line) - cut]
     for _ in range(2):
@@ -126,6 +149,27 @@ def _to_the_tips(line: Points, piece: Mask) -> Points:
         inside = int(np.argmin(piece[tuple(at.T)]))
         line = np.concatenate([line, steps[:inside]])[::-1]
     return line
+
+
+@njit(cache=True)
+def _to_the_rim(piece: Any, pixels: Any) -> Any:
+    """Return (n,): how far from each of these pixels of a piece the nearest one outside lies, px.
+
+    The distance transform of the whole piece took a tenth of the time of measuring.
+    """
+    found = np.empty(len(pixels))
+    for k in range(len(pixels)):
+        row, col = pixels[k]
+        nearest, reach = np.inf, 1
+        while reach * reach < nearest:  # all beyond this square are farther away than its sides
+            for r in range(max(row - reach, 0), min(row + reach, len(piece) - 1) + 1):
+                beside = 1 if abs(r - row) == reach else 2 * reach
+                for c in range(col - reach, col + reach + 1, beside):
+                    if 0 <= c < piece.shape[1] and not piece[r, c]:
+                        nearest = min(nearest, float((r - row) ** 2 + (c - col) ** 2))
+            reach += 1
+        found[k] = np.sqrt(nearest)
+    return found
 
 
 def _heading(line: Points) -> Reals:

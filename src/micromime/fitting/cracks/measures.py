@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, map_coordinates
 
 from micromime.fitting.cracks.lines import centre_lines, corners, evened, length_px, normals
+from micromime.fitting.cracks.smoothing import smoothed
 from micromime.partial_models.cracks.crack import FWHM_SIGMAS
 from micromime.scenario.arrays import Image, Mask, Points, Reals
 
@@ -191,7 +191,7 @@ def dark_line(image: Image, line: Points) -> Points:
     """
     across = normals(line)
     light = _read(image, line, across, np.arange(-14, 15) / 2)
-    light = gaussian_filter1d(gaussian_filter1d(light, 2.0, axis=1), 3.0, axis=0)
+    light = smoothed(smoothed(light, 2.0, axis=1), 3.0, axis=0)
     light = light[:, 6:-6] / max(float(np.median(light)), 1.0) + HOMING * OFFSETS_PX**2
     return evened(line + across * OFFSETS_PX[_cheapest(light)][:, None], sigma_px=2.0)
 
@@ -208,15 +208,31 @@ def shape(image: Image, line: Points, drawn_px: float) -> tuple[float, Reals, tu
     """
     reach = max(1.5 * drawn_px, LEAST_REACH_PX)
     profiles = _read(image, line, normals(line), np.linspace(-reach, reach, 2 * HALF + 1))
-    sigma = _sigma(gaussian_filter1d(profiles, 6.0, axis=0)[3::6])
-    lost, ground = _amplitudes(gaussian_filter1d(profiles, 2.0, axis=0), sigma)
+    sigma = _sigma(smoothed(profiles, 6.0, axis=0)[3::6])
+    lost, ground = _amplitudes(smoothed(profiles, 2.0, axis=0), sigma)
     return FWHM_SIGMAS * sigma * reach, lost / np.maximum(ground, 1.0), _surroundings(profiles)
 
 
-def _read(image: Image, line: Points, across: Points, offsets: Reals) -> Profiles:
-    """Return the grey levels beside each point; beyond the picture those of its border."""
-    at = line[:, None, :] + offsets[None, :, None] * across[:, None, :]
-    return map_coordinates(image.astype(np.float64), np.moveaxis(at, -1, 0), order=1, mode="nearest")
+@njit(cache=True)
+def _read(image: Any, line: Any, across: Any, offsets: Any) -> Any:
+    """Return the grey levels beside each point, between pixels linearly; beyond the picture those of its border.
+
+    To the last bit what scipy's `map_coordinates` finds, for which the picture had to be turned into float64.
+    """
+    last_row, last_col = image.shape[0] - 1, image.shape[1] - 1
+    found = np.empty((len(line), len(offsets)))
+    for point in range(len(line)):
+        for place in range(len(offsets)):
+            row = line[point, 0] + offsets[place] * across[point, 0]
+            col = line[point, 1] + offsets[place] * across[point, 1]
+            r, c = int(np.floor(row)), int(np.floor(col))
+            up, left = 1.0 - (row - r), 1.0 - (col - c)
+            down, right = 1.0 - up, 1.0 - left  # as scipy has it: in the first half pixel not quite what came before
+            above, below = image[min(max(r, 0), last_row)], image[min(max(r + 1, 0), last_row)]
+            c0, c1 = min(max(c, 0), last_col), min(max(c + 1, 0), last_col)
+            grey = above[c0] * up * left + above[c1] * up * right
+            found[point, place] = grey + below[c0] * down * left + below[c1] * down * right
+    return found
 
 
 @njit(cache=True)
@@ -280,7 +296,7 @@ def _surroundings(profiles: Profiles) -> tuple[float, float, float]:
     """Return grey, noise and noise_px of the outer fifths of the profiles."""
     sides = profiles[:, np.r_[0 : HALF // 3, -(HALF // 3) : 0]]
     grey = max(float(np.median(sides)), 1.0)
-    left = sides / grey - gaussian_filter1d(sides / grey, 20.0, axis=0)
+    left = sides / grey - smoothed(sides / grey, 20.0, axis=0)
     noise = float(left.std())
     alike = float((left[3:] * left[:-3]).mean()) / max(noise**2, 1e-12)
     # White noise after a Gaussian filter is alike at the distance d by exp(-d^2 / (4 sigma^2)).

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from numba import njit
 
 from micromime.fitting.cracks.measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
+from micromime.fitting.cracks.smoothing import smoothed
 from micromime.partial_models.cracks.crack import Course, Crack, course, lost_light, through
 from micromime.scenario.arrays import Image, Mask, Reals
 from micromime.scenario.distributions import distribution
@@ -83,12 +83,37 @@ def _picture(model: Crack, scene: Scene, index: int, rng: np.random.Generator) -
         crack, (rows, cols) = _framed(crack, model.tips)
     lost, exact = lost_light(crack, rows, cols)
     like = scene.cracks.iloc[index % len(scene.cracks)]
-    white = rng.standard_normal((rows, cols))
-    noise: NDArray[np.float64] = gaussian_filter(white, like["noise_px"])
-    light = like["grey"] * (1 - lost + like["noise"] * noise / max(float(noise.std()), 1e-9))
-    extra = max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX)
-    drawn = distance_transform_edt(~exact) <= extra if exact.any() else exact
-    return np.clip(np.rint(light), 0, 255).astype(np.uint8), drawn
+    noise = rng.standard_normal((rows, cols))
+    for axis in (0, 1):
+        noise = smoothed(noise, like["noise_px"], axis)
+    light = _light(lost, noise, like["grey"], like["noise"], max(float(noise.std()), 1e-9))
+    return light, _widened(exact, max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX))
+
+
+@njit(cache=True)
+def _light(lost: Any, noise: Any, grey: float, share: float, sd: float) -> Any:
+    """Return the picture of a surface of this grey with noise of such a share of it; sd is that of the noise."""
+    seen = np.empty(lost.shape, dtype=np.uint8)
+    for row in range(len(lost)):
+        for col in range(lost.shape[1]):
+            light = np.rint(grey * (np.float32(1) - lost[row, col] + share * noise[row, col] / sd))
+            seen[row, col] = np.uint8(min(max(light, 0.0), 255.0))
+    return seen
+
+
+@njit(cache=True)
+def _widened(mask: Any, by_px: float) -> Any:
+    """Return the mask of the pixels that lie no farther than that from one of this mask."""
+    wide, reach = np.zeros_like(mask), int(by_px)
+    for row in range(len(mask)):
+        for col in range(mask.shape[1]):
+            if mask[row, col]:
+                for down in range(max(-reach, -row), min(reach, len(mask) - 1 - row) + 1):
+                    across = int(np.sqrt(by_px**2 - down**2)) + 1
+                    while np.sqrt(down**2 + across**2) > by_px:
+                        across -= 1
+                    wide[row + down, max(col - across, 0) : col + across + 1] = True
+    return wide
 
 
 def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
