@@ -3,6 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.ndimage import distance_transform_edt
+from skimage.morphology import skeletonize
+from sklearn.metrics import average_precision_score
 
 from micromime.judging.metrics import (
     LOWER_IS_BETTER,
@@ -95,6 +98,18 @@ def test_boundary_f1_measures_distance_along_the_diagonal():
     assert boundary_f1(here, there, tolerance_px=4.25) == 1
 
 
+@given(prediction=MASKS, truth=MASKS, tolerance_px=st.sampled_from([0, 1, 1.5, 3, 4.25]))
+def test_boundary_f1_is_that_of_distances_of_all_pixels(prediction, truth, tolerance_px):
+    found, real = skeletonize(prediction), skeletonize(truth)
+    if found.any() and real.any():
+        precision, recall = (
+            np.mean(distance_transform_edt(~other)[skeleton] <= tolerance_px)
+            for skeleton, other in ((found, real), (real, found))
+        )
+        slowly = 2 * precision * recall / (precision + recall) if precision + recall else 0
+        assert boundary_f1(prediction, truth, tolerance_px) == slowly
+
+
 @pytest.mark.parametrize("metric", [boundary_f1, cl_dice])
 def test_skeletons_of_nothing_agree_with_nothing_alone(metric):
     none = np.zeros((30, 60), dtype=bool)
@@ -152,11 +167,19 @@ def test_average_precision_is_the_sum_over_all_thresholds_and_only_the_order_cou
     assert average_precision(probability**2 / 3, truth) == pytest.approx(seen)
 
 
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@given(probability=arrays(np.float64, (7, 11), elements=st.floats(0, 1)), truth=MASKS)
+def test_average_precision_is_that_of_scikit_learn_to_the_last_digit(kind, probability, truth):
+    probability = probability.astype(kind)
+    if truth.any():
+        assert average_precision(probability, truth) == average_precision_score(truth.ravel(), probability.ravel())
+
+
 @pytest.mark.parametrize(
     ("level", "truth"),
     [
         *((0, each) for each in (CHEQUERED.T, CHEQUERED[0], CHEQUERED.astype(np.uint8), np.zeros((0, 3), dtype=bool))),
-        (np.nan, CHEQUERED),
+        *((each, CHEQUERED) for each in (np.nan, -0.1, 1.1)),
     ],
 )
 def test_average_precision_refuses_what_cannot_be_compared(level, truth):

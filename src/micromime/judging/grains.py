@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import gaussian_filter, label
-from skimage.metrics import contingency_table
-from skimage.morphology import diamond, local_minima, reconstruction
-from skimage.segmentation import expand_labels, watershed
+from skimage.morphology import local_minima
+from skimage.segmentation import expand_labels
 
+from micromime.judging.flooding import filled, flooded
 from micromime.scenario.arrays import Labels, Mask, Probability
 from micromime.scenario.parameters import Section
 
@@ -57,12 +57,11 @@ def close_grains(settings: ClosedGrains, probability: Probability) -> Labels:
     _check(probability)
     height = gaussian_filter(probability, settings.sigma_px)
     # Not `h_minima`: it gives minima that are equal a number each, however low the pass between them.
-    filled = reconstruction(height + settings.depth, height, method="erosion", footprint=diamond(1))
-    minima, count = label(local_minima(filled, connectivity=1))
-    grains = watershed(height, minima) if count else np.ones(probability.shape, dtype=np.int32)
+    minima, count = label(local_minima(filled(height, settings.depth), connectivity=1))
+    grains = flooded(height, minima) if count else np.ones(probability.shape, dtype=np.int32)
     kept = _large(grains, settings.least_grain_px)
     # Flooded again from those that stay, the small ones go to where their boundary is lowest.
-    return watershed(height, kept).astype(kept.dtype) if kept.any() else kept
+    return flooded(height, kept).astype(kept.dtype) if kept.any() else kept
 
 
 def grains_of_mask(mask: Mask) -> Labels:
@@ -104,10 +103,11 @@ def match_grains(prediction: Labels, truth: Labels) -> MatchedGrains:
     """
     if prediction.shape != truth.shape:
         raise ValueError(f"cannot match grains of a picture of {prediction.shape} with those of {truth.shape}")
-    shared = contingency_table(truth, prediction, sparse_type="array").tocoo()
     true_px, found_px = np.bincount(truth.ravel()), np.bincount(prediction.ravel())
-    iou = shared.data / (true_px[shared.row] + found_px[shared.col] - shared.data)
-    matched = iou[(iou > LEAST_IOU) & (shared.row > 0) & (shared.col > 0)]
+    pairs, shared_px = np.unique(truth.astype(np.int64) * len(found_px) + prediction, return_counts=True)
+    row, col = pairs // len(found_px), pairs % len(found_px)
+    iou = shared_px / (true_px[row] + found_px[col] - shared_px)
+    matched = iou[(iou > LEAST_IOU) & (row > 0) & (col > 0)]
     n_true, n_found, n = int(np.count_nonzero(true_px[1:])), int(np.count_nonzero(found_px[1:])), len(matched)
     return MatchedGrains(
         n_found=n_found,
