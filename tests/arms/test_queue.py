@@ -258,7 +258,7 @@ def test_mlflow_is_told_of_runs_that_go_on_and_progress_counts_their_epochs(work
     monkeypatch.setattr(queue, "EVERY_S", -1)
     shown = []
 
-    def killed_after_two_epochs_of_one(work, tasks, workers, progress):
+    def killed_after_two_epochs_of_one(work, tasks, workers, progress, _imports):
         shown.append((progress.done(), progress.total))
         tasks[1].unfinished.mkdir()
         (tasks[1].unfinished / "epochs.jsonl").write_text('{"phase": 1}\n{"phase": 2}\n{"pha')

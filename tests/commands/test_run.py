@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from dvc.repo import Repo
 
 from micromime.commands.run import run_pipeline
 from micromime.mistakes import Mistake
@@ -70,6 +71,33 @@ def test_it_ends_with_the_address_of_the_arms_side_by_side(server, monkeypatch, 
         [f"{use_case}:", f"{base}/#/experiments/{number}/{page}"]
         for number, use_case in enumerate(("grain_boundaries", "chip_cracks"), 2)
     ]
+
+
+@pytest.mark.usefixtures("params")
+def test_dvc_repro_is_started_where_dvc_status_sees_a_change_and_only_there(capfd):
+    settings = Path("params.yaml").read_text()
+    Repo.init(no_scm=True).close()
+    run_pipeline()  # there is no dvc.yaml, which is dvc repro's to say
+    stage = {"cmd": "echo made > out", "params": ["grain_boundaries.train.runs"], "deps": ["dep"], "outs": ["out"]}
+    Path("dvc.yaml").write_text(json.dumps({"stages": {"only": stage}}))
+    changes = (
+        (lambda: Path("dep").write_text("new"), True),
+        (lambda: Path("params.yaml").write_text(f"{settings}# A comment more.\n"), False),
+        (lambda: Path("dep").write_text("newer"), True),
+        (lambda: Path("params.yaml").write_text(settings.replace("runs: ", "runs: 2", 1)), True),
+        (lambda: Path("out").unlink(), True),
+        (lambda: shutil.rmtree(".dvc/cache"), True),
+    )
+    for number, (change, starts) in enumerate(changes):
+        change()
+        Path("called.json").unlink()
+        capfd.readouterr()
+        run_pipeline()
+        assert (Path("called.json").exists(), number) == (starts, number)
+        assert ("Data and pipelines are up to date." in capfd.readouterr().out) != starts
+        Path("called.json").touch()
+        with Repo() as repo:
+            repo.reproduce()
 
 
 def wrong_value(params, _monkeypatch):

@@ -1,12 +1,16 @@
 """Where tasks run: here or in other processes, with one thread each, ended with the first mistake and with us."""
 
 import atexit
+import gc
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 
 import pytest
@@ -29,6 +33,13 @@ def fail(file: Path) -> None:
 
 def die(_: Path) -> None:
     os._exit(9)
+
+
+def write_parent(file: Path) -> None:
+    said = {"ran_by": os.getppid(), "slow": SLOW in sys.modules, "collects": gc.isenabled(), "here": str(Path.cwd())}
+    file.write_text(json.dumps(said | {"told": os.environ.get("TOLD")}))
+    if file.name == "dies":
+        os._exit(9)
 
 
 def leave(file: Path) -> None:
@@ -94,6 +105,45 @@ def test_an_exception_or_an_end_from_outside_ends_the_work_and_is_said(tmp_path,
         run_tasks(work, files(tmp_path), workers, NOTHING)
 
 
+SLOW = "tabnanny"
+"""Stands for a module that takes seconds to be imported."""
+
+
+@pytest.fixture
+def no_server() -> Iterator[None]:
+    """No server runs that workers are forked from, as in a process that has had none yet."""
+    _forkserver._stop()  # which is there for tests
+    yield
+    _forkserver._stop()
+
+
+@pytest.mark.usefixtures("no_server")
+def test_workers_are_forked_from_one_that_has_imported_what_takes_seconds(tmp_path, monkeypatch):
+    monkeypatch.setattr(local, "_has_gpu", lambda: False)
+    servers = set()
+    for number in range(2):
+        monkeypatch.setenv("TOLD", str(number))
+        monkeypatch.chdir(tmp_path)
+        run_tasks(write_parent, files(tmp_path), 2, NOTHING, ["micromime.no_such_module", SLOW])
+        for file in files(tmp_path):
+            said = json.loads(file.read_text())
+            servers.add(said.pop("ran_by"))
+            assert said == {"slow": True, "collects": True, "here": str(tmp_path), "told": str(number)}
+    assert len(servers) == 1
+    assert servers != {os.getpid()}
+    assert SLOW not in sys.modules
+    with pytest.raises(Mistake, match="A worker was ended from outside"):
+        run_tasks(write_parent, [tmp_path / "dies", tmp_path / "lives"], 2, NOTHING, [SLOW])
+
+
+@pytest.mark.parametrize(("gpu", "imports"), [(True, [SLOW]), (False, [])])
+def test_where_a_gpu_could_not_be_used_any_more_each_worker_starts_anew(tmp_path, monkeypatch, gpu, imports):
+    monkeypatch.setattr(local, "_has_gpu", lambda: gpu)
+    run_tasks(write_parent, files(tmp_path), 2, NOTHING, imports)
+    said = [json.loads(file.read_text()) for file in files(tmp_path)]
+    assert {(each["ran_by"], each["slow"]) for each in said} == {(os.getpid(), False)}
+
+
 def test_a_worker_ends_after_what_it_has_to_do_at_its_end(tmp_path, capfd):
     run_tasks(leave, files(tmp_path), 2, NOTHING)
     assert [file.read_text() for file in files(tmp_path)] == ["left", "left"]
@@ -111,14 +161,15 @@ from pathlib import Path
 from micromime.engines.local import Progress, run_tasks
 from worker import sleep
 if __name__ == "__main__":
-    run_tasks(sleep, [Path("0"), Path("1")], 2, Progress("test", "tasks", 2, int))
+    run_tasks(sleep, [Path("0"), Path("1")], 2, Progress("test", "tasks", 2, int), IMPORTS)
 """
 
 
+@pytest.mark.parametrize("imports", [[], ["worker"]])
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT])
-def test_workers_end_with_their_parent(tmp_path, end):
+def test_workers_end_with_their_parent(tmp_path, end, imports):
     (tmp_path / "worker.py").write_text(WORKER)
-    (tmp_path / "parent.py").write_text(PARENT)
+    (tmp_path / "parent.py").write_text(PARENT.replace("IMPORTS", str(imports)))
     quiet = subprocess.DEVNULL
     with subprocess.Popen([sys.executable, "parent.py"], cwd=tmp_path, stderr=quiet, start_new_session=True) as parent:
         wait_for(lambda: all(file.exists() and file.read_text() for file in files(tmp_path)))
@@ -130,6 +181,8 @@ def test_workers_end_with_their_parent(tmp_path, end):
 
 HOLDER = """
 import time
+from collections.abc import Iterator
+from multiprocessing.forkserver import _forkserver
 from pathlib import Path
 from micromime.engines.local import alone
 with alone(Path("work")):

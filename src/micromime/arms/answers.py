@@ -1,7 +1,7 @@
 """Networks of arms asked about pictures: what each finds, measured against the truth and kept in its run's record."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +18,7 @@ from micromime.pictures.micrographs import LIST_NAME, listed_files, read_microgr
 from micromime.pictures.sizes import largest
 from micromime.project.results import ASKING, MEASURING
 from micromime.project.work import fingerprint
-from micromime.training.architectures import asking_bytes, finds
+from micromime.training.architectures import asking_bytes, files_of, finds
 
 TEST, SCORING, CHOOSING, TILES = "test", "scoring", "choosing", "tiles"
 """What pictures are for: judging on real ones; of synthetic ones, telling a sampler, and choosing each run's threshold;
@@ -92,15 +92,16 @@ def answers(arms: Sequence[Path], records: Path, question: Question, runs: Seque
         network_of(each.arm, each.run)  # says so before any is asked
     there = len(every) - len(tasks)
     done = lambda: there + sum(each.kept is not None for each in tasks)  # noqa: E731 - what is counted
-    workers = askings(_most_bytes(arms, question)) if tasks else 1
-    run_tasks(_ask, tasks, workers, Progress(f"ask ({question.purpose})", "runs", len(every), done))
+    used = {Arm.read(arm).settings.architecture for arm in arms}
+    workers = askings(_most_bytes(used, question)) if tasks else 1
+    shown = Progress(f"ask ({question.purpose})", "runs", len(every), done)
+    run_tasks(_ask, tasks, workers, shown, ["micromime.inference.networks", *files_of(used)])
     tables = [pd.DataFrame(each.kept.table).assign(arm=each.arm.name, run=each.run) for each in every if each.kept]
     return pd.concat(tables, ignore_index=True)
 
 
-def _most_bytes(arms: Sequence[Path], question: Question) -> int:
-    """Return about how much memory asking one of the networks takes; classifiers see every picture at a small size."""
-    used = {Arm.read(arm).settings.architecture for arm in arms}
+def _most_bytes(used: Iterable[str], question: Question) -> int:
+    """Return about how much memory asking takes, by the architecture that needs most; classifiers see all small."""
     return max(asking_bytes(each, question.largest_px if finds(each) == "mask" else 0) for each in used)
 
 

@@ -22,7 +22,7 @@ from micromime.judging.metrics import SEGMENTATION, error_rate
 from micromime.mistakes import Mistake
 from micromime.project.dvc_cache import cached_file
 from micromime.project.work import HERE, OURS, in_turn, is_copy, linked
-from micromime.training.architectures import Finds, finds
+from micromime.training.architectures import Finds, files_of, finds
 
 KEPT = OURS / "networks"
 """Networks by the hash of their inputs: those that are trained just now, and those trained anew on request."""
@@ -153,7 +153,9 @@ def _train(tasks: Sequence[Task], tell: Tell) -> None:
     for each in missing:  # before epochs are counted: one that was killed begins anew
         shutil.rmtree(each.unfinished, ignore_errors=True)
     total = sum(each.arm.settings.epochs for each in tasks)
-    run_tasks(train_run, missing, workers, Progress("train", "epochs", total, _progress(tasks, tell)))
+    shown = Progress("train", "epochs", total, _progress(tasks, tell))
+    used = {each.arm.settings.architecture for each in missing}
+    run_tasks(train_run, missing, workers, shown, ["micromime.training.learner", *files_of(used)])
     for each in tasks:  # also those that an earlier process was killed over before it wrote their record
         write_record(each.records, each.arm.name, each.run, RunRecord.of_run(each.folder))
 

@@ -2,16 +2,17 @@
 
 import atexit
 import ctypes
+import gc
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.context import BaseContext
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -45,20 +46,22 @@ class Progress(NamedTuple):
     """Units done by now; asked about twice a second."""
 
 
-def run_tasks(work: Callable[[T], None], tasks: Sequence[T], workers: int, shown: Progress) -> None:
+def run_tasks(
+    work: Callable[[T], None], tasks: Sequence[T], workers: int, shown: Progress, imports: Sequence[str] = ()
+) -> None:
     """Call `work` once for each task, in `workers` processes, in no particular order; in this one, if one is enough.
 
-    Both are pickled to fresh (spawned) processes. The first exception ends the work: what has not begun is
-    left out, and the exception is raised here.
+    Both are pickled to fresh processes, which find `imports` imported: modules that take seconds. The first exception
+    ends the work: what has not begun is left out, and the exception is raised here.
     """
-    with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown):
+    with _environment(ONE_THREAD | KEEP_MEMORY | {"MICROMIME_IMPORTS": " ".join(imports)}), _bar(shown):
         if min(workers, len(tasks)) <= 1:  # which spares the imports of another process
             _keep_memory()
             with threadpool_limits(1):
                 for task in tasks:
                     work(task)
             return
-        pool = ProcessPoolExecutor(min(workers, len(tasks)), get_context("spawn"), _live_with, (os.getpid(),))
+        pool = ProcessPoolExecutor(min(workers, len(tasks)), _context(imports), _begin, (dict(os.environ),))
         try:
             for future in as_completed([pool.submit(work, task) for task in tasks]):
                 future.result()
@@ -105,13 +108,33 @@ def _bar(shown: Progress) -> Iterator[None]:
         show()
 
 
-def _live_with(parent: int) -> None:
-    """Let a worker end with its parent (which, killed, cannot tell it), and without a word on Ctrl-C."""
+def _context(imports: Sequence[str]) -> BaseContext:
+    """Return how workers start: each anew, or forked from a server that has imported what takes seconds, once for all.
+
+    It runs until this process ends, so that workers of later work start at once. What is imported may look for GPUs,
+    and a process forked from one that has done so cannot use them: where there are any, each starts anew.
+    """
+    if not imports or _has_gpu():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["micromime.engines.imported"])
+    return context
+
+
+def _begin(environment: Mapping[str, str]) -> None:
+    """Let a worker end with its parent (which, killed, cannot tell it), and without a word on Ctrl-C.
+
+    One that is forked has the environment that its server was started in; this is its parent's.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.environ.clear()
+    os.environ.update(environment)
+    gc.freeze()  # what is imported stays, and need not be gone through
+    gc.enable()
 
     def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
+        if parent := parent_process():
+            parent.join()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -7,6 +7,7 @@ asking takes: ASKING_MIB of the process, and BYTES_PER_PX more for the picture, 
 """
 
 import re
+from collections.abc import Iterable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -46,6 +47,11 @@ def finds(name: str) -> Finds:
     """Return what the networks of an architecture find in a picture: the mask of something, or the picture's class."""
     one_of(name, architectures(), "architecture")
     return "class" if name in architectures("class") else "mask"
+
+
+def files_of(names: Iterable[str]) -> list[str]:
+    """Return the modules of architectures, which take seconds to be imported."""
+    return [f"{__name__}.{name}" for name in sorted(names)]
 
 
 def asking_bytes(name: str, px: int) -> int:
