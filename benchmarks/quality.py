@@ -21,7 +21,6 @@ from tqdm import tqdm
 from typer import Option
 
 from micromime.cli import command
-from micromime.datasets.store import Dataset
 from micromime.inference.networks import classifier, predictor
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.judging.micrographs import classified, pictures_in, tested

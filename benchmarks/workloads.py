@@ -233,7 +233,8 @@ def main(arguments: Sequence[str]) -> None:
         command = [sys.executable, "-P", "-W", "ignore", __file__, *arguments]  # -P: `render` is the build's own
         os.execve(sys.executable, command, os.environ | env | {"MICROMIME_WORKER": "1"})
     if arguments[0] == "learn":
-        return learn(*arguments[1:])
+        learn(*arguments[1:])
+        return
     per_second = WORKLOADS[arguments[0]]()
     print(json.dumps({"per_second": per_second, "peak_memory_mib": peak_memory_mib()}))
 
