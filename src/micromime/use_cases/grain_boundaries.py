@@ -114,8 +114,8 @@ class GrainMicrograph(Instance):
         added, by_sides, sides, numbers = lay_bands(self.twins, laid, section.grains, pen_px)
         sides &= _looked_up(seen(self.annotation, self.twins.line_darkness * section.shades, laid.grey), section.grains)
         objects = numbers if self.twins.labelled else section.grains
-        darkest = np.where(np.abs(taken) >= by_sides, taken, by_sides)
-        return section._replace(grey=section.grey + added, objects=objects), darkest, sides
+        _add_bands(section.grey, taken, added, by_sides)
+        return section._replace(objects=objects), taken, sides
 
     def _surface(self, section: _Section, taken: Grey) -> Grey:
         """Return the grey of the section with all that lies on it; boundaries take `taken` of its light."""
@@ -139,6 +139,15 @@ def numbered(objects: Indices) -> Labels:
     if there.sum() > np.iinfo(np.uint16).max:
         raise Mistake(f"The image would hold {there.sum()} grains; 65535 fit a label map: use larger grains.")
     return _looked_up(np.cumsum(there).astype(np.uint16), objects)
+
+
+@njit(cache=True)
+def _add_bands(grey: Any, taken: Any, added: Any, by_sides: Any) -> None:
+    """Add the grey of bands, and take as much as their sides or the boundaries take, whichever is more."""
+    for row in range(grey.shape[0]):
+        for col in range(grey.shape[1]):
+            grey[row, col] += added[row, col]
+            taken[row, col] = taken[row, col] if abs(taken[row, col]) >= by_sides[row, col] else by_sides[row, col]
 
 
 @njit(cache=True)

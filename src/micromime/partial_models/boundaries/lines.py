@@ -106,15 +106,15 @@ def _stamp_piece(mask: Any, taken: Any, one: Any, two: Any, look: Any) -> None:
     for row in range(top, bottom + 1):
         r = np.float32(row - one[0])
         start = np.float32((row - one[0]) * pr * inverse)
-        marked, here = mask[row, west : west + wide], taken[row, west : west + wide]
         for k in range(wide):
             c = first + np.float32(k)
+            at = np.uintp(west + k)
             along = min(max(start + c * rise, zero), full)
             away_r, away_c = r - along * down, c - along * across
             square = away_r * away_r + away_c * away_c
-            marked[k] |= square <= square_mask
+            mask[row, at] |= square <= square_mask
             takes = dark * min(max(rim - np.sqrt(square), zero), full)
-            here[k] = takes if abs(takes) > abs(here[k]) else here[k]
+            taken[row, at] = takes if abs(takes) > abs(taken[row, at]) else taken[row, at]
 
 
 def label_grains(straight: Indices, boundaries: Boundaries) -> tuple[Indices, Boundaries]:
