@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from sklearn.ensemble import RandomForestRegressor
 
 from micromime.reporting.explanation import scores
 from micromime.reporting.explanation.page import Told, about_round, correlation, explanation_page, p_value
@@ -24,6 +25,7 @@ from micromime.reporting.explanation.scores import (
     distances,
     explained,
     factors,
+    grown,
     places,
     scoring_set,
     shifts,
@@ -333,3 +335,11 @@ def test_only_numbers_have_a_sign_and_p_values_two_digits():
     assert [correlation(row) for row in rows] == ["+0.50", "0.50"]
     assert correlation({"rank_correlation": np.nan, "worst_percentile": 50.0}) == "none"
     assert [p_value(p) for p in (np.nan, 0.0, 0.00012, 0.5)] == ["none", "< 0.0001", "0.00012", "0.50"]
+
+
+def test_a_forest_says_what_scikit_learn_says_to_the_last_digit():
+    rng = np.random.default_rng(5)
+    x, scores = rng.random((60, 7)), rng.random(60)
+    forest = grown(x, scores)
+    asked = pd.DataFrame(rng.random((41, 7)))
+    assert np.array_equal(forest.predict(asked), RandomForestRegressor.predict(forest, asked.to_numpy()))
