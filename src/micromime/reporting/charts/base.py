@@ -17,12 +17,12 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
+import scipy  # its stats, which take half a second, where they are asked for
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, StrMethodFormatter
-from scipy.stats import ks_2samp
 
 from micromime.judging.metrics import LOWER_IS_BETTER
 from micromime.reporting.failures import SCORE, in_common, worst
@@ -167,7 +167,7 @@ def in_lines(axes: Axes, names: Sequence[str]) -> None:
 
 def distance(one: Reals, other: Reals) -> str:
     """Return the Kolmogorov-Smirnov distance of two distributions in words, nothing where one of them is empty."""
-    return f"KS = {float(ks_2samp(one, other).statistic):.2f}" if len(one) and len(other) else ""
+    return f"KS = {float(scipy.stats.ks_2samp(one, other).statistic):.2f}" if len(one) and len(other) else ""
 
 
 def scores_chart(verdict: Mapping[str, Any], titles: Mapping[str, str]) -> str:
