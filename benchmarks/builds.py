@@ -44,10 +44,10 @@ WORKLOADS = {
 """Rows of one process with one thread (benchmarks/workloads.py), a CPU second."""
 
 COMMANDS = {
-    "run": "`micromime run` from nothing, the demo, all cores",
-    "run_again": "`micromime run`, nothing changed",
-    "status": "`dvc status`, nothing changed",
-    "status_empty": "`dvc status` of an empty repository",
+    "run": "micromime run, from nothing: the demo, all cores",
+    "run_again": "micromime run, nothing changed",
+    "status": "dvc status, nothing changed",
+    "status_empty": "dvc status of an empty repository",
 }
 """Rows of one command, by the clock; all but the last need a project that was run: minutes for each build."""
 
@@ -193,7 +193,7 @@ def main(
             ways = {name: lambda build=build: measure(build, row) for name, build in builds.items()}  # noqa: B023
             commits = {"commits": {name: build.commit for name, build in builds.items()}}
             kept[row] = commits | in_turns(ways, turns, row)
-            every = {name: {"what": what} | kept.get(name, {}) for name, what in ROWS.items()}
+            every = {name: kept.get(name, {}) | {"what": what} for name, what in ROWS.items()}
             said_of = {"against": against, "rows": every}
             out.write_text(json.dumps(said_of, indent=1) + "\n")
             ratio = kept[row]["ratio"]

@@ -132,8 +132,14 @@ def render_by(workers: int) -> float:
 
 CURVES = {
     "images": Curve("data set, 64 px, one core", "pictures", (100, 300, 1000, 3000, 10_000), render_images),
-    "side": Curve("micrograph", "side, px", (128, 256, 512, 1024, 2048, 4096), render_picture, lambda n: n_log_n(n**2)),
-    "grains": Curve("micrograph of 1024 px", "grains", (50, 150, 500, 1500, 5000), render_grains),
+    "side": Curve(
+        "micrograph, all styles",
+        "side in px",
+        (128, 256, 512, 1024, 2048, 4096),
+        render_picture,
+        lambda n: n_log_n(n**2),
+    ),
+    "grains": Curve("micrograph of 1024 px, all styles", "grains", (50, 150, 500, 1500, 5000), render_grains),
     "dictionary": Curve("crack tile", "patches", (1_000, 3_000, 10_000, 30_000, 100_000), render_tiles),
     "runs": Curve("tiny networks, one core", "runs", (1, 2, 4, 8, 16, 32), train_runs),
     "workers": Curve("400 pictures of 192 px", "workers", (1, 2), render_by, lambda n: 1 / n),

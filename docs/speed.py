@@ -70,7 +70,7 @@ def compared(found: dict[str, Any]) -> str:
     turns = {len(row["ratio"]["turns"]) for row in measured}
     return (
         f"{markdown(head, rows)}\n\nEarlier: build {found['against']}; now: {' and '.join(sorted(commits))}. Median "
-        f"(least to largest) of {' or '.join(map(str, sorted(turns)))} turns, in each of which both took their turn."
+        f"(least to largest) over so many turns of both: {', '.join(map(str, sorted(turns)))}."
     )
 
 
@@ -80,15 +80,20 @@ def _compared(row: dict[str, Any]) -> list[str]:
     builds, ratio = (row["earlier"], row["now"]), row["ratio"]["median"]
     speeds = [each["per_second"]["median"] for each in builds]
     is_command = "peak_memory_mib" not in row["now"]
-    shown = [f"{1 / each:.2f} s" if is_command else f"{each:.3g}/s" for each in speeds]
+    both = [f"{shown(1 / each)} s" if is_command else f"{shown(each)}/s" for each in speeds]
     memory = "" if is_command else " -> ".join(f"{each['peak_memory_mib']:.0f}" for each in builds)
-    return [*shown, times(row), f"{1 / ratio:.2f}", memory]
+    return [*both, times(row), f"{1 / ratio:.2f}", memory]
 
 
 def times(row: dict[str, Any]) -> str:
     """Return the ratio of speeds over turns."""
-    ratio = row["ratio"]
-    return f"{ratio['median']:.2f} ({ratio['min']:.2f} to {ratio['max']:.2f})"
+    middle, least, largest = (shown(row["ratio"][name]) for name in ("median", "min", "max"))
+    return f"{middle} ({least} to {largest})"
+
+
+def shown(number: float) -> str:
+    """Return a number in three digits, or whole."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def as_good(found: dict[str, Any]) -> str:
@@ -105,7 +110,7 @@ def as_good(found: dict[str, Any]) -> str:
 
 def grown(curves: dict[str, Any]) -> str:
     """Return a row a curve: seconds and memory from its first point to its last, and the exponent of each."""
-    head = ["what", "from", "to", "seconds", "exponent", "n log n", "said", "peak memory, MiB"]
+    head = ["what", "of what", "seconds", "exponent", "n log n", "said", "peak memory, MiB"]
     return markdown(head, [_grown(name, curve) for name, curve in curves.items()])
 
 
@@ -120,9 +125,8 @@ def _grown(name: str, curve: dict[str, Any]) -> list[str]:
         verdict = f"{first['seconds'] / last['seconds']:.2f} times as fast"
     return [
         curve["what"],
-        f"{first['n']:,} {curve['unit']}",
-        f"{last['n']:,}",
-        f"{first['seconds']:.3g} to {last['seconds']:.3g}",
+        f"{curve['unit']}: {first['n']:,} to {last['n']:,}",
+        f"{shown(first['seconds'])} to {shown(last['seconds'])}",
         exponent,
         "" if name == "workers" else f"{curve['compared_with']:.2f}",
         verdict,
@@ -137,6 +141,6 @@ def beside_peers(found: list[dict[str, Any]]) -> str:
         if "not_measured" in row:
             rows.append([row["name"], row["what"], "not measured", "", ""])
             continue
-        peer, ours = (f"{row[name]['per_second']['median']:.3g}" for name in ("peer", "ours"))
+        peer, ours = (shown(row[name]["per_second"]["median"]) for name in ("peer", "ours"))
         rows.append([row["name"], row["what"], peer, ours, times(row)])
     return markdown(["peer", "what a second", "peer", "ours", "times as fast"], rows)

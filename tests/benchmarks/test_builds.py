@@ -44,8 +44,8 @@ def test_rows_are_written_beside_those_of_before(tmp_path, monkeypatch, earlier)
     builds.main(rows=["unet"], turns=1)
     builds.main(rows=["run_again"], turns=1)
     text = compared(json.loads((tmp_path / "metrics/builds.json").read_text()))
-    assert "batch of 4: images | 1/s | 2/s | 2.00 (2.00 to 2.00) | 0.50 | 300 -> 300 |" in text
-    assert "| 2.00 s | 0.50 s | 4.00 (4.00 to 4.00) | 0.25 |" in text
+    assert "batch of 4: images | 1/s | 2/s | 2 (2 to 2) | 0.50 | 300 -> 300 |" in text
+    assert "| 2 s | 0.5 s | 4 (4 to 4) | 0.25 |" in text
     assert text.count("not measured") == len(builds.ROWS) - 2
     with pytest.raises(Mistake, match="unett is not known; give of unet, "):
         builds.main(rows=["unett"])

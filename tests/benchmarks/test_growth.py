@@ -47,7 +47,7 @@ def test_the_table_and_the_picture_have_every_curve():
     curves = {name: curve(name, np.array(N) / 1000) for name in growth.CURVES}
     rows = grown(curves).splitlines()[2:]
     assert len(rows) == len(growth.CURVES)
-    assert "| 10 pictures | 10,000 | 0.01 to 10 | 1.00 ± 0.00 (at its end 1.00) |" in rows[0]
+    assert "| pictures: 10 to 10,000 | 0.01 to 10 | 1.00 ± 0.00 (at its end 1.00) |" in rows[0]
     assert "no worse than n log n | 100 to 103, flat |" in rows[0]
     assert "0.00 times as fast" in rows[-1]
     picture = growth.drawing(curves)

@@ -19,7 +19,7 @@ def test_a_peer_that_cannot_be_had_is_a_row_that_says_why():
     found = peers.rows([there, there._replace(name="other", theirs=gone)], 2)
     assert found[1] == {"name": "other", "what": "samples", "not_measured": "no network"}
     first, second = beside_peers(found).splitlines()[2:]
-    assert first == "| one | samples | 2 | 6 | 3.00 (3.00 to 3.00) |"
+    assert first == "| one | samples | 2 | 6 | 3 (3 to 3) |"
     assert "| other | samples | not measured |" in second
 
 
