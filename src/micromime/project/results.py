@@ -5,7 +5,7 @@ code: a comment, a move or a faster way to the same numbers voids nothing. `test
 that change when the version should have been raised, so that it cannot be forgotten.
 """
 
-RENDERER = 1
+RENDERER = 2
 """What an instance looks like: partial models, use cases, streams, distributions."""
 
 FITTING = 1

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 from numba import njit
+from scipy.ndimage import gaussian_filter1d
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 from skimage.measure import label, regionprops
 from skimage.morphology import skeletonize
 
-from micromime.fitting.cracks.smoothing import smoothed
 from micromime.scenario.arrays import Mask, Points, Reals
 
 LEAST_AREA_PX = 12
@@ -51,7 +51,7 @@ def evened(line: Points, sigma_px: float) -> Points:
     line = _spaced(line)
     width = min(int(4 * sigma_px) + 1, len(line) - 1)
     padded = np.pad(line, ((width, width), (0, 0)), mode="reflect", reflect_type="odd")
-    line = _spaced(smoothed(padded, sigma_px, axis=0)[width:-width])
+    line = _spaced(gaussian_filter1d(padded, sigma_px, axis=0)[width:-width])
     return line if line[-1, 1] >= line[0, 1] else line[::-1].copy()
 
 

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
 
 from micromime.fitting.cracks.lines import centre_lines, corners, evened, length_px, normals
-from micromime.fitting.cracks.smoothing import smoothed
 from micromime.partial_models.cracks.crack import FWHM_SIGMAS
 from micromime.scenario.arrays import Image, Mask, Points, Reals
 
@@ -191,7 +191,7 @@ def dark_line(image: Image, line: Points) -> Points:
     """
     across = normals(line)
     light = _read(image, line, across, np.arange(-14, 15) / 2)
-    light = smoothed(smoothed(light, 2.0, axis=1), 3.0, axis=0)
+    light = gaussian_filter1d(gaussian_filter1d(light, 2.0, axis=1), 3.0, axis=0)
     light = light[:, 6:-6] / max(float(np.median(light)), 1.0) + HOMING * OFFSETS_PX**2
     return evened(line + across * OFFSETS_PX[_cheapest(light)][:, None], sigma_px=2.0)
 
@@ -208,8 +208,8 @@ def shape(image: Image, line: Points, drawn_px: float) -> tuple[float, Reals, tu
     """
     reach = max(1.5 * drawn_px, LEAST_REACH_PX)
     profiles = _read(image, line, normals(line), np.linspace(-reach, reach, 2 * HALF + 1))
-    sigma = _sigma(smoothed(profiles, 6.0, axis=0)[3::6])
-    lost, ground = _amplitudes(smoothed(profiles, 2.0, axis=0), sigma)
+    sigma = _sigma(gaussian_filter1d(profiles, 6.0, axis=0)[3::6])
+    lost, ground = _amplitudes(gaussian_filter1d(profiles, 2.0, axis=0), sigma)
     return FWHM_SIGMAS * sigma * reach, lost / np.maximum(ground, 1.0), _surroundings(profiles)
 
 
@@ -296,7 +296,7 @@ def _surroundings(profiles: Profiles) -> tuple[float, float, float]:
     """Return grey, noise and noise_px of the outer fifths of the profiles."""
     sides = profiles[:, np.r_[0 : HALF // 3, -(HALF // 3) : 0]]
     grey = max(float(np.median(sides)), 1.0)
-    left = sides / grey - smoothed(sides / grey, 20.0, axis=0)
+    left = sides / grey - gaussian_filter1d(sides / grey, 20.0, axis=0)
     noise = float(left.std())
     alike = float((left[3:] * left[:-3]).mean()) / max(noise**2, 1e-12)
     # White noise after a Gaussian filter is alike at the distance d by exp(-d^2 / (4 sigma^2)).

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from numba import njit
+from scipy.ndimage import gaussian_filter
 
 from micromime.fitting.cracks.measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
-from micromime.fitting.cracks.smoothing import smoothed
 from micromime.partial_models.cracks.crack import Course, Crack, course, lost_light, through
 from micromime.scenario.arrays import Image, Mask, Reals
 from micromime.scenario.distributions import distribution
@@ -83,9 +83,7 @@ def _picture(model: Crack, scene: Scene, index: int, rng: np.random.Generator) -
         crack, (rows, cols) = _framed(crack, model.tips)
     lost, exact = lost_light(crack, rows, cols)
     like = scene.cracks.iloc[index % len(scene.cracks)]
-    noise = rng.standard_normal((rows, cols))
-    for axis in (0, 1):
-        noise = smoothed(noise, like["noise_px"], axis)
+    noise = gaussian_filter(rng.standard_normal((rows, cols)), like["noise_px"])
     light = _light(lost, noise, like["grey"], like["noise"], max(float(noise.std()), 1e-9))
     return light, _widened(exact, max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX))
 
