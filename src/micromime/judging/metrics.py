@@ -28,8 +28,8 @@ def mean_iou(prediction: Mask, truth: Mask) -> float:
     wrong line width even where every line is found. Raises ValueError unless both are masks of one shape.
     """
     comparable(prediction, truth)
-    tp = np.count_nonzero(prediction & truth)
-    wrong = np.count_nonzero(prediction) + np.count_nonzero(truth) - 2 * tp
+    tp = int(np.count_nonzero(prediction & truth))
+    wrong = int(np.count_nonzero(prediction)) + int(np.count_nonzero(truth)) - 2 * tp
     return (_iou(tp, wrong) + _iou(truth.size - tp - wrong, wrong)) / 2
 
 
@@ -147,7 +147,7 @@ def comparable(prediction: Mask, truth: Mask) -> None:
 
 
 def _iou(right: int, wrong: int) -> float:
-    return float(right / (right + wrong)) if right + wrong else 1.0
+    return right / (right + wrong) if right + wrong else 1.0
 
 
 def _within(skeleton: Mask, tolerance_px: float) -> Mask:
