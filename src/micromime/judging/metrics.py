@@ -147,7 +147,7 @@ def comparable(prediction: Mask, truth: Mask) -> None:
 
 
 def _iou(right: int, wrong: int) -> float:
-    return float(right / (right + wrong)) if right + wrong else 1.0
+    return right / (right + wrong) if right + wrong else 1.0
 
 
 def _within(skeleton: Mask, tolerance_px: float) -> Mask:

@@ -203,7 +203,7 @@ def held_out(inputs: pd.DataFrame, scores: Reals, styles: "pd.Series[str]") -> t
     return float(1 - wrong.mean() / scores.var()), pd.DataFrame(told, index=inputs.columns)
 
 
-class Forest(RandomForestRegressor):  # type: ignore[misc]
+class Forest(RandomForestRegressor):
     """One that is often asked about few samples: scikit-learn takes longer to check and hand on than the trees."""
 
     def predict(self, X: Reals | pd.DataFrame) -> Reals:
