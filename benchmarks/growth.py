@@ -95,16 +95,23 @@ def render_grains(grains: int) -> float:
 
 def render_tiles(patches: int) -> float:
     """Return the seconds of a tile with a texture from a dictionary of so many patches, its reading not counted."""
-    from render import chip_cracks, write_dictionary  # late: needs the package noise, thus a compiler
+    from render import chip_cracks  # late: needs the package noise, thus a compiler
 
-    file = Path(f"{patches}.npz").absolute()
-    in_new_process(write_dictionary, file, patches)  # whose memory is not counted
+    file = Path("dictionary.npz").absolute()
+    in_new_process(write_patches, file, patches)  # whose memory is not counted
     contest = chip_cracks(file)
     instances = [contest.draw(number) for number in range(TILES)]
     contest.render(instances[:2])
     began = time.process_time()
     contest.render(instances)
     return (time.process_time() - began) / TILES
+
+
+def write_patches(file: Path, patches: int) -> None:
+    """Write a dictionary of so many patches."""
+    from render import dictionary_of
+
+    dictionary_of(patches).write(file)
 
 
 def train_runs(runs: int) -> float:
@@ -235,8 +242,8 @@ def main(
             os.environ["MICROMIME_WORKERS"] = str(n) if name == "workers" else "1"
             points.append(in_new_process(measured, name, n))
         found[name] = grown(name, points)
-    found = {name: found[name] for name in CURVES if name in found}
-    out.write_text(json.dumps(found, indent=1) + "\n")
+        found = {each: found[each] for each in CURVES if each in found}
+        out.write_text(json.dumps(found, indent=1) + "\n")  # each as it is done
     picture.write_text(drawing(found))
 
 

@@ -128,8 +128,14 @@ def chip_cracks(dictionary: Path) -> Contest:
     )
 
 
-def write_dictionary(file: Path, patches: int = PATCHES) -> None:
-    """Write a dictionary of exemplars that look like a moulded surface: scikit-image's gravel and grass, smoothed."""
+def write_dictionary(file: Path) -> None:
+    """Write a dictionary of exemplars that look like a moulded surface, calibrated as the stage measure does it."""
+    calibrated(dictionary_of(PATCHES), seed=0).write(file)
+    assert len(Dictionary.read(file).patches) == PATCHES
+
+
+def dictionary_of(patches: int) -> Dictionary:
+    """Return so many patches of what looks like a moulded surface: scikit-image's gravel and grass, smoothed."""
     tiles = []
     for name, photograph in (("gravel", data.gravel()), ("grass", data.grass())):
         smooth = gaussian_filter(photograph.astype(float), (1.5, 2.5))
@@ -140,8 +146,7 @@ def write_dictionary(file: Path, patches: int = PATCHES) -> None:
             corner = {"row": row * TILE_PX, "col": col * TILE_PX}
             intact = np.zeros(cut.shape, dtype=np.bool_)
             tiles.append(Tile(f"{name} {row} {col}", "intact", name, name, **corner, image=cut, mask=intact))
-    calibrated(cut_dictionary(tiles, patches, stream(0, "dictionary")), seed=0).write(file)
-    assert len(Dictionary.read(file).patches) == patches
+    return cut_dictionary(tiles, patches, stream(0, "dictionary"))
 
 
 def measure(turns: int, contest_of: Callable[..., Contest], *given: Any) -> dict[str, Any]:
