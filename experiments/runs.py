@@ -17,6 +17,9 @@ from micromime.training.settings import TrainParameters
 VERSIONS = (RENDERER, LEARNER, ASKING, MEASURING)
 """Part of what a run is found by: see `micromime.project.results`."""
 
+COMMITTED = (1, 1, 1, 1)
+"""Those of the committed records, of experiments and of the profile evidence; by others all is made anew."""
+
 Table = Mapping[str, Sequence[Any]]
 """What came out of a run: column -> values."""
 

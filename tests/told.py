@@ -122,6 +122,7 @@ NOT_GIVEN = {
     "make transfer": "as before; tests/benchmarks/test_transfer.py runs its code",
     "python benchmarks/builds.py": "as before, and installs an earlier build; tests/benchmarks/test_builds.py",
     "python benchmarks/builds.py --rows run --rows run_again --rows status --turns 3": "as before",
+    "python benchmarks/quality.py": "as before, and needs the networks of an earlier build",
     "python benchmarks/growth.py": "as before; tests/benchmarks/test_growth.py has it grow a little",
     "python benchmarks/peers.py": "as before, and code of others; tests/benchmarks/test_peers.py",
     "python benchmarks/train_speed.py grain_boundaries": "as before; tests/benchmarks/test_train_speed.py",

@@ -56,7 +56,7 @@ WRONG = [
     (f"{STYLES}.plain.weight", 10**400, "give the style's share of the images, from 0 to a million."),
     ("GRAINS.test_set.surrogate_count", "many", "GRAINS.test_set.surrogate_count: 'many' is not allowed"),
     ("GRAINS.train.runs", True, "GRAINS.train.runs: True is not allowed; it should be a valid integer"),
-    ("GRAINS.train.architecture", "resnet50", "GRAINS.train.architecture: 'resnet50' is not known; use one of: small"),
+    ("GRAINS.train.architecture", "resnet50", "GRAINS.train.architecture: 'resnet50' is not known; use one of: light"),
     (
         "GRAINS.train.phases.2.batch_size",
         2000,
@@ -130,9 +130,9 @@ def test_images_that_networks_see_whole_are_bounded(tree, monkeypatch):
     monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 64 * 2**30)
     tree[GRAINS]["scenario"] |= {"rows": 4096, "cols": 3072}
     check_tree(tree)
-    monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 4 * 2**30)
+    monkeypatch.setattr("micromime.commands.check.whole_bytes", lambda: 3 * 2**30)
     with pytest.raises(
-        Mistake, match=r"scenario has 12\.0 million .* takes \d+\.\d GiB of memory to see it whole, and .* 4\.0"
+        Mistake, match=r"scenario has 12\.0 million .* takes \d+\.\d GiB of memory to see it whole, and .* 3\.0"
     ):
         check_tree(tree)
     tree[GRAINS]["scenario"]["rows"] = 4097

@@ -10,6 +10,7 @@ from micromime.cli import app
 from micromime.datasets import store
 from micromime.datasets.render import render_dataset
 from micromime.mistakes import Mistake
+from micromime.scenario.scenario import Drawn, Scenario
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -40,6 +41,28 @@ def test_every_instance_is_rendered_in_its_place(grains, tmp_path):
 
 def test_bytes_do_not_depend_on_the_folder_or_the_day(grains, tmp_path):
     assert rendered(grains, tmp_path, "a", 4) == rendered(grains, tmp_path / "far", "b", 4)
+
+
+def test_instances_are_drawn_shard_by_shard_and_are_those_of_a_list(grains, tmp_path, monkeypatch):
+    """So that memory does not grow with their number."""
+    listed = rendered(grains, tmp_path, "listed")
+    drawn, held = Scenario.draw_one, []
+
+    def draw_one(self, *of):
+        held.append(of[1])
+        return drawn(self, *of)
+
+    def write(folder, first, *rest):
+        assert max(held) < first + 2
+        store.write_shard(folder, first, *rest)
+
+    monkeypatch.setattr(Scenario, "draw_one", draw_one)
+    monkeypatch.setattr("micromime.datasets.render.write_shard", write)
+    of_set = Drawn(grains, 0, "instance", range(COUNT))
+    render_dataset(of_set, {"use_case": "grain_boundaries"}, tmp_path / "lazily", tmp_path / "work")
+    assert held == list(range(COUNT))
+    assert contents(tmp_path / "lazily") == listed
+    assert [each.seed for each in of_set[1:3]] == [grains.draw_one(0, index).seed for index in (1, 2)]
 
 
 def test_unfinished_work_is_gone_on_with(grains, tmp_path, monkeypatch):

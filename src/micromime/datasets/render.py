@@ -60,8 +60,8 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
         versions = {name: version(name) for name in ("micromime", "numpy", "scipy", "numba")}
         folder = _begin(work, {**description, "versions": versions})
         tasks = [
-            _Shard(folder / f"shard-{number:05d}", first, instances[first:][:SHARD_SIZE], parents[first:][:SHARD_SIZE])
-            for number, first in enumerate(range(0, len(instances), SHARD_SIZE))
+            _Shard(folder / f"shard-{number:05d}", part.start, instances[part], parents[part])
+            for number, part in enumerate(_parts(len(instances)))
         ]
         _render_missing(tasks, workers)
         shutil.rmtree(folder / EARLIER, ignore_errors=True)  # of a process that was killed over it
@@ -72,6 +72,11 @@ def render_dataset(  # noqa: PLR0913 - what to render, where, and by how many
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.move(folder, out)
         shutil.rmtree(work, ignore_errors=True)  # the next one in turn looks for its lock here
+
+
+def _parts(count: int) -> list[slice]:
+    """Return what each shard has of so many samples."""
+    return [slice(first, min(first + SHARD_SIZE, count)) for first in range(0, count, SHARD_SIZE)]
 
 
 def _begin(work: Path, description: Mapping[str, Any]) -> Path:
@@ -95,8 +100,9 @@ def _render_missing(tasks: list[_Shard], workers: int) -> None:
 
 
 def _render_shard(task: _Shard) -> None:
-    samples = type(task.instances[0]).render_all(task.instances)
-    write_shard(task.folder, task.first, task.instances, samples, task.parents)
+    instances = list(task.instances)  # drawn only now, where they are
+    samples = type(instances[0]).render_all(instances)
+    write_shard(task.folder, task.first, instances, samples, task.parents)
 
 
 def write_preview(dataset: Dataset, file: Path, count: int = 12, side_px: int = 256) -> None:

@@ -1,8 +1,8 @@
 """Scenario -> Instance -> Sample: the nouns of Figure 1 in Trampert et al. 2021."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, overload
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -200,6 +200,31 @@ class Scenario(Generic[InstanceType]):
         Data sets with different purposes have nothing in common, even with the same seed.
         """
         return self.draw(stream(seed, purpose, index), index)
+
+
+@dataclass(frozen=True)
+class Drawn(Sequence[Instance]):
+    """Instances of a scenario, each drawn whenever it is asked for: ten million take no more memory than one."""
+
+    scenario: Scenario[Any]
+    seed: int
+    purpose: str
+    indices: range
+    """Of the data set with this seed and purpose."""
+
+    def __len__(self) -> int:
+        """Return how many they are."""
+        return len(self.indices)
+
+    @overload
+    def __getitem__(self, index: int) -> Instance: ...
+    @overload
+    def __getitem__(self, index: slice) -> "Drawn": ...
+    def __getitem__(self, index: int | slice) -> "Instance | Drawn":
+        """Return one of them, or some, which are not drawn yet."""
+        if isinstance(index, slice):
+            return replace(self, indices=self.indices[index])
+        return self.scenario.draw_one(self.seed, self.indices[index], self.purpose)
 
 
 def _style(kind: type[Instance], tree: Mapping[str, Any], name: str, where: str) -> Style:

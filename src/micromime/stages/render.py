@@ -9,7 +9,7 @@ from micromime.engines.local import cores
 from micromime.project import places
 from micromime.project.work import sha256, sole_maker, work_folder
 from micromime.scenario.parameters import filled_in, one_of, read_tree, section, typed
-from micromime.scenario.scenario import Scenario
+from micromime.scenario.scenario import Drawn, Scenario
 from micromime.use_cases import instance_kind
 
 PURPOSES = {"base": "instance", "scoring": "scoring", "pools": "instance"}
@@ -72,7 +72,7 @@ def render_scenario(  # noqa: PLR0913 - what to draw from and how much of it, wh
     """Draw the instances of a scenario and render them to a folder; other purposes draw others, with the same seed."""
     kind = instance_kind(use_case)
     scenario = Scenario.read(kind, said["scenario"], f"{use_case}.scenario")
-    instances = [scenario.draw_one(asked.seed, index, purpose) for index in range(asked.count)]
+    instances = Drawn(scenario, asked.seed, purpose, range(asked.count))
     description = {"use_case": use_case, **said, "purpose": purpose, **asked.model_dump(), "parent": None}
     if kind.classes:
         description |= {"classes": kind.classes}
