@@ -22,6 +22,7 @@ from docs.cycle import drawing
 from experiments.ablation.tables import summary_of_ablation
 from experiments.planted_gap.tables import summary_of_gaps
 from experiments.planted_gap.verdict import Statement
+from experiments.runs import COMMITTED, VERSIONS
 from micromime.arms.comparisons import MEASURED
 from micromime.datasets.render import render_dataset
 from micromime.fitting.cracks.statistics import crack_statistics
@@ -78,6 +79,7 @@ def blocks() -> dict[str, str]:
                 planted["experiments"], [Statement(**each) for each in planted["statements"]]
             ),
             "core_hours": core_hours(),
+            "versions": made_by(),
         }
     )
 
@@ -147,6 +149,19 @@ def last_compared(said: dict[str, Any]) -> str:
     return (
         f"{arm} - {control} over all: {'; '.join(told)} (99 % intervals, Student's t on the logit scale, n = "
         f"{found['mean_iou']['n_pairs']} pairs of runs; paired two-tailed t-tests by run, corrected after Holm)."
+    )
+
+
+def made_by() -> str:
+    """Return which versions of results the committed records are of, and what that means where today's are others."""
+    names = ("renderer", "learner", "asking", "measuring")
+    pairs = [each for each in zip(names, COMMITTED, VERSIONS, strict=True) if each[1] != each[2]]
+    then, now = (" and ".join(f"{name} {version[end]}" for name, *version in pairs) for end in (0, 1))
+    if not pairs:
+        return "Numbers of the profile evidence and of experiments are of today's versions of results."
+    return (
+        f"Numbers of the profile evidence and of experiments are of {then} (src/micromime/project/results.py). Today's "
+        f"are {now}: their records are kept, but would not be used again."
     )
 
 
