@@ -192,6 +192,7 @@ print(next(line.split()[1] for line in lines if line.startswith("VmHWM")))  # ru
     ("name", "rows"),
     [
         ("small_unet", 2000),
+        pytest.param("light_unet", 2000, marks=pytest.mark.ci),
         pytest.param("unet_efficientnet_lite0", 1000, marks=pytest.mark.ci),
         pytest.param("unet_resnet50", 100, marks=pytest.mark.slow),
     ],
