@@ -81,7 +81,7 @@ def time_settings(settings: TrainParameters, seconds: float, fastest: float) -> 
 
     `fastest` is what the machine has done with others, images a second, or 0: what is hopeless beside it is given up.
     """
-    count, spawn = min(trainings(settings.threads), settings.runs), get_context("spawn")
+    count, spawn = min(trainings(settings.runs, settings.threads), settings.runs), get_context("spawn")
     os.environ.update(ONE_THREAD | KEEP_MEMORY)  # those started read it; torch is told its threads
     images = count * settings.phases[-1].batch_size
     limit_s = GRACE_S + seconds + TIMES * images / fastest if fastest else None

@@ -202,14 +202,26 @@ def test_a_folder_belongs_to_one_process_until_it_ends_however_it_ends(tmp_path,
 
 
 @pytest.mark.parametrize(
-    ("written", "gpu", "threads", "expected"),
-    [("", False, 1, 7), ("", False, 2, 3), ("", False, 64, 1), ("", True, 1, 1), ("3", True, 1, 3), ("5", False, 4, 5)],
+    ("written", "gpu", "count", "threads", "expected"),
+    [
+        ("", False, 70, 1, 7),
+        ("", False, 4, 1, 4),
+        ("", False, 8, 1, 8),  # all at once: seven, then one, would take a quarter longer
+        ("", False, 17, 1, 9),
+        ("", False, 6, 2, 3),
+        ("", False, 4, 64, 1),
+        ("", True, 9, 1, 1),
+        ("3", True, 9, 1, 3),
+        ("5", False, 9, 4, 5),
+    ],
 )
-def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(monkeypatch, written, gpu, threads, expected):
+def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(  # noqa: PLR0913 - one row of what is tried
+    monkeypatch, written, gpu, count, threads, expected
+):
     monkeypatch.setenv("MICROMIME_WORKERS", written)
     monkeypatch.setattr(local, "_has_gpu", lambda: gpu)
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)))
-    assert (trainings(threads), cores()) == (expected, int(written or 7))
+    assert (trainings(count, threads), cores()) == (expected, int(written or 7))
     for wrong in ("0", "two", "-1"):
         monkeypatch.setenv("MICROMIME_WORKERS", wrong)
         with pytest.raises(Mistake, match=f"MICROMIME_WORKERS is '{wrong}'; set it to a whole number"):

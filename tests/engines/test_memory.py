@@ -60,10 +60,10 @@ def test_a_group_without_a_limit_does_not_count(machine, names, none):
 def test_no_worker_is_started_more_than_fits_but_one_is(machine, monkeypatch):
     monkeypatch.setenv("MICROMIME_WORKERS", "8")
     assert [fitting(8, each * GIB) for each in (1, 3, 5, 13)] == [8, 4, 2, 1]
-    assert askings(5 * GIB) == 2
+    assert askings(9, 5 * GIB) == 2
     machine("0::/job", "job", V2, 4 * GIB, 3 * GIB)
     assert fitting(8, GIB // 4) == 4
-    assert local.askings(2 * GIB) == 1
+    assert local.askings(9, 2 * GIB) == 1
 
 
 def test_on_another_system_than_linux_the_machine_has_what_it_has(machine, monkeypatch, tmp_path):  # noqa: ARG001

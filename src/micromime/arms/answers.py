@@ -93,7 +93,7 @@ def answers(arms: Sequence[Path], records: Path, question: Question, runs: Seque
     there = len(every) - len(tasks)
     done = lambda: there + sum(each.kept is not None for each in tasks)  # noqa: E731 - what is counted
     used = {Arm.read(arm).settings.architecture for arm in arms}
-    workers = askings(_most_bytes(used, question)) if tasks else 1
+    workers = askings(len(tasks), _most_bytes(used, question)) if tasks else 1
     shown = Progress(f"ask ({question.purpose})", "runs", len(every), done)
     run_tasks(_ask, tasks, workers, shown, ["micromime.inference.networks", *files_of(used)])
     tables = [pd.DataFrame(each.kept.table).assign(arm=each.arm.name, run=each.run) for each in every if each.kept]

@@ -141,11 +141,11 @@ def network_of(arm: Path, run: int) -> Path:
 
 
 def _train(tasks: Sequence[Task], tell: Tell) -> None:
-    """Train what is not whole yet, as many side by side as threads allow."""
+    """Train what is not whole yet, as many side by side as share the cores."""
     first = {each.inputs: each for each in reversed(tasks)}  # two arms on the same data have the same networks
     missing = [each for each in tasks if each is first[each.inputs] and not each.folder.exists()]
     threads = max(each.arm.settings.threads for each in tasks)
-    workers = trainings(threads)
+    workers = trainings(len(missing), threads)
     for (name, in_all), runs in Counter((each.arm.name, each.arm.settings.runs) for each in missing).items():
         print(f"{name}: {runs} of {in_all} runs to train")
     if missing:

@@ -182,16 +182,22 @@ def alone(folder: Path, waits: bool = False) -> Iterator[None]:
         lock.release()
 
 
-def trainings(threads: int = 1) -> int:
-    """Return how many networks are trained side by side: MICROMIME_WORKERS, or one on a GPU, or as cores allow."""
+def trainings(count: int, threads: int = 1) -> int:
+    """Return how many of `count` networks are trained side by side: MICROMIME_WORKERS, or one on a GPU, or by cores.
+
+    Where the last of them would leave cores idle, more than there are cores share these: of three on two cores, each
+    has two thirds of a core, and all end after one and a half times of one, instead of the third after twice.
+    """
     if os.environ.get("MICROMIME_WORKERS"):
         return cores()
-    return 1 if _has_gpu() else max(1, cores() // threads)
+    at_once = 1 if _has_gpu() else max(1, cores() // threads)
+    turns = max(1, count // at_once)
+    return max(1, -(-count // turns))
 
 
-def askings(each_bytes: int) -> int:
-    """Return how many networks are asked side by side: as many as are trained, or fewer where memory is short."""
-    return fitting(trainings(), each_bytes)
+def askings(count: int, each_bytes: int) -> int:
+    """Return how many of `count` networks are asked side by side: as many as are trained, or as memory allows."""
+    return fitting(trainings(count), each_bytes)
 
 
 def _has_gpu() -> bool:
