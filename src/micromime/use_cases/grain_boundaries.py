@@ -135,7 +135,9 @@ class GrainMicrograph(Instance):
 
 def numbered(objects: Indices) -> Labels:
     """Return the objects that are seen, numbered 1 to n in the order of their numbers."""
-    there = _numbers(objects)
+    objects = np.ascontiguousarray(objects)  # each layout of arrays would be compiled for
+    there = np.zeros(objects.max() + 1, dtype=np.bool_)
+    _mark(there, objects)
     if there.sum() > np.iinfo(np.uint16).max:
         raise Mistake(f"The image would hold {there.sum()} grains; 65535 fit a label map: use larger grains.")
     return _looked_up(np.cumsum(there).astype(np.uint16), objects)
@@ -159,13 +161,11 @@ def _dim(grey: Any, taken: Any) -> None:
 
 
 @njit(cache=True)
-def _numbers(objects: Any) -> Any:
-    """Return which numbers there are, up to the largest."""
-    there = np.zeros(objects.max() + 1, dtype=np.bool_)
+def _mark(there: Any, objects: Any) -> None:
+    """Mark which numbers there are."""
     for row in range(objects.shape[0]):
         for col in range(objects.shape[1]):
             there[np.uintp(objects[row, col])] = True
-    return there
 
 
 @njit(cache=True)

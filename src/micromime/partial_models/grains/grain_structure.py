@@ -100,7 +100,8 @@ def _move(nuclei: Any, ends: Any, sides: Any, plane: Any) -> None:
             moment[cell, 1] += triangle * (c0 + c1) / 3
     for cell in range(len(nuclei)):
         if inside[cell] and area[cell] > 0:
-            nuclei[cell] += moment[cell] / area[cell]
+            for axis in range(2):
+                nuclei[cell, axis] += moment[cell, axis] / area[cell]
 
 
 @njit(cache=True)

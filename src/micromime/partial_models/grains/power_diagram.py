@@ -31,7 +31,10 @@ def edges_between(nuclei: Points, weights: Reals) -> Edges:
     flat = np.concatenate([flat, [[-far, -far], [2 * far, -far], [-far, 2 * far]]])
     height = (flat**2).sum(axis=1)
     height[:-3] -= weights
-    triangles, planes = _triangulated(np.column_stack([flat, height]), _to_and_fro(nuclei))
+    triangles, planes = np.full((2 * len(flat), 7), -1), np.empty((2 * len(flat), 3))
+    free = np.arange(len(triangles))[::-1].copy()
+    left = _triangulate(triangles, planes, np.column_stack([flat, height]), _to_and_fro(nuclei), free)
+    triangles[free[:left], 0] = -1
     return Edges(*_dual(triangles, planes, nuclei, origin))
 
 
@@ -43,37 +46,45 @@ def _to_and_fro(nuclei: Points) -> Any:
 
 
 @njit(cache=True)
-def _triangulated(points: Any, order: Any) -> Any:
-    """Return triangles and planes of lifted points, the last three of which lie around; a free row has corner -1."""
+def _triangulate(triangles: Any, planes: Any, points: Any, order: Any, free: Any) -> int:
+    """Make triangles and planes of lifted points, the last three of which lie around.
+
+    `free` has the rows without a triangle, and is used from its end; returns how many are left. Rows are copied number
+    by number: as whole arrays they take longer to compile than all of this.
+    """
     count = len(points)
-    triangles, planes = np.full((2 * count, 7), -1, np.int64), np.empty((2 * count, 3))
     gone, rim, of = np.empty(2 * count, np.int64), np.empty((2 * count, 3), np.int64), np.empty(count, np.int64)
-    free = np.arange(2 * count)[::-1].copy()
-    triangles[0, :3] = count - 3, count - 2, count - 1
-    _set_plane(planes[0], points, triangles[0])
-    here, left = 0, len(free) - 1
+    here, left = free[-1], len(free) - 1
+    _set_triangle(triangles, here, (count - 3, count - 2, count - 1), -1)
+    _set_plane(planes[here], points, triangles[here])
     for p in order:
         here = _found(triangles, points, here, p)
         if not _below(points[p], planes[here]):
             continue  # hidden
         took, around = _cavity(triangles, planes, (points[p], p, here), gone, rim)
-        free[left : left + took] = gone[:took]
+        for n in range(took):
+            free[left + n] = gone[n]
         left += took
         for n in range(around):
             left -= 1
             here = free[left]
-            one, two, beyond = rim[n]
-            of[one] = here
-            triangles[here] = p, one, two, beyond, -1, -1, -1
+            of[rim[n, 0]] = here
+            _set_triangle(triangles, here, (p, rim[n, 0], rim[n, 1]), rim[n, 2])
             _set_plane(planes[here], points, triangles[here])
-            for k in range(3):
-                if beyond >= 0 and triangles[beyond, k] != one and triangles[beyond, k] != two:
-                    triangles[beyond, 3 + k] = here
         for n in range(around):
             before, after = of[rim[n, 0]], of[rim[n, 1]]
             triangles[before, 4], triangles[after, 5] = after, before
-    triangles[free[:left], 0] = -1
-    return triangles, planes
+    return left
+
+
+@njit(cache=True, inline="always")
+def _set_triangle(triangles: Any, here: int, corners: Any, beyond: int) -> None:
+    """Write a triangle that has another beyond the side across from its first corner, or -1, and let that know."""
+    triangles[here, 0], triangles[here, 1], triangles[here, 2] = corners
+    triangles[here, 3], triangles[here, 4], triangles[here, 5], triangles[here, 6] = beyond, -1, -1, -1
+    for k in range(3):
+        if beyond >= 0 and triangles[beyond, k] != corners[1] and triangles[beyond, k] != corners[2]:
+            triangles[beyond, 3 + k] = here
 
 
 @njit(cache=True)
@@ -142,9 +153,12 @@ def _dual(triangles: Any, planes: Any, nuclei: Any, origin: Any) -> Any:
     for one in range(len(triangles)):
         for k in range(3):
             two = triangles[one, 3 + k]
-            if two < one or triangles[one, 0] < 0 or triangles[one, :3].max() >= len(nuclei):
-                continue
-            if triangles[two, :3].max() >= len(nuclei):
+            if (
+                two < one
+                or triangles[one, 0] < 0
+                or _outside(triangles[one], nuclei)
+                or _outside(triangles[two], nuclei)
+            ):
                 continue
             for axis in range(2):
                 start[count, axis] = planes[one, axis] / 2 + origin[axis]
@@ -156,3 +170,9 @@ def _dual(triangles: Any, planes: Any, nuclei: Any, origin: Any) -> Any:
             left[count], right[count] = (q, p) if q_is_left else (p, q)
             count += 1
     return start[:count].copy(), end[:count].copy(), left[:count].copy(), right[:count].copy()
+
+
+@njit(cache=True, inline="always")
+def _outside(triangle: Any, nuclei: Any) -> bool:
+    """Return whether a triangle has one of the three corners that lie around all."""
+    return max(triangle[0], triangle[1], triangle[2]) >= len(nuclei)

@@ -113,7 +113,8 @@ def _lay(out: Any, lattice: Any) -> None:
             x[col] = c * cos - r * sin + across
             y[col] = c * sin + r * cos + down
         _noise(x, y, corners)
-        out[row] = x
+        for col in range(cols):
+            out[row, col] = x[col]
 
 
 @njit(cache=True)
@@ -130,7 +131,8 @@ def _lay_some(out: Any, there: Any, lattice: Any) -> None:
             y[count] = c * sin + r * cos + down
             count += there[row, col]
         _noise(x[:count], y, corners)
-        out[first : first + count] = x[:count]
+        for n in range(count):
+            out[first + n] = x[n]
         first += count
 
 
