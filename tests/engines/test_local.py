@@ -17,7 +17,7 @@ import pytest
 from threadpoolctl import threadpool_info
 
 from micromime.engines import local
-from micromime.engines.local import Progress, alone, cores, run_tasks, trainings
+from micromime.engines.local import Progress, alone, cores, mapping, run_tasks, trainings
 from micromime.mistakes import Mistake
 
 NOTHING = Progress("test", "tasks", 1, int)
@@ -93,6 +93,22 @@ def test_in_this_process_threads_are_limited_memory_is_kept_and_the_bar_moves(mo
     asked.clear()
     time.sleep(0.6)
     assert asked == []  # nobody looks any more
+
+
+def process(_: int) -> tuple[int, str]:
+    return os.getpid(), os.environ["OMP_NUM_THREADS"]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_processes_stay_from_one_call_to_the_next(workers):
+    with mapping(workers, NOTHING) as mapped:
+        first, second = ({*mapped(process, range(20))} for _ in range(2))
+        assert list(mapped(abs, [-3, 1, -2])) == [3, 1, 2]
+    assert len(first | second) <= workers
+    assert {threads for _, threads in first} == {"1"}
+    assert (os.getpid() in dict(first)) == (workers == 1)
+    with pytest.raises(Mistake, match="A worker was ended from outside"), mapping(2, NOTHING) as mapped:
+        list(mapped(die, [Path(), Path()]))
 
 
 @pytest.mark.parametrize(
@@ -215,7 +231,7 @@ def test_a_folder_belongs_to_one_process_until_it_ends_however_it_ends(tmp_path,
         ("5", False, 9, 4, 5),
     ],
 )
-def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(  # noqa: PLR0913 - one row of what is tried
+def test_trainings_share_seven_cores_by_threads_unless_set_or_on_a_gpu(
     monkeypatch, written, gpu, count, threads, expected
 ):
     monkeypatch.setenv("MICROMIME_WORKERS", written)

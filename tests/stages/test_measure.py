@@ -35,7 +35,7 @@ def project(tmp_path, monkeypatch, gravel_tiles):
     Path("params.yaml").write_text(json.dumps({"chip_cracks": asked}))
     asked_about = []
 
-    def statistics(pictures, whole, seed, simulated):
+    def statistics(pictures, whole, seed, simulated, _mapped):
         asked_about.append((len(pictures), whole, seed, simulated))
         table = pd.DataFrame({key: [1.0, 2.0] for key in measure.TITLES})
         fits = pd.DataFrame({"law": ["normal"]})
@@ -44,7 +44,7 @@ def project(tmp_path, monkeypatch, gravel_tiles):
     monkeypatch.setattr(measure, "crack_statistics", statistics)
     monkeypatch.setattr(measure, "whole_photographs", lambda _folder, _test: ["one", "two", "three"])
     monkeypatch.setattr(measure, "listed_files", lambda _folder: {"photograph.png": "0f"})
-    monkeypatch.setattr(measure, "run_tasks", lambda work, tasks, *_: [work(task) for task in tasks])
+    monkeypatch.setenv("MICROMIME_WORKERS", "1")
     return asked_about
 
 

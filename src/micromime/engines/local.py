@@ -7,14 +7,14 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
@@ -24,6 +24,9 @@ from micromime.engines.memory import fitting
 from micromime.mistakes import Mistake
 
 T = TypeVar("T")
+
+Mapped = Callable[..., Iterable[Any]]
+"""`map`, or what does the same elsewhere."""
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 """More threads than cores cost up to nine times the time, and another number of threads changes the digits."""
@@ -56,22 +59,49 @@ def run_tasks(
     """
     with _environment(ONE_THREAD | KEEP_MEMORY | {"MICROMIME_IMPORTS": " ".join(imports)}), _bar(shown):
         if min(workers, len(tasks)) <= 1:  # which spares the imports of another process
-            _keep_memory()
-            with threadpool_limits(1):
+            with _one_thread():
                 for task in tasks:
                     work(task)
             return
-        pool = ProcessPoolExecutor(min(workers, len(tasks)), _context(imports), _begin, (dict(os.environ),))
-        try:
+        with _processes(min(workers, len(tasks)), imports) as pool:
             for future in as_completed([pool.submit(work, task) for task in tasks]):
                 future.result()
-        except BrokenProcessPool:
-            raise Mistake(
-                "A worker was ended from outside, perhaps for lack of memory; the same command goes on from what is "
-                "done, and MICROMIME_WORKERS=1 needs least memory."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def mapping(workers: int, shown: Progress) -> Iterator[Mapped]:
+    """Give what calls as `map` does, in `workers` processes that stay for the next call; here, if it is one.
+
+    For work in many short rounds, of which each needs what the one before has found.
+    """
+    with _environment(ONE_THREAD | KEEP_MEMORY), _bar(shown), _one_thread():
+        if workers <= 1:
+            yield map
+        else:
+            with _processes(workers, ()) as pool:
+                yield pool.map
+
+
+@contextmanager
+def _processes(workers: int, imports: Sequence[str]) -> Iterator[ProcessPoolExecutor]:
+    pool = ProcessPoolExecutor(workers, _context(imports), _begin, (dict(os.environ),))
+    try:
+        yield pool
+    except BrokenProcessPool:
+        raise Mistake(
+            "A worker was ended from outside, perhaps for lack of memory; the same command goes on from what is "
+            "done, and MICROMIME_WORKERS=1 needs least memory."
+        ) from None
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Let this process work as those that are started do."""
+    _keep_memory()
+    with threadpool_limits(1):
+        yield
 
 
 def _keep_memory() -> None:

@@ -51,7 +51,7 @@ def _drain(level, height):  # type: ignore[no-untyped-def]
             low = max(min(level[r, c], level[below, c], level[r, right]), height[r, c])
             level[r, c] = low
             if level[below, c] > max(low, height[below, c]) or level[r, right] > max(low, height[r, right]):
-                queue[end] = r, c
+                queue[end, 0], queue[end, 1] = r, c  # a row as a whole takes three seconds to compile
                 end += 1
     _spread(level, height, queue, end)
 
@@ -79,7 +79,7 @@ def _spread(level, height, queue, end):  # type: ignore[no-untyped-def]
                     level[nr, nc] = low
                     if not waiting[nr, nc]:
                         waiting[nr, nc] = True
-                        queue[end] = nr, nc
+                        queue[end, 0], queue[end, 1] = nr, nc
                         end = (end + 1) % size
                         count += 1
 

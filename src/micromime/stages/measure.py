@@ -1,14 +1,13 @@
 """Measure real cracks and cut exemplars of the surface, for each subset of the training tiles, and for none other."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 from ruamel.yaml import YAML
 
 from micromime.arms.comparisons import ALL, FITTED, MEASURED, ExemplarParameters, TileParameters
 from micromime.datasets.store import identity
-from micromime.engines.local import Progress, cores, run_tasks
+from micromime.engines.local import Mapped, Progress, cores, mapping
 from micromime.fitting.cracks.statistics import CrackStatistics, crack_statistics
 from micromime.fitting.exemplars import calibrated, cut_dictionary, tiles_of, whole_photographs
 from micromime.judging.tiles import TEST
@@ -43,18 +42,19 @@ def measure(use_case: str) -> None:
     """
     tree, out = read_tree(places.PARAMS), places.exemplars(use_case)
     subsets = [str(subset) for subset in TileParameters.of(tree, use_case, "tiles").subsets]
-    work = partial(measure_subset, use_case=use_case, asked=ExemplarParameters.of(tree, use_case, "exemplars"))
-    with sole_maker(out):
-        done = Progress("measure", "subsets", len(subsets), lambda: len(list(out.glob(f"*/{MEASURED}"))))
-        run_tasks(work, subsets, cores(), done)
+    asked = ExemplarParameters.of(tree, use_case, "exemplars")
+    done = Progress("measure", "subsets", len(subsets), lambda: len(list(out.glob(f"*/{MEASURED}"))))
+    with sole_maker(out), mapping(cores(), done) as mapped:
+        for subset in subsets:
+            measure_subset(subset, use_case, asked, mapped)
 
 
-def measure_subset(subset: str, use_case: str, asked: ExemplarParameters) -> None:
+def measure_subset(subset: str, use_case: str, asked: ExemplarParameters, mapped: Mapped) -> None:
     """Measure the cracks of one subset, fit their laws, cut and calibrate its dictionary, and write all of that."""
     tiles, photographs, out = (each(use_case) for each in (places.tiles, places.photographs, places.exemplars))
     ours, whole = tiles_of(tiles / subset), subset == ALL
     seen = whole_photographs(photographs, tiles / TEST) if whole else [(each.image, each.mask) for each in ours]
-    found = crack_statistics(seen, whole, asked.seed, asked.simulated_cracks)
+    found = crack_statistics(seen, whole, asked.seed, asked.simulated_cracks, mapped)
     dictionary = cut_dictionary(ours, asked.patches, stream(asked.seed, "dictionary"))
     calibrated(dictionary, asked.seed).write(out / subset / DICTIONARY)
     photographed = [identity(tiles / TEST), listed_files(photographs)] if whole else None

@@ -64,16 +64,17 @@ class _SoftSkeleton(torch.autograd.Function):
 
 @njit(cache=True)
 def _thin(pictures: Any, thinner: Any, lost: Any, skeleton: Any) -> None:
-    """Fill what is left, what is lost and the skeleton after each thinning, (thinnings + 1, n, rows, cols)."""
+    """Fill what is left, what is lost and the skeleton after each thinning, (thinnings + 1, n, rows, cols).
+
+    The skeleton before all others is what is lost first. Loops throughout, as whole arrays take seconds to compile.
+    """
     for n in range(len(pictures)):
         _erode(pictures[n], thinner[0, n])
         _lose(pictures[n], thinner[0, n], lost[0, n])
-        skeleton[0, n] = lost[0, n]
         for step in range(1, len(thinner)):
             _erode(thinner[step - 1, n], thinner[step, n])
             _lose(thinner[step - 1, n], thinner[step, n], lost[step, n])
-            before, gone = skeleton[step - 1, n], lost[step, n]
-            skeleton[step, n] = before + np.maximum(gone - before * gone, np.float32(0))
+            _grow(skeleton[step - 1, n] if step > 1 else lost[0, n], lost[step, n], skeleton[step, n])
 
 
 @njit(cache=True)
@@ -105,21 +106,47 @@ def _lose(lines: Any, left: Any, lost: Any) -> None:
 
 
 @njit(cache=True)
+def _grow(before: Any, gone: Any, skeleton: Any) -> None:
+    """Fill the skeleton with what was there and what is lost that was not there."""
+    for r in range(gone.shape[0]):
+        for c in range(gone.shape[1]):
+            skeleton[r, c] = before[r, c] + max(gone[r, c] - before[r, c] * gone[r, c], np.float32(0))
+
+
+@njit(cache=True)
 def _thin_back(pictures: Any, levels: Any, given: Any, wanted: Any) -> None:
     """Add to `wanted` the gradient of the pictures for that of their skeleton, `given`, which is used up."""
     thinner, lost, skeleton = levels
+    rows, cols = wanted.shape[1:]
+    of_gone, of_left = np.empty((rows, cols), np.float32), np.empty((rows, cols), np.float32)
+    of_lines = np.empty((rows, cols), np.float32)
     for n in range(len(pictures)):
-        of_left = np.zeros_like(wanted[n])
+        _clear(of_left)
         for step in range(len(thinner) - 1, 0, -1):
-            of_lines = np.zeros_like(of_left)
-            gone, before = lost[step, n], skeleton[step - 1, n]
-            of_gone = np.where(gone - before * gone > 0, given[n] * (1 - before), np.float32(0))
-            given[n] = np.where(gone - before * gone > 0, given[n] * (1 - gone), given[n])
-            _lose_back(thinner[step, n], gone, of_gone, of_lines, of_left)
+            _clear(of_lines)
+            _grow_back(skeleton[step - 1, n] if step > 1 else lost[0, n], lost[step, n], given[n], of_gone)
+            _lose_back(thinner[step, n], lost[step, n], of_gone, of_lines, of_left)
             _erode_back(thinner[step - 1, n], of_left, of_lines)
-            of_left = of_lines
+            of_left, of_lines = of_lines, of_left
         _lose_back(thinner[0, n], lost[0, n], given[n], wanted[n], of_left)
         _erode_back(pictures[n], of_left, wanted[n])
+
+
+@njit(cache=True)
+def _clear(values: Any) -> None:
+    for r in range(values.shape[0]):
+        for c in range(values.shape[1]):
+            values[r, c] = 0
+
+
+@njit(cache=True)
+def _grow_back(before: Any, gone: Any, given: Any, of_gone: Any) -> None:
+    """Fill the gradient of what is lost, and leave that of the skeleton before in `given`."""
+    for r in range(gone.shape[0]):
+        for c in range(gone.shape[1]):
+            grows = gone[r, c] - before[r, c] * gone[r, c] > 0
+            of_gone[r, c] = np.float32(given[r, c] * (1.0 - before[r, c])) if grows else np.float32(0)
+            given[r, c] = np.float32(given[r, c] * (1.0 - gone[r, c])) if grows else given[r, c]
 
 
 @njit(cache=True)

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from micromime.engines.local import Progress, mapping
 from micromime.fitting.cracks import simulation
 from micromime.fitting.cracks import statistics as module
-from micromime.fitting.cracks.simulation import COURSE, FURTHER_COURSES, Scene, measured_table, pictures, simulate
+from micromime.fitting.cracks.simulation import COURSE, FURTHER_COURSES, Scene, drawn, measured_table, picture, simulate
 from micromime.fitting.cracks.statistics import (
     FITTED,
     MOVED,
@@ -47,7 +48,7 @@ FEW = 3
 
 
 def real(count, *sizes, seed=1, truth=TRUTH):
-    return pictures(truth, Scene(LIKE, sizes), count, (seed, 0))
+    return [picture(each) for each in drawn(truth, Scene(LIKE, sizes), count, (seed, 0))]
 
 
 @pytest.fixture(autouse=True)
@@ -84,16 +85,24 @@ def mean(law):
     return np.mean([law.at((k + 0.5) / 500) for k in range(500)])
 
 
+@pytest.mark.parametrize("sizes", [[], [(128, 128), (96, 160)]])
+def test_simulated_cracks_are_the_same_whichever_processes_measure_them(monkeypatch, sizes):
+    asked = SHORT, Scene(LIKE, sizes), 7, (5, 0)
+    plain = measured_table([picture(each) for each in drawn(*asked)])
+    monkeypatch.setattr(simulation, "TOGETHER", 2)
+    with mapping(2, Progress("measure", "subsets", 1, int)) as mapped:
+        pd.testing.assert_frame_equal(simulate(*asked, mapped), plain, check_exact=True)
+    pd.testing.assert_frame_equal(simulate(*asked), plain, check_exact=True)
+
+
 def test_what_measuring_does_to_a_crack_is_corrected(monkeypatch):
     """Here measuring takes cracks to be half as wide again, and half as deep: simulated ones too, which tells of it."""
 
-    def spoilt(pictures):
-        table = measured_table(pictures)
-        return table.assign(width_px=1.5 * table["width_px"], depth=0.6 * table["depth"])
+    def spoilt(image, mask):
+        return [each._replace(width_px=1.5 * each.width_px, depth=0.6 * each.depth) for each in measure(image, mask)]
 
-    seen = real(40)
-    monkeypatch.setattr(simulation, "measured_table", spoilt)
-    monkeypatch.setattr(module, "measured_table", spoilt)
+    seen, measure = real(40), simulation.measure_cracks
+    monkeypatch.setattr(simulation, "measure_cracks", spoilt)
     monkeypatch.setattr(module, "GAINS", (1.0, 1.0))
     monkeypatch.setattr(module, "PLAIN", 2)
     found = crack_statistics(seen, True, 3, 24)

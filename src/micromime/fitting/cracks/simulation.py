@@ -1,6 +1,6 @@
 """Cracks drawn from given laws, rendered as the real pictures show theirs, and measured as those are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 from numba import njit
 from scipy.ndimage import gaussian_filter
 
+from micromime.engines.local import Mapped
 from micromime.fitting.cracks.measures import FURTHER_TOLERANCES_PX, MeasuredCrack, Polyline, measure_cracks
 from micromime.partial_models.cracks.crack import Course, Crack, course, lost_light, through
 from micromime.scenario.arrays import Image, Mask, Reals
@@ -17,6 +18,8 @@ from micromime.scenario.streams import stream
 STREAM = "crack_statistics"
 MARGIN_PX = 45
 LARGEST_SIDE_PX = 4000
+TOGETHER = 15
+"""Pictures of which a worker is told at a time."""
 LEAST_EXTRA_PX = 1.0
 """Least distance by which a drawn mask goes beyond the exact one, px."""
 
@@ -43,47 +46,67 @@ class Scene(NamedTuple):
     """Rows and columns of the frames; empty where a frame is as large as its crack."""
 
 
-def measured_table(pictures: Sequence[Picture]) -> pd.DataFrame:
+class Drawn(NamedTuple):
+    """One picture that is to be made and measured."""
+
+    number: int
+    model: Crack
+    size: tuple[int, int] | None
+    """Rows and columns of its frame; None where that is as large as its crack."""
+    like: Mapping[Any, float]
+    """The measured crack whose surface and mask it has."""
+    rng: np.random.Generator
+
+
+def measured_table(pictures: Iterable[Picture]) -> pd.DataFrame:
     """Return one row a measured crack: its picture, fields of `Crack`, what `Scene` has, further courses."""
-    rows = [
-        {"picture": number, **_row(crack)}
-        for number, (image, mask) in enumerate(pictures)
-        for crack in measure_cracks(image, mask)
-    ]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([row for number, picture in enumerate(pictures) for row in _rows(number, picture)])
 
 
-def simulate(parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int]) -> pd.DataFrame:
+def simulate(
+    parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int], mapped: Mapped = map
+) -> pd.DataFrame:
     """Return the measured cracks (as `measured_table` has them) of `count` pictures with a crack from these laws each.
 
     `seeded` is a seed and the number of a round: the same two give the same cracks. Every parameter's draws are spread
     evenly over its law, so that few cracks stand for it well. The background is flat, with the noise of the real ones.
+    `mapped` is what calls for several pictures, here or in other processes.
     """
-    return measured_table(pictures(parameters, scene, count, seeded))
+    every = list(drawn(parameters, scene, count, seeded))
+    parts = [every[first : first + TOGETHER] for first in range(0, count, TOGETHER)]
+    return pd.DataFrame([row for part in mapped(_measured_part, parts) for row in part])
 
 
-def pictures(parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int]) -> list[Picture]:
-    """Return the pictures that `simulate` measures, with masks as if drawn by hand: wider than the crack."""
+def drawn(parameters: Mapping[str, Any], scene: Scene, count: int, seeded: tuple[int, int]) -> Iterator[Drawn]:
+    """Yield what `simulate` makes and measures."""
     seed, number = seeded
     columns = {}
     for key, written in parameters.items():
         rng = stream(seed, f"{STREAM}.{key}", number)
         law = distribution(written)
         columns[key] = [law.at(u) for u in (rng.permutation(count) + rng.random(count)) / count]
-    models = [Crack(**{key: values[k] for key, values in columns.items()}) for k in range(count)]
-    return [_picture(model, scene, k, stream(seed, STREAM, number * count + k)) for k, model in enumerate(models)]
+    like = scene.cracks[["drawn_px", "width_px", "grey", "noise", "noise_px"]].to_dict("records")
+    for k in range(count):
+        model = Crack(**{key: values[k] for key, values in columns.items()})
+        size = scene.sizes[k % len(scene.sizes)] if scene.sizes else None
+        yield Drawn(k, model, size, like[k % len(like)], stream(seed, STREAM, number * count + k))
 
 
-def _picture(model: Crack, scene: Scene, index: int, rng: np.random.Generator) -> Picture:
-    crack = course(model, rng)
-    if scene.sizes:
-        rows, cols = scene.sizes[index % len(scene.sizes)]
-        crack = through(crack, rows, cols, rng)
+def _measured_part(part: Sequence[Drawn]) -> list[dict[str, Any]]:
+    return [row for each in part for row in _rows(each.number, picture(each))]
+
+
+def picture(drawn: Drawn) -> Picture:
+    """Return the picture, with a mask as if drawn by hand: wider than the crack."""
+    crack = course(drawn.model, drawn.rng)
+    if drawn.size:
+        rows, cols = drawn.size
+        crack = through(crack, rows, cols, drawn.rng)
     else:
-        crack, (rows, cols) = _framed(crack, model.tips)
+        crack, (rows, cols) = _framed(crack, drawn.model.tips)
     lost, exact = lost_light(crack, rows, cols)
-    like = scene.cracks.iloc[index % len(scene.cracks)]
-    noise = gaussian_filter(rng.standard_normal((rows, cols)), like["noise_px"])
+    like = drawn.like
+    noise = gaussian_filter(drawn.rng.standard_normal((rows, cols)), like["noise_px"])
     light = _light(lost, noise, like["grey"], like["noise"], max(float(noise.std()), 1e-9))
     return light, _widened(exact, max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX))
 
@@ -125,6 +148,10 @@ def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
         least[1], most[1] = (max(least[1], root + 1), most[1]) if root < tip else (least[1], min(most[1], root - 1))
     size = np.clip(np.ceil(most - least).astype(int), 2 * MARGIN_PX, LARGEST_SIDE_PX)
     return crack._replace(points=crack.points - least), (int(size[0]), int(size[1]))
+
+
+def _rows(number: int, picture: Picture) -> list[dict[str, Any]]:
+    return [{"picture": number, **_row(crack)} for crack in measure_cracks(*picture)]
 
 
 def _row(crack: MeasuredCrack) -> dict[str, float]:

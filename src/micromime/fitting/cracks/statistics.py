@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from micromime.engines.local import Mapped
 from micromime.fitting.cracks.simulation import FURTHER_COURSES, Picture, Scene, measured_table, simulate
 from micromime.fitting.laws import empirical, fit_counts, fit_reals
 from micromime.mistakes import Mistake
@@ -102,12 +103,14 @@ class _Search(NamedTuple):
     seed: int
     simulated: int
     """Cracks of a simulation."""
+    mapped: Mapped
+    """What calls for several of them, here or in other processes."""
     middle_deg: float
 
     def simulate(self, truth: Summary, scene: Scene, number: int) -> pd.DataFrame:
         """Return measured simulated cracks of these laws; with one number, cracks of other laws are much the same."""
         laws = laws_of(self.cracks, self.seen, truth, self.whole)
-        found = simulate(laws.parameters, scene, self.simulated, (self.seed, number))
+        found = simulate(laws.parameters, scene, self.simulated, (self.seed, number), self.mapped)
         return _unfolded(found, self.middle_deg)
 
     def sensitivity(self, truth: Summary, scene: Scene, number: int, found: pd.DataFrame) -> tuple[Reals, Reals]:
@@ -141,22 +144,25 @@ class _Search(NamedTuple):
         return step(*answers, difference, vector(truth, MOVED) - vector(expected, MOVED))
 
 
-def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simulated: int = 150) -> CrackStatistics:
+def crack_statistics(
+    pictures: Sequence[Picture], whole: bool, seed: int, simulated: int = 150, mapped: Mapped = map
+) -> CrackStatistics:
     """Return the laws of all parameters of `Crack` for cracks as in these pictures (image, mask), corrected.
 
     `whole` says that the pictures show cracks from end to end; else they are frames through larger cracks, and the
     number of segments is one value for all: segments seen / (ends seen / 2), at most 400. The parameters are drawn
     independently when cracks are rendered; in reality width and depth belong together (wide cracks are deep ones),
     which is ignored. From 6,000 cracks, with 400 `simulated` each time, known parameters are found again within 5 %,
-    the number of segments within 10 % (test_known_parameters_are_found_again). Raises Mistake if no picture shows
-    a crack.
+    the number of segments within 10 % (test_known_parameters_are_found_again).
+
+    `mapped` calls for several simulated cracks. Raises Mistake if no picture shows a crack.
     """
     cracks = measured_table(pictures)
     if cracks.empty:
         raise Mistake("No crack of 20 px or more is marked in these pictures; give some whose masks show cracks.")
     middle = _axis(cracks["direction_deg"].to_numpy())
     turned = _unfolded(cracks, middle)
-    search = _Search(turned, summary(turned, whole), whole, seed, simulated, middle)
+    search = _Search(turned, summary(turned, whole), whole, seed, simulated, mapped, middle)
     scene = Scene(cracks, () if whole else [image.shape for image, _ in pictures])
     truth = expected = search.seen
     answers = None
@@ -175,7 +181,7 @@ def crack_statistics(pictures: Sequence[Picture], whole: bool, seed: int, simula
             truth = _moved(truth, gain * search.change(truth, said, answers, expected), search.seen, said, gain)
         scene = _as_seen(scene, cracks, found)
     laws = laws_of(turned, search.seen, truth, whole)
-    last = simulate(laws.parameters, scene, simulated, (seed, len(GAINS)))
+    last = simulate(laws.parameters, scene, simulated, (seed, len(GAINS)), mapped)
     return CrackStatistics(laws.parameters, laws.empirical, laws.fits, cracks, last)
 
 
