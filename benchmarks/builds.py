@@ -35,6 +35,7 @@ WORKLOADS = {
     "head_96": "U-Net, head alone, 96 px: images",
     "classifier": "classifier of tiles, all layers, 64 px: tiles",
     "resnet50": "ResNet50, all layers, 64 px: tiles",
+    "resnet50_head": "ResNet50, head alone, 64 px: tiles",
     "grains_all": "grains rendered, 512 px, all styles: image, mask and labels",
     "grains_paper": "grains rendered, 512 px, the paper's scenario: image, mask and labels",
     "cracks": "crack tiles rendered, 128 px, 12,000 patches",

@@ -218,6 +218,7 @@ WORKLOADS: dict[str, Callable[[], float]] = {
     "head_96": partial(training, GRAINS, 1),
     "classifier": partial(training, CHIPS, LAST),
     "resnet50": partial(training, CHIPS, LAST, "resnet50"),
+    "resnet50_head": partial(training, CHIPS, 0, "resnet50"),
     "grains_all": partial(grains, "demo"),
     "grains_paper": partial(grains, "paper"),
     "cracks": cracks,
