@@ -72,7 +72,7 @@ def obtained(plan: Plan, pictures: tuple[Path, Path], records: Path) -> dict[tup
     if left := [task for key, task in tasks.items() if key not in there]:
         print(f"ablation: {len(left)} of {len(tasks)} runs to train", flush=True)
         shown = Progress("ablation", "runs", len(tasks), lambda: len(known()))
-        run_tasks(run, left, trainings(plan.usual.threads), shown)
+        run_tasks(run, left, trainings(len(left), plan.usual.threads), shown)
     return known()
 
 

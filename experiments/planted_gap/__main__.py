@@ -46,7 +46,7 @@ def obtained(asked: PlantedGap, wanted: Mapping[Cell, str], records: Path) -> di
         to_run = {cell: wanted[cell] for task in left for cell in task.missing}
         print(f"planted gap: {len(to_run)} of {len(wanted)} runs to train", flush=True)
         shown = Progress("planted gap", "runs", len(wanted), lambda: len(wanted) - len(missing(records, to_run)))
-        run_tasks(run, left, trainings(), shown)
+        run_tasks(run, left, trainings(len(left)), shown)
     return known_of(records, wanted)
 
 
