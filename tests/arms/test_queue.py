@@ -277,6 +277,15 @@ def test_mlflow_is_told_of_runs_that_go_on_and_progress_counts_their_epochs(work
     assert told == [{}, going_on] * 2 + [{run: trained(MODELS / "a", run) for run in (1, 2)}]
 
 
+@pytest.mark.parametrize(("written", "said"), [("", "3 side by side"), ("2", "2 side by side")])
+def test_the_third_network_does_not_wait_for_two_unless_that_is_asked_for(workshop, monkeypatch, capsys, written, said):
+    monkeypatch.setenv("MICROMIME_WORKERS", written)
+    monkeypatch.setattr("micromime.engines.local._has_gpu", lambda: False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: {0, 1})
+    workshop.train()
+    assert f"base: 3 of 3 runs to train\n{said}, threads of each: 1\n" in capsys.readouterr().out
+
+
 def test_a_store_that_does_not_answer_ends_no_training(workshop, monkeypatch, capsys):
     def unreachable(*_):
         raise Unreachable("No answer.")

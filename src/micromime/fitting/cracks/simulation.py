@@ -60,7 +60,7 @@ class Drawn(NamedTuple):
 
 def measured_table(pictures: Iterable[Picture]) -> pd.DataFrame:
     """Return one row a measured crack: its picture, fields of `Crack`, what `Scene` has, further courses."""
-    return pd.DataFrame([row for number, picture in enumerate(pictures) for row in _rows(number, picture)])
+    return pd.DataFrame([row for number, each in enumerate(pictures) for row in _rows(number, each)])
 
 
 def simulate(
@@ -96,17 +96,17 @@ def _measured_part(part: Sequence[Drawn]) -> list[dict[str, Any]]:
     return [row for each in part for row in _rows(each.number, picture(each))]
 
 
-def picture(drawn: Drawn) -> Picture:
+def picture(asked: Drawn) -> Picture:
     """Return the picture, with a mask as if drawn by hand: wider than the crack."""
-    crack = course(drawn.model, drawn.rng)
-    if drawn.size:
-        rows, cols = drawn.size
-        crack = through(crack, rows, cols, drawn.rng)
+    crack = course(asked.model, asked.rng)
+    if asked.size:
+        rows, cols = asked.size
+        crack = through(crack, rows, cols, asked.rng)
     else:
-        crack, (rows, cols) = _framed(crack, drawn.model.tips)
+        crack, (rows, cols) = _framed(crack, asked.model.tips)
     lost, exact = lost_light(crack, rows, cols)
-    like = drawn.like
-    noise = gaussian_filter(drawn.rng.standard_normal((rows, cols)), like["noise_px"])
+    like = asked.like
+    noise = gaussian_filter(asked.rng.standard_normal((rows, cols)), like["noise_px"])
     light = _light(lost, noise, like["grey"], like["noise"], max(float(noise.std()), 1e-9))
     return light, _widened(exact, max((like["drawn_px"] - like["width_px"]) / 2, LEAST_EXTRA_PX))
 
@@ -150,8 +150,8 @@ def _framed(crack: Course, tips: int) -> tuple[Course, tuple[int, int]]:
     return crack._replace(points=crack.points - least), (int(size[0]), int(size[1]))
 
 
-def _rows(number: int, picture: Picture) -> list[dict[str, Any]]:
-    return [{"picture": number, **_row(crack)} for crack in measure_cracks(*picture)]
+def _rows(number: int, seen: Picture) -> list[dict[str, Any]]:
+    return [{"picture": number, **_row(crack)} for crack in measure_cracks(*seen)]
 
 
 def _row(crack: MeasuredCrack) -> dict[str, float]:
